@@ -1,0 +1,24 @@
+#include "base/vec.h"
+
+#include <stdint.h>
+#include <string.h>
+
+int vec_grow(void **data, size_t *cap, size_t want, size_t size)
+{
+    size_t room = *cap ? *cap : 8;
+    while (room < want)
+        room = room > SIZE_MAX / 2 ? want : room * 2;
+    if (room > SIZE_MAX / size)
+        return -ENOMEM;
+
+    /* `data` points at a `type *`, not at a `void *`: copied as bytes, so that the compiler may
+     * not assume that the two are different objects. */
+    void *old;
+    memcpy(&old, data, sizeof(old));
+    void *grown = realloc(old, room * size);
+    if (!grown)
+        return -ENOMEM;
+    memcpy(data, &grown, sizeof(grown));
+    *cap = room;
+    return 0;
+}

@@ -1,0 +1,40 @@
+/*
+ * vec: a growing array of any type.
+ *
+ *     VEC(struct point) points = VEC_INIT;
+ *     if (vec_push(&points, p) < 0) ...
+ *     for (size_t i = 0; i < points.len; i++) use(points.data[i]);
+ *     vec_release(&points);
+ *
+ * To pass one around, give it a name: `struct points { VEC(struct point) all; };`
+ * Elements move when the array grows: keep indices, not pointers. `v` is evaluated several times.
+ * vec_push() and vec_reserve() return 0 or -ENOMEM; on failure the array is unchanged.
+ */
+#ifndef BASE_VEC_H
+#define BASE_VEC_H
+
+#include <errno.h>
+#include <stddef.h>
+#include <stdlib.h>
+
+#define VEC(type)        \
+    struct {             \
+        type *data;      \
+        size_t len, cap; \
+    }
+#define VEC_INIT   \
+    {              \
+        NULL, 0, 0 \
+    }
+
+/* Grows `*data` to hold at least `want` elements of `size` bytes. Not called directly. */
+int vec_grow(void **data, size_t *cap, size_t want, size_t size);
+
+#define vec_reserve(v, want) \
+    ((want) <= (v)->cap ? 0 : vec_grow((void **)&(v)->data, &(v)->cap, (want), sizeof(*(v)->data)))
+#define vec_push(v, value) \
+    (vec_reserve((v), (v)->len + 1) < 0 ? -ENOMEM : ((v)->data[(v)->len++] = (value), 0))
+#define vec_last(v) (&(v)->data[(v)->len - 1])
+#define vec_release(v) (free((v)->data), (v)->data = NULL, (v)->len = (v)->cap = 0)
+
+#endif
