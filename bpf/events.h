@@ -1,0 +1,248 @@
+/*
+ * events: the records of a recording. The probes write them into the ring, the recorder appends
+ * them unchanged to the capture, the analysis reads them: one definition, the same bytes in all
+ * three places.
+ *
+ * Every record starts with struct event and is `size` bytes long, a multiple of 8. All times are
+ * nanoseconds of CLOCK_MONOTONIC, all fields little-endian as both supported machines have them.
+ * Numbers are never reused or renumbered; a new need is a new kind or a new bit. A reader passes
+ * over kinds it does not know by their size.
+ *
+ * Included by the probes (after kernel.h) and by user space (after <stdint.h>).
+ */
+#ifndef BPF_EVENTS_H
+#define BPF_EVENTS_H
+
+#ifndef __bpf__
+#include <stdint.h>
+#endif
+
+enum event_kind {
+    EVENT_WAIT = 1,   /* a thread was off CPU and is on again */
+    EVENT_THREAD = 2, /* a thread as it stands at the attach or at the end */
+    EVENT_FORK = 3,   /* a thread or process was made */
+    EVENT_EXIT = 4,   /* a thread ended */
+    EVENT_COMM = 5,   /* a thread was renamed, or its process called exec */
+    EVENT_RECV = 6,   /* a socket receive returned bytes, or the end of the stream */
+    EVENT_SEND = 7,   /* a socket send took bytes */
+    EVENT_CONN = 8,   /* a TCP connection changed its state */
+    EVENT_SOCKET = 9, /* what socket an object is; may come again, the last word holds */
+    EVENT_FILE = 10,  /* what file an object is, or the path a call was given */
+    EVENT_ANON = 11,  /* what pipe, eventfd, epoll, timer … an object is */
+    EVENT_FD = 12,    /* a descriptor that a process had at the attach */
+    EVENT_KINDS = 13,
+};
+
+struct event {
+    uint16_t kind; /* enum event_kind */
+    uint16_t size; /* of the whole record in bytes */
+    uint32_t tid;  /* in the initial PID namespace */
+    uint64_t time_ns;
+};
+
+/*
+ * An object a thread can wait for, the same number for as long as it exists and never for two at
+ * a time: its class in the top byte; below it a socket's cookie, or a hash of what makes a file
+ * the file it is. 0: none or not known.
+ */
+#define OBJECT_CLASS(obj) ((unsigned)((obj) >> 56))
+enum object_class {
+    OBJECT_NONE = 0,
+    OBJECT_SOCKET = 1, /* EVENT_SOCKET; the low bits are the kernel's socket cookie */
+    OBJECT_FILE = 2,   /* EVENT_FILE: regular file, directory, device, named pipe */
+    OBJECT_PATH = 3,   /* EVENT_FILE with FILE_ARGUMENT: a path that a call was given */
+    OBJECT_ANON = 4,   /* EVENT_ANON */
+};
+
+/* Why a thread went off CPU. */
+enum wait_why {
+    WHY_RUNNABLE = 0, /* preempted, or gave up the CPU while able to run */
+    WHY_SLEEP = 1,    /* interruptible sleep */
+    WHY_DISK = 2,     /* uninterruptible sleep: disk, page locks, kernel locks */
+    WHY_STOPPED = 3,  /* stopped, traced, frozen or parked */
+    WHY_NEW = 4,      /* made, and not run before */
+};
+
+enum wait_flag {
+    WAIT_AFTER_LOSS = 1, /* at least one earlier EVENT_WAIT of this thread was lost */
+    WAIT_WAKER_IRQ = 2,  /* woken from an interrupt: `waker` was a bystander */
+    WAIT_MULTIPLEXED = 4, /* poll or select over two descriptors or more */
+    WAIT_TIMER_ONLY = 8, /* poll or select over no descriptor */
+    WAIT_USER = 16,      /* not inside a system call: page fault or preemption */
+};
+
+/* No descriptor. */
+#define WAIT_NO_FD (-1)
+/* A call whose number bpf/calls.h does not list is its kernel number with this bit. */
+#define CALL_UNLISTED 0x8000u
+
+/*
+ * off_ns ≤ wake_ns ≤ time_ns: off CPU from off_ns; the wake-up (sched_waking) came at wake_ns;
+ * on CPU at time_ns, which is event.time_ns. With WHY_RUNNABLE and WHY_NEW wake_ns is off_ns.
+ * off_ns 0: the thread was off CPU since before the attach, and EVENT_THREAD says how.
+ */
+struct event_wait {
+    struct event event;
+    uint64_t off_ns;
+    uint64_t wake_ns;
+    uint64_t obj;   /* what it waited for */
+    uint32_t waker; /* tid that was current at the wake-up; 0 when it is not known */
+    uint16_t call;  /* enum call, or CALL_UNLISTED | number; 0 outside a call */
+    uint8_t why;    /* enum wait_why */
+    uint8_t flags;  /* enum wait_flag */
+    int32_t fd;     /* WAIT_NO_FD */
+    uint32_t arg;   /* futex: the operation; poll, select: number of descriptors */
+};
+
+/* A futex's address stands in obj's place: bit 63..56 are 0 then, as user addresses are. */
+
+enum thread_phase {
+    THREAD_AT_ATTACH = 0,
+    THREAD_AT_END = 1,
+};
+
+/*
+ * A thread at the attach and at the end; `wait` is the wait that is still open, or has off_ns 0
+ * when the thread is on CPU or waiting for one. At the attach off_ns is unknown: then it is the
+ * time of this record, and the wait is at least as old. wait.event is unused (0).
+ */
+struct event_thread {
+    struct event event;
+    uint32_t pid;        /* thread group */
+    uint32_t parent;     /* thread group of the parent process */
+    uint64_t start_ns;   /* when the thread began, CLOCK_MONOTONIC */
+    uint64_t exec_ns;    /* the kernel's sum_exec_runtime and run_delay: what schedstat shows */
+    uint64_t delay_ns;
+    char comm[16];
+    uint8_t phase; /* enum thread_phase */
+    uint8_t kernel_thread; /* 1 for a kernel thread in the group, such as io_uring's workers */
+    uint8_t on_cpu;
+    uint8_t pad[5];
+    struct event_wait wait;
+};
+
+struct event_fork {
+    struct event event; /* tid: the new thread's */
+    uint32_t pid;       /* its thread group: another than the maker's for a new process */
+    uint32_t maker;     /* tid of the thread that made it */
+    uint32_t parent;    /* thread group of the maker */
+    uint32_t pad;
+    char comm[16];
+};
+
+struct event_exit {
+    struct event event;
+    uint32_t pid;
+    int32_t code; /* as wait(2) gives it */
+};
+
+struct event_comm {
+    struct event event;
+    uint32_t pid;
+    uint32_t exec; /* 1: exec, 0: renamed */
+    char comm[16];
+};
+
+enum io_flag {
+    IO_PEEK = 1,       /* MSG_PEEK: nothing was consumed */
+    IO_AFTER_LOSS = 2, /* an earlier record of this socket was lost */
+    IO_TURN = 4,       /* first in this direction since one in the other */
+    IO_KERNEL = 8,     /* no user buffer at hand: sendfile, io_uring */
+};
+
+/* data[] holds the first bytes, taken only at a turn; data_len of them are there. */
+struct event_io {
+    struct event event; /* when the call was done with the socket */
+    uint64_t obj;
+    uint64_t ready_ns; /* receive: when the first of these bytes arrived; 0 not known */
+    uint32_t bytes;    /* 0 on a receive: the end of the stream */
+    uint16_t flags;    /* enum io_flag */
+    uint16_t data_len;
+    uint8_t data[];
+};
+
+/* The two sizes of data[]: what a status line needs and what a request line needs. */
+#define IO_DATA_SMALL 32
+#define IO_DATA_LARGE 160
+
+struct event_conn {
+    struct event event; /* tid: current's, which is a bystander when established by a packet */
+    uint64_t obj;
+    uint8_t old_state; /* the kernel's TCP_*: 1 ESTABLISHED, 2 SYN_SENT, 3 SYN_RECV, 7 CLOSE … */
+    uint8_t new_state;
+    uint8_t role; /* enum socket_role */
+    uint8_t pad[5];
+};
+
+enum socket_role {
+    ROLE_UNKNOWN = 0,
+    ROLE_ACCEPTED = 1,  /* the server's end of a connection */
+    ROLE_CONNECTED = 2, /* the client's end: downstream */
+    ROLE_LISTENER = 3,
+};
+
+struct event_socket {
+    struct event event;
+    uint64_t obj;
+    uint64_t established_ns; /* 0: before the attach, or not a connection */
+    uint16_t family;         /* AF_* */
+    uint16_t type;           /* SOCK_* */
+    uint8_t role;            /* enum socket_role */
+    uint8_t state;           /* TCP_* */
+    uint16_t local_port;     /* host byte order */
+    uint16_t remote_port;
+    uint16_t pad[3];
+    uint8_t local[16]; /* IPv4 in the first 4 bytes */
+    uint8_t remote[16];
+};
+
+enum file_flag {
+    FILE_DELETED = 1,   /* unlinked; the path is its last */
+    FILE_CUT = 2,       /* the path is longer than the record */
+    FILE_ARGUMENT = 4,  /* `path` is as the call was given it, in one piece, maybe relative */
+};
+
+/* `path`: the components from the last to the first, a NUL behind each ("log\0var\0" is
+ * /var/log); with FILE_ARGUMENT plain text. path_len counts the bytes. */
+#define FILE_PATH_MAX 512
+struct event_file {
+    struct event event;
+    uint64_t obj;
+    uint64_t ino;
+    uint32_t dev;
+    uint16_t mode;  /* S_IFMT bits */
+    uint16_t flags; /* enum file_flag */
+    uint32_t path_len;
+    uint32_t pad;
+    char path[];
+};
+
+/* `name` is the kernel's: "[eventfd]", "[eventpoll]", "[timerfd]", "[io_uring]", or "pipe". */
+struct event_anon {
+    struct event event;
+    uint64_t obj;
+    uint64_t ino;
+    char name[32];
+};
+
+struct event_fd {
+    struct event event; /* tid: the thread group */
+    uint64_t obj;
+    int32_t fd;
+    uint32_t pad;
+};
+
+_Static_assert(sizeof(struct event) == 16, "event");
+_Static_assert(sizeof(struct event_wait) == 56, "event_wait");
+_Static_assert(sizeof(struct event_thread) == 128, "event_thread");
+_Static_assert(sizeof(struct event_fork) == 48, "event_fork");
+_Static_assert(sizeof(struct event_exit) == 24, "event_exit");
+_Static_assert(sizeof(struct event_comm) == 40, "event_comm");
+_Static_assert(sizeof(struct event_io) == 40, "event_io");
+_Static_assert(sizeof(struct event_conn) == 32, "event_conn");
+_Static_assert(sizeof(struct event_socket) == 80, "event_socket");
+_Static_assert(sizeof(struct event_file) == 48, "event_file");
+_Static_assert(sizeof(struct event_anon) == 64, "event_anon");
+_Static_assert(sizeof(struct event_fd) == 32, "event_fd");
+
+#endif

@@ -1,0 +1,80 @@
+/*
+ * format: the capture file, `.wsc`.
+ *
+ * A header of fixed size, then blocks: struct capture_block, then `length` bytes of payload. Cut
+ * anywhere, every whole block before the cut reads; a block whose CRC does not fit is passed
+ * over and counted. Little-endian, explicit numbers that are never reused, asserted sizes.
+ * Nothing is rewritten but the header's `flags` and `end_ns`, by the orderly end.
+ */
+#ifndef CAPTURE_FORMAT_H
+#define CAPTURE_FORMAT_H
+
+#include <stdint.h>
+
+#define CAPTURE_MAGIC "waitscop" /* 8 bytes, no NUL */
+#define CAPTURE_MAJOR 1          /* another one is refused */
+#define CAPTURE_MINOR 0          /* a later one adds: read what is known */
+
+enum capture_flag {
+    CAPTURE_INCOMPLETE = 1, /* set from the start, cleared by the orderly end */
+};
+
+enum capture_arch {
+    CAPTURE_X86_64 = 1,
+    CAPTURE_ARM64 = 2,
+};
+
+struct capture_header {
+    char magic[8];
+    uint16_t major, minor;
+    uint32_t header_size; /* sizeof(struct capture_header): where the blocks begin */
+    uint32_t flags;       /* enum capture_flag */
+    uint16_t arch;        /* enum capture_arch */
+    uint16_t cpus;
+    uint64_t start_ns;      /* CLOCK_MONOTONIC when the probes were on */
+    uint64_t end_ns;        /* when the recording ended; 0 while it runs */
+    uint64_t start_real_ns; /* CLOCK_REALTIME at start_ns */
+    uint32_t target_pid;    /* the first one asked for */
+    uint32_t crc;           /* CRC-32 of the header with flags, end_ns and crc as 0 */
+    char host[64];          /* NUL-padded, as are the others */
+    char kernel[64];
+    char comm[16];
+    char command[256]; /* the target's command line or what -p was given, cut */
+};
+
+enum capture_block_type {
+    BLOCK_EVENTS = 1,  /* records of bpf/events.h, one behind the other, as the ring had them */
+    BLOCK_LOSS = 2,    /* array of struct capture_loss */
+    BLOCK_PROBES = 3,  /* names of the attached probes, a NUL behind each */
+    BLOCK_SUMMARY = 4, /* struct capture_summary: the last block of an orderly end */
+};
+
+struct capture_block {
+    uint32_t type;
+    uint32_t length; /* of the payload; at most CAPTURE_BLOCK_MAX */
+    uint32_t crc;    /* CRC-32 (zlib's) of type, length and payload */
+    uint32_t mark;   /* CAPTURE_BLOCK_MARK: finds the next block behind a damaged one */
+};
+
+#define CAPTURE_BLOCK_MARK 0x6b6c6277u /* "wblk" */
+#define CAPTURE_BLOCK_MAX (4u << 20)
+
+/* `count` records of `kind` (enum event_kind; 0: not known which) found no room in the ring
+ * between the two times. */
+struct capture_loss {
+    uint64_t start_ns, end_ns, count;
+    uint32_t kind, pad;
+};
+
+struct capture_summary {
+    uint64_t records, lost;
+    uint64_t probe_run_ns, probe_runs; /* 0 when the kernel does not count them */
+    uint64_t drain_cpu_ns;             /* the recorder's own CPU time */
+};
+
+_Static_assert(sizeof(struct capture_header) == 456, "capture_header");
+_Static_assert(sizeof(struct capture_block) == 16, "capture_block");
+_Static_assert(sizeof(struct capture_loss) == 32, "capture_loss");
+_Static_assert(sizeof(struct capture_summary) == 40, "capture_summary");
+
+#endif

@@ -1,0 +1,38 @@
+/*
+ * writer: appends to a capture file.
+ *
+ * Created 0600 with O_EXCL|O_NOFOLLOW: an existing file is never touched (-EEXIST). Records are
+ * gathered into blocks of some 256 KiB; writer_flush() puts out what has gathered, so that a
+ * crash of the profiler loses nothing that was drained. Functions return 0 or -errno and fill
+ * `e`. After a failed write every later call fails with the same error.
+ */
+#ifndef CAPTURE_WRITER_H
+#define CAPTURE_WRITER_H
+
+#include "base/err.h"
+#include "capture/format.h"
+
+#include <stddef.h>
+
+struct event;
+struct writer;
+
+/* Fills magic, version, size, CAPTURE_INCOMPLETE and crc; the caller gives the rest. */
+int writer_new(struct writer **w, const char *path, const struct capture_header *header,
+               struct err *e);
+/* Appends one record (ev->size bytes). */
+int writer_append(struct writer *w, const struct event *ev);
+int writer_loss(struct writer *w, const struct capture_loss *loss, size_t count);
+int writer_probes(struct writer *w, const char *const *names, size_t count);
+int writer_flush(struct writer *w);
+/* Bytes in the file and in the block that gathers; records so far. */
+uint64_t writer_bytes(const struct writer *w);
+uint64_t writer_records(const struct writer *w);
+/* The orderly end: flushes, writes the summary, clears the incomplete mark. `summary->records`
+ * is filled by the writer. The writer stays to be freed. */
+int writer_end(struct writer *w, uint64_t end_ns, const struct capture_summary *summary,
+               struct err *e);
+/* Closes; takes NULL. Without writer_end() the file stays marked incomplete. */
+void writer_free(struct writer *w);
+
+#endif

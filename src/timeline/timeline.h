@@ -1,0 +1,262 @@
+/*
+ * timeline: the result of an analysis, which every output reads. Threads with their states,
+ * requests with their ledgers, the objects and names they refer to, the verdict of each process.
+ *
+ * Times are nanoseconds since `t0_ns` (CLOCK_MONOTONIC) unless a name says otherwise. Indices are
+ * into the timeline's own arrays; a field called `…_plus1` is an index + 1, and 0 means none.
+ * Strings have passed text_clean(). The timeline owns all that hangs on it.
+ */
+#ifndef TIMELINE_TIMELINE_H
+#define TIMELINE_TIMELINE_H
+
+#include "base/table.h"
+#include "base/vec.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* A thread's state, exclusive and gap-free over its life in the capture. Numbers are written to
+ * files: never renumber. */
+enum state {
+    STATE_RUNNING = 0,
+    STATE_RUNNABLE = 1,
+    STATE_BLOCKED = 2,
+    STATE_YIELDED = 3,
+    STATE_LOCK = 4,
+    STATE_SLEEP = 5,
+    STATE_FAULT = 6,
+    STATE_OTHER = 7,
+    STATE_UNKNOWN = 8,
+    STATE_COUNT
+};
+
+/* Where a request's latency went. Never renumber. */
+enum ledger_key {
+    LEDGER_QUEUED = 0,
+    LEDGER_RUNNING = 1,
+    LEDGER_RUNNABLE = 2,
+    LEDGER_BLOCKED = 3,
+    LEDGER_LOCK = 4,
+    LEDGER_SLEEP = 5,
+    LEDGER_FAULT = 6,
+    LEDGER_OTHER = 7,
+    LEDGER_AWAITING = 8,
+    LEDGER_LOOP_BUSY = 9,
+    LEDGER_UNATTRIBUTED = 10,
+    LEDGER_COUNT
+};
+
+enum grade {
+    GRADE_EXACT = 0,
+    GRADE_INFERRED = 1,
+    GRADE_AMBIGUOUS = 2,
+    GRADE_UNATTRIBUTED = 3,
+    GRADE_COUNT
+};
+
+enum model { /* of a process */
+    MODEL_UNKNOWN = 0, /* no request seen */
+    MODEL_BLOCKING = 1,
+    MODEL_NONBLOCKING = 2,
+    MODEL_NONBLOCKING_WORKERS = 3, /* "non-blocking with blocking workers" */
+    MODEL_MIXED = 4,
+    MODEL_COUNT
+};
+
+enum role { /* of a thread */
+    THREAD_ROLE_OTHER = 0,
+    THREAD_ROLE_LOOP = 1,     /* waits for its work in a multiplexed wait */
+    THREAD_ROLE_WORKER = 2,   /* holds requests from the read to the answer */
+    THREAD_ROLE_HELPER = 3,   /* works, in I/O, without touching a request's connection */
+    THREAD_ROLE_ACCEPTOR = 4, /* accepts, and serves nobody */
+    THREAD_ROLE_COUNT
+};
+
+/* The words for the numbers above, as they stand in JSON and text; "?" outside the range. */
+const char *state_name(unsigned state);
+const char *ledger_key_name(unsigned key);
+const char *grade_name(unsigned grade);
+const char *model_name(unsigned model);
+const char *role_name(unsigned role);
+/* True for the states that are waits and so carry a call: blocked … other. */
+bool state_is_wait(unsigned state);
+
+enum interval_flag {
+    INTERVAL_IDLE = 1,      /* waiting for work: of no request, in no ranking */
+    INTERVAL_WAKER_IRQ = 2, /* the waker was a bystander */
+    INTERVAL_OPEN = 4,      /* began before the attach or went on after the end */
+};
+
+/* From start_ns to the next interval's start, or to the thread's end. */
+struct interval {
+    uint64_t start_ns;
+    uint32_t call_plus1;   /* string; waits only, as are the rest */
+    uint32_t object_plus1; /* object */
+    int32_t fd;            /* -1: none */
+    uint32_t waker;        /* tid; 0: not known */
+    uint32_t arg;          /* number of descriptors polled, futex operation */
+    uint8_t state;         /* enum state */
+    uint8_t flags;         /* enum interval_flag */
+    uint16_t pad;
+};
+
+struct thread {
+    uint32_t tid, pid;
+    uint32_t process; /* index */
+    uint32_t comm;    /* string: the last one it had */
+    uint64_t start_ns, end_ns; /* its life in the capture */
+    uint8_t role;              /* enum role */
+    bool kernel;               /* a kernel thread of the group: io_uring's workers */
+    bool audited;              /* the kernel's own sums below are known */
+    uint64_t kernel_running_ns, kernel_runnable_ns; /* by the kernel's schedstat, attach to end */
+    uint64_t state_ns[STATE_COUNT];
+    VEC(struct interval) intervals;
+};
+
+enum object_kind { /* for icons and words; never renumber */
+    OBJ_UNKNOWN = 0,
+    OBJ_FILE = 1,
+    OBJ_DIRECTORY = 2,
+    OBJ_DEVICE = 3,
+    OBJ_TTY = 4,
+    OBJ_PIPE = 5,
+    OBJ_SOCKET = 6,
+    OBJ_LISTENER = 7,
+    OBJ_ACCEPTED = 8,   /* the server's end of a connection */
+    OBJ_CONNECTED = 9,  /* the client's end: downstream */
+    OBJ_EVENTFD = 10,
+    OBJ_EPOLL = 11,
+    OBJ_TIMER = 12,
+    OBJ_URING = 13,
+    OBJ_FUTEX = 14,
+    OBJ_PATH = 15, /* a path that a call was given */
+    OBJ_ANON = 16,
+    OBJ_KIND_COUNT
+};
+const char *object_kind_name(unsigned kind);
+
+struct object {
+    uint64_t id;     /* the capture's */
+    uint32_t name;   /* string, for people: "/var/lib/x", "127.0.0.1:80", "eventfd" */
+    uint32_t local;  /* string: "127.0.0.1:8080"; the empty string when it is no socket */
+    uint32_t remote; /* string */
+    uint8_t kind;    /* enum object_kind */
+    bool deleted;
+};
+
+/* A stretch of a request's life, from start_ns to the next segment's or the request's end. */
+struct segment {
+    uint64_t start_ns;
+    uint32_t thread_plus1; /* the thread that held the request, or that was waited for */
+    uint32_t interval_plus1; /* in that thread: the interval this stretch lies in */
+    uint8_t key;   /* enum ledger_key */
+    uint8_t grade; /* enum grade */
+    uint16_t pad;
+};
+
+enum request_flag {
+    REQUEST_COMPLETE = 1,  /* begun and answered within the capture */
+    REQUEST_LOSS = 2,      /* overlaps lost records: its numbers are lower bounds */
+    REQUEST_PIPELINED = 4, /* several requests at once on the connection, reported as one */
+};
+
+struct request {
+    uint64_t id;       /* 1, 2, 3 … in the order of start_ns */
+    uint32_t process;  /* index of the process that answered */
+    uint32_t conn;     /* object: the accepted connection */
+    uint32_t protocol; /* string: "http", "redis", "bytes" */
+    uint32_t name;     /* string: "GET /db/10/4711", "GET", "24 bytes" */
+    uint32_t group;    /* string: "GET /db/:n/:n" */
+    int32_t status;    /* HTTP status; 0 when there is none */
+    uint32_t flags;    /* enum request_flag */
+    uint64_t start_ns, end_ns;
+    uint64_t bytes_in, bytes_out;
+    uint64_t ledger_ns[LEDGER_COUNT]; /* adds up to end_ns - start_ns */
+    uint64_t grade_ns[GRADE_COUNT];   /* adds up to it too */
+    uint64_t parallel_ns;
+    uint32_t first_segment, segment_count; /* in timeline.segments, gap-free over the request */
+};
+
+struct hold {
+    uint32_t thread; /* the loop's */
+    uint32_t request_plus1;
+    uint32_t call_plus1, object_plus1;
+    uint64_t start_ns, end_ns;
+    uint8_t state;
+    uint32_t first_victim, victim_count; /* in timeline.victims: request indices */
+};
+
+/* What the words of a verdict rest on. Rates are per second. */
+struct verdict {
+    uint8_t model; /* enum model */
+    bool thread_waits;         /* does a thread wait for each request */
+    uint32_t waits_on;         /* object kind most waited for inside requests; OBJ_UNKNOWN: none */
+    uint32_t waits_on_name;    /* string: its group of objects, "/var/lib/x", "127.0.0.1:5432" */
+    uint32_t serving_threads;  /* threads that held a request at any time */
+    uint64_t requests;         /* complete ones */
+    double efficiency;         /* running ÷ held thread time; 0 to 1 */
+    double held_ns;            /* mean thread time held per request */
+    double capacity;           /* serving_threads ÷ held_ns */
+    double offered;            /* requests that arrived per second */
+    uint64_t queued_ns;        /* sum over requests */
+    uint32_t queued_requests;  /* that stood in a queue for more than 1 ms */
+    uint32_t peak_in_flight;
+    bool saturated; /* all serving threads were held at once while a request was queued */
+    uint64_t saturated_ns; /* when first; since t0 */
+};
+
+struct process {
+    uint32_t pid, parent;
+    uint32_t comm; /* string */
+    struct verdict verdict;
+};
+
+struct loss {
+    uint64_t start_ns, end_ns, count;
+    uint32_t kind; /* string: "wait", "recv" … */
+};
+
+struct timeline {
+    uint64_t t0_ns;        /* CLOCK_MONOTONIC at the capture's begin */
+    uint64_t t0_real_ns;   /* CLOCK_REALTIME at the same moment */
+    uint64_t duration_ns;
+    bool complete;         /* the recording ended in order, nothing of the file is missing */
+    uint64_t records, lost;
+    uint32_t host, kernel, command, damage; /* strings; damage: what is missing of the file */
+    VEC(uint32_t) probes;                   /* strings */
+
+    VEC(struct process) processes;
+    VEC(struct thread) threads;
+    VEC(struct object) objects;
+    VEC(struct request) requests; /* by start_ns */
+    VEC(struct segment) segments;
+    VEC(struct hold) holds;
+    VEC(uint32_t) victims;
+    VEC(struct loss) losses;
+
+    VEC(char *) strings; /* 0 is "" */
+    struct table string_index;
+};
+
+void timeline_init(struct timeline *tl);
+void timeline_release(struct timeline *tl);
+/* Interns a string that is clean already; 0 (the empty string) also when memory is out, which
+ * then shows in tl->damage of no one: callers that must know check timeline_string() != 0. */
+uint32_t timeline_intern(struct timeline *tl, const char *s);
+/* Cleans bytes from outside with text_clean(), then interns them. */
+uint32_t timeline_intern_bytes(struct timeline *tl, const void *bytes, size_t len);
+const char *timeline_string(const struct timeline *tl, uint32_t index);
+
+/* Where an interval ends. */
+uint64_t interval_end(const struct thread *t, size_t index);
+/* Where a segment ends: `index` is into tl->segments and must belong to `r`. */
+uint64_t segment_end(const struct timeline *tl, const struct request *r, size_t index);
+
+/*
+ * Checks what the design promises: states add up to each thread's life, segments and ledger and
+ * grades to each request's latency, indices in range. 0, or -EINVAL and the first breach in
+ * `why` (at most `size` bytes).
+ */
+int timeline_check(const struct timeline *tl, char *why, size_t size);
+
+#endif
