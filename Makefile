@@ -1,0 +1,220 @@
+# waitscope: one Makefile for everything. `make help` lists the targets.
+#
+# Sources are found by wildcard: to add one, add the file.
+#   BUILD=DIR   where everything that is made goes (default: build)
+#   V=1         show the commands
+#   WERROR=1    warnings are errors (also when CI is set)
+#   SAN=1       AddressSanitizer and UBSan, in $(BUILD)/san; alone: runs unit and golden tests
+#   PARTS="…"   only these folders of src/ and their unit tests: PARTS="base capture" test-unit
+#   DESTDIR, PREFIX=/usr/local   for install
+
+BUILD ?= build
+PREFIX ?= /usr/local
+
+# Where things go. Not BUILD itself, so that a sub-make that inherits BUILD does not add san twice.
+O := $(BUILD)$(if $(SAN),/san)
+
+.DEFAULT_GOAL := $(if $(SAN),test-san,all)
+.DELETE_ON_ERROR:
+.SUFFIXES:
+.SECONDARY:
+FORCE:
+.PHONY: FORCE
+
+Q := $(if $(V),,@)
+say = @printf '  %-7s %s\n'
+
+# All cores, unless told otherwise or asked to remove and build at once.
+ifeq ($(filter clean,$(MAKECMDGOALS))$(filter -j% --jobserver%,$(MAKEFLAGS)),)
+MAKEFLAGS += -j$(shell nproc) --output-sync=target
+endif
+
+# ---- tools and flags
+
+CC := $(if $(filter default,$(origin CC)),gcc,$(CC))
+CLANG ?= clang
+BPFTOOL ?= $(or $(firstword $(wildcard /usr/sbin/bpftool /sbin/bpftool)),bpftool)
+CLANG_FORMAT ?= $(or $(shell command -v clang-format-14),clang-format)
+CLANG_TIDY ?= $(or $(shell command -v clang-tidy-14),clang-tidy)
+# Set by users; kept apart from what the build needs.
+CFLAGS ?= -O2 -g
+
+WARNINGS := -Wall -Wextra -Wstrict-prototypes -Wmissing-prototypes -Wshadow -Wvla \
+	-Wwrite-strings -Wpointer-arith -fno-common
+comma := ,
+SANFLAGS := $(if $(SAN),-fsanitize=address$(comma)undefined -fno-sanitize-recover=undefined \
+	-fno-omit-frame-pointer)
+ERRORS := $(if $(CI)$(WERROR),-Werror)
+# The generated skeleton comes as a system header: its warnings are not ours.
+INCLUDES := -I. -Isrc -isystem $(O)
+COMPILE = $(CC) -std=c11 -D_GNU_SOURCE $(CFLAGS) $(WARNINGS) $(SANFLAGS) $(INCLUDES) $(CPPFLAGS)
+LINK = $(CC) $(CFLAGS) $(SANFLAGS) $(LDFLAGS) -Wl,--as-needed
+LIBS := $(or $(shell pkg-config --libs libbpf libelf zlib json-c 2>/dev/null),-lbpf -lelf -lz -ljson-c)
+
+ARCH ?= $(shell uname -m | sed 's/aarch64/arm64/; s/x86_64/x86/')
+# -target bpf does not look into Debian's multiarch folder, where <asm/types.h> lies.
+MULTIARCH := $(shell $(CC) -print-multiarch 2>/dev/null)
+BPF_FLAGS = -g -O2 -target bpf -mcpu=v3 -Wall -Werror -I. \
+	$(if $(MULTIARCH),-idirafter /usr/include/$(MULTIARCH))
+
+# ---- what there is
+
+PARTS ?= $(notdir $(patsubst %/,%,$(wildcard src/*/)))
+LIB_SRC := $(foreach part,$(PARTS),$(wildcard src/$(part)/*.c))
+LIB_OBJ := $(LIB_SRC:%.c=$(O)/obj/%.o)
+LIB := $(O)/libwaitscope.a
+PROGRAM := $(if $(wildcard src/main.c),$(O)/waitscope)
+
+SAMPLE_SRC := $(wildcard samples/*.c)
+SAMPLES := $(patsubst %.c,$(O)/%,$(filter-out samples/common.c,$(SAMPLE_SRC)))
+
+# tests/unit/test_*.c is one program each, tests/unit/*.c else is shared by all of them;
+# in the other folders of tests/ every .c is a program of its own.
+UNIT_SRC := $(wildcard $(if $(filter file,$(origin PARTS)),tests/unit/test_*.c,\
+	$(PARTS:%=tests/unit/test_%_*.c)))
+UNIT_SHARED := $(filter-out tests/unit/test_%,$(wildcard tests/unit/*.c))
+UNIT_TESTS := $(UNIT_SRC:%.c=$(O)/%)
+TOOL_SRC := $(filter-out tests/unit/%,$(wildcard tests/*/*.c))
+TOOLS := $(TOOL_SRC:%.c=$(O)/%)
+
+C_SRC := $(wildcard src/*/*.c src/*.c samples/*.c tests/*/*.c)
+C_ALL := $(C_SRC) $(wildcard bpf/*.[ch] src/*/*.h samples/*.h tests/*/*.h)
+
+# ---- targets for people
+
+.PHONY: all
+all: $(PROGRAM) $(SAMPLES) $(if $(PROGRAM),,$(LIB)) ## build waitscope and the samples (default)
+
+.PHONY: help
+help: ## print this list
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "%-14s %s\n", $$1, $$2 }' Makefile
+
+.PHONY: deps deps-build
+deps: ## install what is missing from Debian: to build, test and lint
+	@.ci/deps build test lint
+deps-build: ## install only what building needs
+	@.ci/deps build
+
+.PHONY: tests
+tests: $(UNIT_TESTS) $(TOOLS) ## build every test, bench and fuzz program
+
+.PHONY: test test-unit test-golden test-live test-viewer test-san
+test: ## install, build and run every test; the last line is "N passed, N failed"
+	+@MAKE='$(MAKE)' tests/run $(O) all
+test-unit: $(UNIT_TESTS) ## run the unit tests
+	@tests/run $(O) unit
+test-golden: all $(TOOLS) ## run captures through the analysis and compare
+	@tests/run $(O) golden
+test-live: all $(TOOLS) ## record real servers (needs root)
+	@tests/run $(O) live
+test-viewer: all $(TOOLS) ## open reports in a real browser
+	@tests/run $(O) viewer
+test-san: all $(UNIT_TESTS) $(TOOLS) # what SAN=1 alone does
+	@tests/run $(O) unit golden
+
+.PHONY: bench
+bench: all $(TOOLS) ## measure the cost of recording
+	@tests/run $(O) bench
+
+.PHONY: demo
+demo: deps-build ## show blocking and non-blocking servers side by side
+	+@$(MAKE) --no-print-directory all
+	@samples/demo.sh $(O)
+
+.PHONY: install uninstall
+install: $(O)/waitscope ## install waitscope under $(DESTDIR)$(PREFIX)
+	$(say) INSTALL $(DESTDIR)$(PREFIX)/bin/waitscope
+	$(Q)install -D -m 755 $< $(DESTDIR)$(PREFIX)/bin/waitscope
+uninstall: ## remove it again
+	$(say) REMOVE $(DESTDIR)$(PREFIX)/bin/waitscope
+	$(Q)rm -f $(DESTDIR)$(PREFIX)/bin/waitscope
+
+.PHONY: clean
+clean: ## remove everything that was built
+	$(say) CLEAN $(BUILD)
+	$(Q)rm -rf $(BUILD)
+
+# ---- compiling
+
+# Rebuilds what other flags or another list of files would make different. -Werror is left out:
+# it changes no object, and `make` and `make test` would undo each other's work.
+$(O)/flags: FORCE
+	@mkdir -p $(@D)
+	@echo '$(subst ','\'',$(COMPILE) $(LINK))' | cmp -s - $@ || \
+		echo '$(subst ','\'',$(COMPILE) $(LINK))' >$@
+$(O)/list: FORCE
+	@mkdir -p $(@D)
+	@echo '$(LIB_OBJ)' | cmp -s - $@ || echo '$(LIB_OBJ)' >$@
+
+# An object that came with warnings leaves OBJECT.warned, and where warnings are errors it is
+# compiled again: a warning cannot slip through an earlier build.
+define compile
+@mkdir -p $(@D)
+$(say) CC $<
+$(Q)$(COMPILE) $(ERRORS) $1 -MMD -MP -c -o $@ $< 2>$@.warned || { cat $@.warned >&2; exit 1; }
+@cat $@.warned >&2; test -s $@.warned || rm -f $@.warned
+endef
+
+$(O)/obj/%.o: %.c $(O)/flags
+	$(call compile)
+
+# The viewer's page is put into the binary by .incbin, which the assembler looks up.
+$(O)/obj/src/output/page.o: src/output/page.c $(O)/viewer/page.html $(O)/flags
+	$(call compile,-Wa$(comma)-I$(O))
+
+$(O)/viewer/page.html: viewer/bundle.sh $(wildcard viewer/*.html viewer/*.js viewer/*.css)
+	@mkdir -p $(@D)
+	$(say) PAGE $@
+	$(Q)viewer/bundle.sh $@
+
+$(patsubst %.c,$(O)/obj/%.o,$(wildcard src/record/*.c)): | $(O)/bpf/waitscope.skel.h
+
+OBJECTS := $(C_SRC:%.c=$(O)/obj/%.o)
+-include $(OBJECTS:.o=.d)
+ifneq ($(ERRORS),)
+$(patsubst %.warned,%,$(wildcard $(OBJECTS:=.warned))): FORCE
+endif
+
+# ---- probes
+
+define compile_bpf
+@mkdir -p $(@D)
+$(say) BPF $@
+$(Q)$(CLANG) $(BPF_FLAGS) -D__TARGET_ARCH_$1 -MMD -MP -MT $@ -MF $@.d -c -o $@ $<
+endef
+
+$(O)/bpf/raw-%.o: bpf/waitscope.bpf.c
+	$(call compile_bpf,$*)
+-include $(wildcard $(O)/bpf/raw-*.o.d)
+
+# The linker drops the DWARF that only BTF was made from: 10 times less to carry in the binary.
+$(O)/bpf/waitscope.bpf.o: $(O)/bpf/raw-$(ARCH).o
+	$(Q)$(BPFTOOL) gen object $@ $<
+$(O)/bpf/waitscope.skel.h: $(O)/bpf/waitscope.bpf.o
+	$(say) SKEL $@
+	$(Q)$(BPFTOOL) gen skeleton $< name waitscope_bpf >$@
+
+.PHONY: bpf-arm64
+bpf-arm64: $(if $(wildcard bpf/waitscope.bpf.c),$(O)/bpf/raw-arm64.o) ## compile the probes for arm64 too
+
+# ---- linking
+
+$(LIB): $(LIB_OBJ) $(O)/list
+	$(say) AR $@
+	$(Q)rm -f $@ && ar rcs $@ $(LIB_OBJ)
+
+define link
+@mkdir -p $(@D)
+$(say) LINK $@
+$(Q)$(LINK) -o $@ $(filter %.o %.a,$^) $1
+endef
+
+$(O)/waitscope: $(O)/obj/src/main.o $(LIB)
+	$(call link,$(LIBS))
+$(SAMPLES): $(O)/samples/%: $(O)/obj/samples/%.o \
+		$(patsubst %.c,$(O)/obj/%.o,$(wildcard samples/common.c))
+	$(call link,-pthread -lm)
+$(UNIT_TESTS): $(O)/tests/unit/%: $(O)/obj/tests/unit/%.o $(UNIT_SHARED:%.c=$(O)/obj/%.o) $(LIB)
+	$(call link,-lcmocka $(LIBS) -pthread -lm)
+$(TOOLS): $(O)/%: $(O)/obj/%.o $(LIB)
+	$(call link,$(LIBS) -pthread -lm)
