@@ -26,7 +26,7 @@ say = @printf '  %-7s %s\n'
 
 # All cores, unless told otherwise or asked to remove and build at once.
 ifeq ($(filter clean,$(MAKECMDGOALS))$(filter -j% --jobserver%,$(MAKEFLAGS)),)
-MAKEFLAGS += -j$(shell nproc) --output-sync=target
+MAKEFLAGS += -j$(shell nproc)
 endif
 
 # ---- tools and flags
@@ -102,7 +102,7 @@ tests: $(UNIT_TESTS) $(TOOLS) ## build every test, bench and fuzz program
 test: ## install, build and run every test; the last line is "N passed, N failed"
 	+@MAKE='$(MAKE)' tests/run $(O) all
 test-unit: $(UNIT_TESTS) ## run the unit tests
-	@tests/run $(O) unit
+	@UNIT_SRC='$(UNIT_SRC)' tests/run $(O) unit
 test-golden: all $(TOOLS) ## run captures through the analysis and compare
 	@tests/run $(O) golden
 test-live: all $(TOOLS) ## record real servers (needs root)
