@@ -19,7 +19,8 @@
 
 #include <linux/magic.h>
 
-#define FILE_BLOCKS 4096   /* 16 MiB */
+#define FILE_BLOCKS 4096 /* 16 MiB */
+#define STACK_SIZE (128 * 1024)
 #define IDLE_SECONDS 10    /* how long a connection may hold a blocking server without a word */
 #define BACKEND_SECONDS 65 /* a little more than MS_MAX */
 
@@ -407,6 +408,14 @@ void socket_drain(int fd)
         ;
 }
 
+__attribute__((noinline)) void stack_settle(void)
+{
+    volatile char room[STACK_SIZE / 2];
+
+    for (size_t i = 0; i < sizeof(room); i += 1024)
+        room[i] = 0;
+}
+
 void server_serve(const struct server *server, int client)
 {
     const struct timeval limit = {.tv_sec = IDLE_SECONDS};
@@ -417,6 +426,7 @@ void server_serve(const struct server *server, int client)
     struct reply reply;
     struct truth truth;
 
+    stack_settle();
     setsockopt(client, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
     setsockopt(client, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
     while (request_read(client, inbox, &inbox_len, &request)) {
@@ -501,6 +511,27 @@ void descriptors_raise(void)
         limit.rlim_cur = limit.rlim_max;
         setrlimit(RLIMIT_NOFILE, &limit);
     }
+}
+
+void memory_settle(void)
+{
+    stack_settle();
+    mlockall(MCL_CURRENT);
+    munlockall(); /* the pages stay, and so do the limits for whatever comes later */
+}
+
+int thread_start(void *(*run)(void *argument), void *argument)
+{
+    pthread_attr_t attributes;
+    pthread_t thread;
+    int error;
+
+    pthread_attr_init(&attributes);
+    pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+    pthread_attr_setstacksize(&attributes, STACK_SIZE);
+    error = pthread_create(&thread, &attributes, run, argument);
+    pthread_attr_destroy(&attributes);
+    return -error;
 }
 
 /* Real blocks on a real disk: a sparse or a preallocated file would be answered without it. */
@@ -621,8 +652,7 @@ void server_start(struct server *server, const char *name, int flags, int argc, 
     descriptors_raise();
     file_make(server, file_dir);
     kitchen_make(server);
-    /* A page fault in a request would be a wait that the truth clock does not see. */
-    mlockall(MCL_CURRENT | MCL_FUTURE);
+    memory_settle();
     server->listener = socket_listen(port);
     if (server->listener < 0)
         fail(name, "cannot listen", -server->listener);

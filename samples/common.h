@@ -132,6 +132,16 @@ void server_serve(const struct server *server, int client);
 void server_handle(const struct server *server, const struct request *request, struct truth *truth,
                    struct reply *reply);
 
+/* A detached thread with a small stack. Returns 0 or -errno. */
+int thread_start(void *(*run)(void *argument), void *argument);
+/*
+ * A page fault in a request would be a wait that the truth clock does not see: these bring in the
+ * calling thread's stack, and all memory of the process. server_start() and server_serve() call
+ * them.
+ */
+void stack_settle(void);
+void memory_settle(void);
+
 /* Where in the cold file /file/ID reads: a block of its own, far from the neighbouring IDs'. */
 off_t file_offset(uint64_t id);
 

@@ -29,11 +29,10 @@ int main(int argc, char **argv)
 {
     server_start(&server, "pool", SERVER_HAS_WORKERS, argc, argv);
     for (unsigned int i = 1; i < server.workers; i++) {
-        pthread_t thread;
-        int error = pthread_create(&thread, NULL, waiter, NULL);
+        int error = thread_start(waiter, NULL);
 
         if (error) {
-            fprintf(stderr, "pool: cannot start a thread: %s\n", strerror(error));
+            fprintf(stderr, "pool: cannot start a thread: %s\n", strerror(-error));
             server_stop(1);
         }
     }

@@ -7,10 +7,7 @@
  */
 #include "common.h"
 
-#include <stdlib.h>
 #include <unistd.h>
-
-#define STACK_SIZE (128 * 1024)
 
 static struct server server;
 
@@ -22,17 +19,11 @@ static void *waiter(void *client)
 
 int main(int argc, char **argv)
 {
-    pthread_attr_t attributes;
-
     server_start(&server, "threads", SERVER_PLAIN, argc, argv);
-    pthread_attr_init(&attributes);
-    pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-    pthread_attr_setstacksize(&attributes, STACK_SIZE);
     for (;;) {
         int client = server_accept(&server);
-        pthread_t thread;
 
-        if (client >= 0 && pthread_create(&thread, &attributes, waiter, (void *)(intptr_t)client))
+        if (client >= 0 && thread_start(waiter, (void *)(intptr_t)client) != 0)
             close(client); /* no waiter to be had: the guest is sent away */
     }
 }
