@@ -25,7 +25,7 @@ Q := $(if $(V),,@)
 say = @printf '  %-7s %s\n'
 
 # All cores, unless told otherwise or asked to remove and build at once.
-ifeq ($(filter clean,$(MAKECMDGOALS))$(filter -j% --jobserver%,$(MAKEFLAGS)),)
+ifeq ($(MAKELEVEL)$(filter clean,$(MAKECMDGOALS))$(filter -j%,$(MAKEFLAGS)),0)
 MAKEFLAGS += -j$(shell nproc)
 endif
 
@@ -133,6 +133,65 @@ uninstall: ## remove it again
 clean: ## remove everything that was built
 	$(say) CLEAN $(BUILD)
 	$(Q)rm -rf $(BUILD)
+
+# ---- lint
+
+# Each check of each file leaves a stamp: only what changed is checked again.
+SHELL_SCRIPTS := $(shell grep -lE '^\#!.*[/ ](ba)?sh( |$$)' $(wildcard .ci/* samples/* viewer/* \
+	tests/* tests/*/*) /dev/null 2>/dev/null)
+TIDY_SRC := $(C_SRC) $(wildcard bpf/*.bpf.c)
+FORMAT_OK := $(C_ALL:%=$(O)/lint/%.format)
+TIDY_OK := $(TIDY_SRC:%=$(O)/lint/%.tidy)
+SHELL_OK := $(SHELL_SCRIPTS:%=$(O)/lint/%.shellcheck)
+
+.PHONY: lint lint-all lint-viewer format check-layers
+lint: deps ## check style, find faults by static analysis, prove the layers
+	+@$(MAKE) --no-print-directory --keep-going --output-sync=target lint-all
+	@echo 'lint: clean'
+lint-all: $(FORMAT_OK) $(TIDY_OK) $(O)/lint/cppcheck $(SHELL_OK) bpf-arm64 check-layers lint-viewer
+
+format: ## lay out the C files by .clang-format
+	$(Q)$(CLANG_FORMAT) -i $(C_ALL)
+check-layers: ## prove who includes whom, and that each folder says what it is for
+	@tests/check-layers
+
+$(O)/lint/%.format: % .clang-format
+	@mkdir -p $(@D)
+	$(Q)$(CLANG_FORMAT) $< | diff -u --label $< --label 'make format' $< - && touch $@
+
+define tidy
+@mkdir -p $(@D)
+$(say) TIDY $<
+$(Q)$(CLANG_TIDY) --quiet $< -- $1 2>$@.log || { cat $@.log >&2; exit 1; }
+$(Q)$(CLANG) $1 -MM -MP -MT $@ -MF $@.d $< && touch $@
+endef
+
+$(O)/lint/%.bpf.c.tidy: %.bpf.c .clang-tidy
+	$(call tidy,$(BPF_FLAGS) -D__TARGET_ARCH_$(ARCH))
+$(O)/lint/%.c.tidy: %.c .clang-tidy
+	$(call tidy,-std=c11 -D_GNU_SOURCE $(WARNINGS) $(INCLUDES))
+$(patsubst %,$(O)/lint/%.tidy,$(wildcard src/record/*.c)): | $(O)/bpf/waitscope.skel.h
+-include $(wildcard $(TIDY_OK:=.d))
+
+$(O)/lint/cppcheck: $(C_SRC) $(wildcard src/*/*.h samples/*.h bpf/*.h)
+	@mkdir -p $@.cache
+	$(say) CHECK cppcheck
+	$(Q)cppcheck -q -j2 --error-exitcode=1 --inline-suppr --std=c11 --cppcheck-build-dir=$@.cache \
+		--enable=warning,performance,portability --suppress=missingInclude \
+		-D_GNU_SOURCE -I. -Isrc $(C_SRC) && touch $@
+
+$(O)/lint/%.shellcheck: %
+	@mkdir -p $(@D)
+	$(Q)shellcheck $< && touch $@
+
+# ESLint and tsc, as tests/viewer/package.json says.
+lint-viewer:
+ifeq ($(wildcard tests/viewer/package.json),)
+	@echo 'lint: the viewer is not checked: tests/viewer/package.json is missing'
+else
+	$(say) LINT viewer
+	$(Q)npm run --silent --prefix tests/viewer lint
+endif
 
 # ---- compiling
 
