@@ -64,11 +64,11 @@ enum wait_why {
 };
 
 enum wait_flag {
-    WAIT_AFTER_LOSS = 1, /* at least one earlier EVENT_WAIT of this thread was lost */
-    WAIT_WAKER_IRQ = 2,  /* woken from an interrupt: `waker` was a bystander */
+    WAIT_AFTER_LOSS = 1,  /* at least one earlier EVENT_WAIT of this thread was lost */
+    WAIT_WAKER_IRQ = 2,   /* woken from an interrupt: `waker` was a bystander */
     WAIT_MULTIPLEXED = 4, /* poll or select over two descriptors or more */
-    WAIT_TIMER_ONLY = 8, /* poll or select over no descriptor */
-    WAIT_USER = 16,      /* not inside a system call: page fault or preemption */
+    WAIT_TIMER_ONLY = 8,  /* poll or select over no descriptor */
+    WAIT_USER = 16,       /* not inside a system call: page fault or preemption */
 };
 
 /* No descriptor. */
@@ -108,13 +108,13 @@ enum thread_phase {
  */
 struct event_thread {
     struct event event;
-    uint32_t pid;        /* thread group */
-    uint32_t parent;     /* thread group of the parent process */
-    uint64_t start_ns;   /* when the thread began, CLOCK_MONOTONIC */
-    uint64_t exec_ns;    /* the kernel's sum_exec_runtime and run_delay: what schedstat shows */
+    uint32_t pid;      /* thread group */
+    uint32_t parent;   /* thread group of the parent process */
+    uint64_t start_ns; /* when the thread began, CLOCK_MONOTONIC */
+    uint64_t exec_ns;  /* the kernel's sum_exec_runtime and run_delay: what schedstat shows */
     uint64_t delay_ns;
     char comm[16];
-    uint8_t phase; /* enum thread_phase */
+    uint8_t phase;         /* enum thread_phase */
     uint8_t kernel_thread; /* 1 for a kernel thread in the group, such as io_uring's workers */
     uint8_t on_cpu;
     uint8_t pad[5];
@@ -197,9 +197,9 @@ struct event_socket {
 };
 
 enum file_flag {
-    FILE_DELETED = 1,   /* unlinked; the path is its last */
-    FILE_CUT = 2,       /* the path is longer than the record */
-    FILE_ARGUMENT = 4,  /* `path` is as the call was given it, in one piece, maybe relative */
+    FILE_DELETED = 1,  /* unlinked; the path is its last */
+    FILE_CUT = 2,      /* the path is longer than the record */
+    FILE_ARGUMENT = 4, /* `path` is as the call was given it, in one piece, maybe relative */
 };
 
 /* `path`: the components from the last to the first, a NUL behind each ("log\0var\0" is

@@ -1,0 +1,228 @@
+/*
+ * kernel: the few kernel structs and constants the probes look into, by hand. Each struct holds
+ * only the fields that are read; CO-RE relocates them to the running kernel's layout, so order
+ * and size here mean nothing. Names are the kernel's, from the file named above each.
+ */
+#ifndef BPF_KERNEL_H
+#define BPF_KERNEL_H
+
+#include <linux/bpf.h>
+#include <linux/types.h>
+
+typedef __u8 uint8_t;
+typedef __u16 uint16_t;
+typedef __u32 uint32_t;
+typedef __u64 uint64_t;
+typedef __s32 int32_t;
+typedef __s64 int64_t;
+typedef _Bool bool;
+typedef __u32 dev_t; /* the kernel's own, not user space's */
+
+#define true 1
+#define false 0
+#define NULL ((void *)0)
+
+#define AF_UNIX 1
+#define AF_INET 2
+#define AF_INET6 10
+#define SOCK_STREAM 1
+#define IPPROTO_TCP 6
+#define MSG_PEEK 2
+
+/* include/net/tcp_states.h */
+#define TCP_ESTABLISHED 1
+#define TCP_SYN_SENT 2
+#define TCP_SYN_RECV 3
+#define TCP_CLOSE 7
+#define TCP_LISTEN 10
+
+/* include/linux/sched.h: the bits of task_struct.__state */
+#define TASK_INTERRUPTIBLE 0x1
+#define TASK_UNINTERRUPTIBLE 0x2
+
+/* include/linux/sched.h: task_struct.flags */
+#define PF_IO_WORKER 0x10
+#define PF_USER_WORKER 0x4000
+#define PF_KTHREAD 0x200000
+
+/* include/uapi/linux/stat.h */
+#define S_IFMT 0170000
+#define S_IFSOCK 0140000
+#define S_IFREG 0100000
+#define S_IFIFO 0010000
+
+/* include/uapi/linux/magic.h */
+#define ANON_INODE_FS_MAGIC 0x09041934
+#define PIPEFS_MAGIC 0x50495045
+
+/* A record with data[] at its end stands at the start of a buffer that holds the data too. */
+#pragma clang diagnostic ignored "-Wgnu-variable-sized-type-not-at-end"
+
+#pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
+
+/* arch/x86/include/asm/ptrace.h, arch/arm64/include/asm/ptrace.h */
+#if defined(__TARGET_ARCH_x86)
+struct pt_regs {
+    unsigned long orig_ax, di, si, dx, r10;
+};
+#elif defined(__TARGET_ARCH_arm64)
+struct pt_regs {
+    unsigned long long regs[31];
+    unsigned long long orig_x0;
+    int syscallno;
+};
+#else
+#error "waitscope knows x86-64 and arm64"
+#endif
+
+/* include/linux/dcache.h */
+struct qstr {
+    union {
+        struct {
+            __u32 hash, len;
+        };
+        __u64 hash_len;
+    };
+    const unsigned char *name;
+};
+
+struct super_block {
+    dev_t s_dev;
+    unsigned long s_magic;
+};
+
+struct inode {
+    unsigned short i_mode;
+    struct super_block *i_sb;
+    unsigned long i_ino;
+    unsigned int i_nlink;
+    __u32 i_generation;
+};
+
+struct dentry {
+    struct dentry *d_parent;
+    struct qstr d_name;
+    struct inode *d_inode;
+};
+
+/* fs/mount.h */
+struct vfsmount {
+    struct dentry *mnt_root;
+};
+
+struct mount {
+    struct mount *mnt_parent;
+    struct dentry *mnt_mountpoint;
+    struct vfsmount mnt;
+};
+
+struct path {
+    struct vfsmount *mnt;
+    struct dentry *dentry;
+};
+
+/* include/linux/fs.h */
+struct file {
+    void *private_data;
+    struct inode *f_inode;
+    struct path f_path;
+};
+
+/* include/linux/fdtable.h */
+struct fdtable {
+    unsigned int max_fds;
+    struct file **fd;
+};
+
+struct files_struct {
+    struct fdtable *fdt;
+};
+
+struct sched_entity {
+    __u64 sum_exec_runtime;
+};
+
+struct sched_info {
+    unsigned long long run_delay;
+};
+
+struct thread_info {
+    __u32 status;
+    int preempt_count; /* arm64 */
+};
+
+/* include/linux/sched.h */
+struct task_struct {
+    struct thread_info thread_info;
+    unsigned int __state;
+    void *stack;
+    unsigned int flags;
+    int on_cpu;
+    int pid, tgid;
+    struct task_struct *real_parent;
+    struct task_struct *group_leader;
+    struct sched_entity se;
+    struct sched_info sched_info;
+    __u64 start_time;
+    char comm[16];
+    struct files_struct *files;
+    int exit_code;
+};
+
+/* include/net/sock.h */
+struct in6_addr {
+    __u8 bytes[16];
+};
+
+struct sock_common {
+    __be32 skc_daddr;
+    __be32 skc_rcv_saddr;
+    __be16 skc_dport;
+    __u16 skc_num;
+    unsigned short skc_family;
+    volatile unsigned char skc_state;
+    struct in6_addr skc_v6_daddr;
+    struct in6_addr skc_v6_rcv_saddr;
+    struct {
+        __s64 counter;
+    } skc_cookie;
+};
+
+struct sock {
+    struct sock_common __sk_common;
+    __u16 sk_type;
+    __u16 sk_protocol;
+};
+
+struct tcp_sock {
+    __u32 copied_seq;
+    __u32 rcv_nxt;
+};
+
+struct socket {
+    struct sock *sk;
+};
+
+struct linux_binprm;
+struct seq_file;
+
+/* kernel/bpf/task_iter.c */
+struct bpf_iter_meta {
+    struct seq_file *seq;
+};
+
+struct bpf_iter__task {
+    struct bpf_iter_meta *meta;
+    struct task_struct *task;
+};
+
+struct bpf_iter__task_file {
+    struct bpf_iter_meta *meta;
+    struct task_struct *task;
+    __u32 fd;
+    struct file *file;
+};
+
+#pragma clang attribute pop
+
+#endif

@@ -1,0 +1,151 @@
+/*
+ * snapshot: the iterators that run at the attach and at the end. A thread that sits in a wait
+ * since before the attach makes no switch-out, and one that never comes back makes no switch-in:
+ * both are seen here or nowhere. User space runs them by reading from their link.
+ */
+#ifndef BPF_SNAPSHOT_BPF_H
+#define BPF_SNAPSHOT_BPF_H
+
+#include "bpf/sockets.bpf.h"
+
+#define ANCESTORS 16
+
+/* Is the task's process one of the targets or a descendant of one? */
+static __always_inline bool is_target(struct task_struct *task)
+{
+    struct task_struct *t = task->group_leader;
+
+    for (int i = 0; i < ANCESTORS && t; i++) {
+        __u32 tgid = BPF_CORE_READ(t, tgid);
+
+        if (bpf_map_lookup_elem(&targets, &tgid))
+            return true;
+        if (tgid <= 1)
+            return false;
+        t = BPF_CORE_READ(t, real_parent, group_leader);
+    }
+    return false;
+}
+
+static __always_inline void snapshot_send(struct thread_state *t, struct task_struct *task,
+                                          __u64 now)
+{
+    struct event_thread *e = reserve(EVENT_THREAD, sizeof(*e), task->pid, now);
+
+    if (!e)
+        return;
+    e->pid = task->tgid;
+    e->parent = BPF_CORE_READ(task, group_leader, real_parent, tgid);
+    e->start_ns = task->start_time;
+    e->exec_ns = task->se.sum_exec_runtime;
+    e->delay_ns = task->sched_info.run_delay;
+    __builtin_memset(e->comm, 0, sizeof(e->comm));
+    bpf_probe_read_kernel_str(e->comm, sizeof(e->comm), task->comm);
+    e->phase = phase;
+    e->kernel_thread = (task->flags & (PF_KTHREAD | PF_IO_WORKER | PF_USER_WORKER)) != 0;
+    e->on_cpu = task->on_cpu != 0;
+    __builtin_memset(e->pad, 0, sizeof(e->pad));
+    __builtin_memset(&e->wait, 0, sizeof(e->wait));
+    e->wait.off_ns = t->off_ns ? t->off_ns : t->seen_ns;
+    e->wait.wake_ns = t->wake_ns;
+    e->wait.obj = t->obj;
+    e->wait.waker = t->waker;
+    e->wait.call = t->call;
+    e->wait.why = t->why;
+    e->wait.flags = t->flags;
+    e->wait.fd = t->fd;
+    e->wait.arg = t->arg;
+    submit(e);
+}
+
+static __always_inline void snapshot_attach(struct task_struct *task, __u64 now)
+{
+    struct thread_state *t;
+    __u32 state;
+
+    if (bpf_task_storage_get(&threads, task, NULL, 0) || !is_target(task))
+        return;
+    t = bpf_task_storage_get(&threads, task, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
+    if (!t) {
+        count_loss(EVENT_THREAD, now);
+        return;
+    }
+    __sync_fetch_and_add(&alive, 1);
+    /* From here on the scheduler's probe writes here too, and what it says is better. */
+    state = task->__state;
+    if (state && !task->on_cpu && !t->off_ns) {
+        t->why = why_of(state);
+        describe_wait(t, task, ROOM_TASK, true);
+        t->seen_ns = now;
+    }
+    snapshot_send(t, task, now);
+}
+
+SEC("iter.s/task")
+int on_task(struct bpf_iter__task *ctx)
+{
+    struct task_struct *task = ctx->task;
+    struct thread_state *t;
+    __u64 now = bpf_ktime_get_ns();
+
+    if (!task)
+        return 0;
+    if (phase == THREAD_AT_ATTACH) {
+        snapshot_attach(task, now);
+        return 0;
+    }
+    t = bpf_task_storage_get(&threads, task, NULL, 0);
+    if (t && !t->dead)
+        snapshot_send(t, task, now);
+    return 0;
+}
+
+static __always_inline void snapshot_socket(struct file *file)
+{
+    struct socket *socket = bpf_sock_from_file(file);
+    struct sock *sk;
+    struct socket_state *s;
+    __u16 port;
+    __u8 one = 1;
+
+    if (!socket)
+        return;
+    sk = socket->sk;
+    if (!sk)
+        return;
+    port = sk->__sk_common.skc_num;
+    if (is_tcp(sk) && sk->__sk_common.skc_state == TCP_LISTEN) {
+        bpf_map_update_elem(&listeners, &port, &one, BPF_ANY);
+        s = socket_get(sk, ROLE_LISTENER);
+    } else {
+        s = socket_get(sk, ROLE_UNKNOWN);
+    }
+    if (s)
+        socket_announce(s, sk);
+}
+
+SEC("iter/task_file")
+int on_task_file(struct bpf_iter__task_file *ctx)
+{
+    struct task_struct *task = ctx->task;
+    struct file *file = ctx->file;
+    __u64 now = bpf_ktime_get_ns();
+    struct event_fd *e;
+    __u64 obj;
+
+    if (!task || !file || !bpf_task_storage_get(&threads, task, NULL, 0))
+        return 0;
+    snapshot_socket(file);
+    /* Not ctx->file: its address goes into a hash, which a typed pointer may not. */
+    obj = fd_object(task, (__s32)ctx->fd, ROOM_TASK);
+    e = reserve(EVENT_FD, sizeof(*e), task->tgid, now);
+    if (!e)
+        return 0;
+    e->obj = obj;
+    e->fd = (__s32)ctx->fd;
+    e->pad = 0;
+    submit(e);
+    return 0;
+}
+
+#endif

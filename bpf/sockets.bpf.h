@@ -1,0 +1,308 @@
+/*
+ * sockets: what is received and sent on the target's sockets, when bytes arrived, and the life
+ * of TCP connections. Keyed by socket, never by current: on loopback the other end's thread runs
+ * these.
+ */
+#ifndef BPF_SOCKETS_BPF_H
+#define BPF_SOCKETS_BPF_H
+
+#include "bpf/objects.bpf.h"
+#include "bpf/waits.bpf.h"
+
+static __always_inline bool is_tcp(struct sock *sk)
+{
+    return sk->sk_protocol == IPPROTO_TCP && sk->__sk_common.skc_family != AF_UNIX;
+}
+
+/* The socket's state, made and described when it is met for the first time. */
+static __always_inline struct socket_state *socket_get(struct sock *sk, __u8 role)
+{
+    struct socket_state *s = bpf_sk_storage_get(&sockets, sk, NULL, 0);
+
+    if (s)
+        return s;
+    s = bpf_sk_storage_get(&sockets, sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
+    if (!s)
+        return NULL;
+    s->obj = object_id(OBJECT_SOCKET, bpf_get_socket_cookie(sk));
+    s->role = role;
+    return s;
+}
+
+static __always_inline void socket_announce(struct socket_state *s, struct sock *sk)
+{
+    if (!s->announced || !is_described(s->obj))
+        s->announced = describe_socket((__u64)sk, s->obj, s->established_ns, s->role);
+}
+
+static __always_inline void arrival_push(struct socket_state *s, __u32 end_seq, __u64 now)
+{
+    __u32 head = s->head;
+    struct arrival *a;
+
+    if (head - s->tail >= ARRIVALS)
+        head--; /* full: stretch the newest */
+    a = &s->arrivals[head & (ARRIVALS - 1)];
+    a->end_seq = end_seq;
+    a->time_ns = now;
+    s->head = head + 1;
+}
+
+/* When the byte `seq` arrived; 0 when that is not known. Forgets what came before it. */
+static __always_inline __u64 arrival_of(struct socket_state *s, __u32 seq)
+{
+    for (int i = 0; i < ARRIVALS; i++) {
+        struct arrival *a;
+
+        if (s->tail == s->head)
+            return 0;
+        a = &s->arrivals[s->tail & (ARRIVALS - 1)];
+        if ((__s32)(a->end_seq - seq) > 0)
+            return a->time_ns;
+        s->tail++;
+    }
+    return 0;
+}
+
+/* The user buffer of the receive or send that current is in; 0 when it has none. */
+static __always_inline __u64 io_buffer(struct task_struct *task)
+{
+    struct call_args a;
+    __u64 iov = 0, base = 0;
+    __u16 call;
+
+    read_args(task, &a);
+    if (a.nr < 0 || a.nr >= NR_MAX - 1)
+        return 0;
+    call = call_table[a.nr].call;
+    switch (call) {
+    case CALL_read:
+    case CALL_write:
+    case CALL_recvfrom:
+    case CALL_sendto:
+        return a.arg[1];
+    case CALL_readv:
+    case CALL_writev:
+        iov = a.arg[1];
+        break;
+    case CALL_recvmsg:
+    case CALL_sendmsg:
+    case CALL_recvmmsg:
+    case CALL_sendmmsg:
+        /* msg_iov stands at byte 16 of struct user_msghdr on 64-bit machines */
+        if (bpf_probe_read_user(&iov, sizeof(iov), (void *)(a.arg[1] + 16)))
+            return 0;
+        break;
+    default:
+        return 0;
+    }
+    if (!iov || bpf_probe_read_user(&base, sizeof(base), (void *)iov))
+        return 0;
+    return base;
+}
+
+struct io_large {
+    struct event_io io;
+    __u8 data[IO_DATA_LARGE];
+};
+
+struct io_small {
+    struct event_io io;
+    __u8 data[IO_DATA_SMALL];
+};
+
+#define fill_io(rec, s, ready, ret, flags_) \
+    do {                                    \
+        (rec)->obj = (s)->obj;              \
+        (rec)->ready_ns = (ready);          \
+        (rec)->bytes = (__u32)(ret);        \
+        (rec)->flags = (flags_);            \
+        (rec)->data_len = 0;                \
+    } while (0)
+
+/* Sends a record with the first bytes. `size` is the constant size of the record's data. */
+#define send_io_data(type, kind, s, ready, ret, flags_, tid, now, from)             \
+    do {                                                                            \
+        type *r_ = reserve((kind), sizeof(type), (tid), (now));                     \
+        __u32 n_ = (ret) < (int)sizeof(r_->data) ? (__u32)(ret) : sizeof(r_->data); \
+        if (!r_) {                                                                  \
+            (s)->lost = 1;                                                          \
+            break;                                                                  \
+        }                                                                           \
+        fill_io(&r_->io, (s), (ready), (ret), (flags_));                            \
+        __builtin_memset(r_->data, 0, sizeof(r_->data));                            \
+        if (!bpf_probe_read_user(r_->data, n_, (void *)(from)))                     \
+            r_->io.data_len = n_;                                                   \
+        submit(r_);                                                                 \
+    } while (0)
+
+static __always_inline void record_io(__u16 kind, struct socket_state *s, struct task_struct *task,
+                                      __u64 ready, int ret, __u16 flags, __u64 now)
+{
+    __u32 tid = task->pid;
+    struct event_io *io;
+    __u64 buffer = 0;
+
+    if (s->lost) {
+        flags |= IO_AFTER_LOSS;
+        s->lost = 0;
+    }
+    if (s->direction != kind && ret > 0) {
+        flags |= IO_TURN;
+        buffer = io_buffer(task);
+        if (!buffer)
+            flags |= IO_KERNEL;
+    }
+    if (ret > 0 && !(flags & IO_PEEK))
+        s->direction = kind;
+    if (buffer && kind == EVENT_RECV && ret > IO_DATA_SMALL) {
+        send_io_data(struct io_large, kind, s, ready, ret, flags, tid, now, buffer);
+        return;
+    }
+    if (buffer) {
+        send_io_data(struct io_small, kind, s, ready, ret, flags, tid, now, buffer);
+        return;
+    }
+    io = reserve(kind, sizeof(*io), tid, now);
+    if (!io) {
+        s->lost = 1;
+        return;
+    }
+    fill_io(io, s, ready, ret, flags);
+    submit(io);
+}
+
+SEC("tp_btf/sock_recv_length")
+int BPF_PROG(on_recv, struct sock *sk, int ret, int flags)
+{
+    struct task_struct *task = bpf_get_current_task_btf();
+    struct socket_state *s;
+    __u64 ready = 0;
+
+    if (ret < 0 || !bpf_task_storage_get(&threads, task, NULL, 0))
+        return 0;
+    s = socket_get(sk, ROLE_UNKNOWN);
+    if (!s)
+        return 0;
+    socket_announce(s, sk);
+    if (is_tcp(sk)) {
+        struct tcp_sock *tcp = bpf_skc_to_tcp_sock(sk);
+
+        /* copied_seq is behind the bytes just read, unless they were only looked at */
+        if (tcp && ret > 0)
+            ready = arrival_of(s, flags & MSG_PEEK ? tcp->copied_seq : tcp->copied_seq - ret);
+    } else {
+        ready = s->ready_ns;
+        s->ready_ns = 0;
+    }
+    record_io(EVENT_RECV, s, task, ready, ret, flags & MSG_PEEK ? IO_PEEK : 0, bpf_ktime_get_ns());
+    return 0;
+}
+
+SEC("tp_btf/sock_send_length")
+int BPF_PROG(on_send, struct sock *sk, int ret, int flags)
+{
+    struct task_struct *task = bpf_get_current_task_btf();
+    struct socket_state *s;
+
+    if (ret <= 0 || !bpf_task_storage_get(&threads, task, NULL, 0))
+        return 0;
+    s = socket_get(sk, ROLE_UNKNOWN);
+    if (!s)
+        return 0;
+    socket_announce(s, sk);
+    record_io(EVENT_SEND, s, task, 0, ret, 0, bpf_ktime_get_ns());
+    return 0;
+}
+
+SEC("tp_btf/sk_data_ready")
+int BPF_PROG(on_ready, struct sock *sk)
+{
+    struct socket_state *s = bpf_sk_storage_get(&sockets, sk, NULL, 0);
+
+    if (!s)
+        return 0;
+    if (!is_tcp(sk)) {
+        if (!s->ready_ns)
+            s->ready_ns = bpf_ktime_get_ns();
+        return 0;
+    }
+    /* A FIN raises this too; by then the state is another. */
+    if (sk->__sk_common.skc_state != TCP_ESTABLISHED)
+        return 0;
+    struct tcp_sock *tcp = bpf_skc_to_tcp_sock(sk);
+
+    if (!tcp)
+        return 0;
+    arrival_push(s, tcp->rcv_nxt, bpf_ktime_get_ns());
+    return 0;
+}
+
+static __always_inline void record_conn(struct socket_state *s, int old_state, int new_state,
+                                        __u64 now)
+{
+    struct event_conn *c = reserve(EVENT_CONN, sizeof(*c), (__u32)bpf_get_current_pid_tgid(), now);
+
+    if (!c) {
+        s->lost = 1;
+        return;
+    }
+    c->obj = s->obj;
+    c->old_state = (__u8)old_state;
+    c->new_state = (__u8)new_state;
+    c->role = s->role;
+    __builtin_memset(c->pad, 0, sizeof(c->pad));
+    submit(c);
+}
+
+/* Which end of a connection a socket becomes that goes from `old_state` to `new_state`;
+ * ROLE_UNKNOWN when it is none of the target's. */
+static __always_inline __u8 new_role(struct sock *sk, int old_state, int new_state)
+{
+    __u16 port = sk->__sk_common.skc_num;
+
+    if (old_state == TCP_SYN_RECV && new_state == TCP_ESTABLISHED)
+        return bpf_map_lookup_elem(&listeners, &port) ? ROLE_ACCEPTED : ROLE_UNKNOWN;
+    if (new_state != TCP_SYN_SENT && new_state != TCP_LISTEN)
+        return ROLE_UNKNOWN;
+    /* connect() and listen() run in the thread that calls them. */
+    if (!bpf_task_storage_get(&threads, bpf_get_current_task_btf(), NULL, 0))
+        return ROLE_UNKNOWN;
+    return new_state == TCP_LISTEN ? ROLE_LISTENER : ROLE_CONNECTED;
+}
+
+SEC("tp_btf/inet_sock_set_state")
+int BPF_PROG(on_state, struct sock *sk, int old_state, int new_state)
+{
+    struct socket_state *s = bpf_sk_storage_get(&sockets, sk, NULL, 0);
+    __u64 now = bpf_ktime_get_ns();
+    __u8 role;
+
+    if (!is_tcp(sk))
+        return 0;
+    if (!s || new_state == TCP_LISTEN) {
+        role = new_role(sk, old_state, new_state);
+        if (role == ROLE_UNKNOWN)
+            return 0;
+        s = socket_get(sk, role);
+        if (!s)
+            return 0;
+        s->role = role;
+        if (role == ROLE_LISTENER) {
+            __u16 port = sk->__sk_common.skc_num;
+            __u8 one = 1;
+
+            bpf_map_update_elem(&listeners, &port, &one, BPF_ANY);
+        }
+    }
+    if (new_state == TCP_ESTABLISHED)
+        s->established_ns = now;
+    if (new_state == TCP_ESTABLISHED || new_state == TCP_LISTEN)
+        s->announced = 0; /* addresses and role are whole now */
+    socket_announce(s, sk);
+    if (new_state == TCP_ESTABLISHED || new_state == TCP_SYN_SENT || new_state == TCP_CLOSE)
+        record_conn(s, old_state, new_state, now);
+    return 0;
+}
+
+#endif

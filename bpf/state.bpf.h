@@ -1,0 +1,188 @@
+/*
+ * state: the maps, what is kept for each thread and socket, and the way records leave.
+ */
+#ifndef BPF_STATE_BPF_H
+#define BPF_STATE_BPF_H
+
+#include "bpf/kernel.h"
+
+#include "bpf/calls.h"
+#include "bpf/events.h"
+
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_tracing.h>
+
+/*
+ * A traced thread. That the storage exists is the filter: it is made at the attach, and for
+ * children at their fork, and looking for it in vain is the cheapest way to leave a probe.
+ * `wait` is what will be sent at the next switch-in; off_ns and time_ns are 0 while on CPU.
+ */
+struct thread_state {
+    __u64 off_ns;
+    __u64 wake_ns;
+    __u64 obj;
+    __u64 seen_ns; /* when the snapshot found it off CPU; 0 otherwise */
+    __u64 frame;   /* in_interrupt()'s way through memory */
+    __u32 waker;
+    __u32 arg;
+    __s32 fd;
+    __u16 call;
+    __u8 why;
+    __u8 flags;
+    __u8 waker_irq;
+    __u8 lost;
+    __u8 dead;
+    __u8 pad[5];
+};
+
+struct {
+    __uint(type, BPF_MAP_TYPE_TASK_STORAGE);
+    __uint(map_flags, BPF_F_NO_PREALLOC);
+    __type(key, int);
+    __type(value, struct thread_state);
+} threads SEC(".maps");
+
+/*
+ * A socket of the target. `arrivals` remembers when bytes arrived that nobody has read: the
+ * receive that reads the first of them looks its time up. One writer at each end (the packet's
+ * side at head, the reader's at tail), so no lock; when it is full the newest entry is stretched
+ * and takes the later time, so that a time may be too late, never too early.
+ */
+#define ARRIVALS 8
+struct arrival {
+    __u64 time_ns;
+    __u32 end_seq; /* rcv_nxt after the bytes */
+    __u32 pad;
+};
+
+struct socket_state {
+    struct arrival arrivals[ARRIVALS];
+    __u64 ready_ns; /* sockets without sequence numbers: first unread bytes */
+    __u64 established_ns;
+    __u64 obj;
+    __u32 head, tail;
+    __u8 role;
+    __u8 direction; /* EVENT_RECV or EVENT_SEND, of the last one */
+    __u8 lost;
+    __u8 announced;
+    __u32 pad;
+};
+
+struct {
+    __uint(type, BPF_MAP_TYPE_SK_STORAGE);
+    __uint(map_flags, BPF_F_NO_PREALLOC);
+    __type(key, int);
+    __type(value, struct socket_state);
+} sockets SEC(".maps");
+
+/* Local ports on which the target listens: the way to know a new connection as the target's
+ * when it is established by a packet, with anyone as current. */
+struct {
+    __uint(type, BPF_MAP_TYPE_HASH);
+    __uint(max_entries, 1024);
+    __type(key, __u16);
+    __type(value, __u8);
+} listeners SEC(".maps");
+
+/* Thread groups that were asked for; their descendants are found through their parents. */
+struct {
+    __uint(type, BPF_MAP_TYPE_HASH);
+    __uint(max_entries, 1024);
+    __type(key, __u32);
+    __type(value, __u8);
+} targets SEC(".maps");
+
+/* Objects that were described. One that falls out is described again. */
+struct {
+    __uint(type, BPF_MAP_TYPE_LRU_HASH);
+    __uint(max_entries, 65536);
+    __type(key, __u64);
+    __type(value, __u8);
+} described SEC(".maps");
+
+struct {
+    __uint(type, BPF_MAP_TYPE_RINGBUF);
+    __uint(max_entries, 32 << 20);
+} ring SEC(".maps");
+
+/* Records that found no room, by kind and CPU; user space turns changes into windows. */
+struct loss {
+    __u64 count;
+    __u64 first_ns, last_ns;
+};
+
+struct {
+    __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+    __uint(max_entries, EVENT_KINDS);
+    __type(key, __u32);
+    __type(value, struct loss);
+} losses SEC(".maps");
+
+/* Room to build a path in; one for the scheduler's probe, which may come while another probe
+ * builds in the other. */
+struct path_room {
+    struct event_file file;
+    char path[FILE_PATH_MAX + 256]; /* one component more than may be sent */
+};
+
+enum { ROOM_SCHED = 0, ROOM_TASK = 1, ROOMS = 2 };
+
+struct {
+    __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+    __uint(max_entries, ROOMS);
+    __type(key, __u32);
+    __type(value, struct path_room);
+} rooms SEC(".maps");
+
+volatile __u32 alive; /* traced threads that have not ended */
+volatile __u8 phase;  /* enum thread_phase: which snapshot is taken */
+
+static __always_inline void count_loss(__u32 kind, __u64 now)
+{
+    struct loss *l = bpf_map_lookup_elem(&losses, &kind);
+
+    if (!l)
+        return;
+    if (!l->count)
+        l->first_ns = now;
+    l->count++;
+    l->last_ns = now;
+}
+
+/*
+ * Room in the ring for one record, its struct event filled, or NULL and the loss counted. The
+ * recorder drains by the clock, so nobody is woken.
+ */
+#define reserve(kind_, size_, tid_, now_)                           \
+    ({                                                              \
+        struct event *ev_ = bpf_ringbuf_reserve(&ring, (size_), 0); \
+        if (ev_) {                                                  \
+            ev_->kind = (kind_);                                    \
+            ev_->size = (size_);                                    \
+            ev_->tid = (tid_);                                      \
+            ev_->time_ns = (now_);                                  \
+        } else {                                                    \
+            count_loss((kind_), (now_));                            \
+        }                                                           \
+        (void *)ev_;                                                \
+    })
+
+static __always_inline void submit(void *record)
+{
+    bpf_ringbuf_submit(record, BPF_RB_NO_WAKEUP);
+}
+
+static __always_inline __u64 mix(__u64 h, __u64 v)
+{
+    h ^= v;
+    h *= 0x9e3779b97f4a7c15ull;
+    return h ^ (h >> 29);
+}
+
+static __always_inline __u64 object_id(__u64 class, __u64 low)
+{
+    return class << 56 | (low & 0x00ffffffffffffffull);
+}
+
+#endif
