@@ -5,6 +5,10 @@
  * anywhere, every whole block before the cut reads; a block whose CRC does not fit is passed
  * over and counted. Little-endian, explicit numbers that are never reused, asserted sizes.
  * Nothing is rewritten but the header's `flags` and `end_ns`, by the orderly end.
+ *
+ * Blocks hold bytes that strangers sent to the target, maybe bytes made to look like a block. So
+ * each block's CRC begins with the header's, which depends on the time of the start to the
+ * nanosecond: what merely looks like a block never passes for one.
  */
 #ifndef CAPTURE_FORMAT_H
 #define CAPTURE_FORMAT_H
@@ -35,7 +39,7 @@ struct capture_header {
     uint64_t end_ns;        /* when the recording ended; 0 while it runs */
     uint64_t start_real_ns; /* CLOCK_REALTIME at start_ns */
     uint32_t target_pid;    /* the first one asked for */
-    uint32_t crc;           /* CRC-32 of the header with flags, end_ns and crc as 0 */
+    uint32_t crc;           /* CRC-32 (zlib's) of header_size bytes, flags, end_ns, crc as 0 */
     char host[64];          /* NUL-padded, as are the others */
     char kernel[64];
     char comm[16];
@@ -45,17 +49,18 @@ struct capture_header {
 enum capture_block_type {
     BLOCK_EVENTS = 1,  /* records of bpf/events.h, one behind the other, as the ring had them */
     BLOCK_LOSS = 2,    /* array of struct capture_loss */
-    BLOCK_PROBES = 3,  /* names of the attached probes, a NUL behind each */
+    BLOCK_PROBES = 3,  /* names of the attached probes, a NUL behind each; more NULs pad */
     BLOCK_SUMMARY = 4, /* struct capture_summary: the last block of an orderly end */
 };
 
 struct capture_block {
     uint32_t type;
     uint32_t length; /* of the payload; at most CAPTURE_BLOCK_MAX */
-    uint32_t crc;    /* CRC-32 (zlib's) of type, length and payload */
+    uint32_t crc;    /* CRC-32 (zlib's) of the header's crc, then type, length and payload */
     uint32_t mark;   /* CAPTURE_BLOCK_MARK: finds the next block behind a damaged one */
 };
 
+/* Payloads are multiples of 8 bytes, so that records stay aligned in the file. */
 #define CAPTURE_BLOCK_MARK 0x6b6c6277u /* "wblk" */
 #define CAPTURE_BLOCK_MAX (4u << 20)
 
@@ -70,11 +75,12 @@ struct capture_summary {
     uint64_t records, lost;
     uint64_t probe_run_ns, probe_runs; /* 0 when the kernel does not count them */
     uint64_t drain_cpu_ns;             /* the recorder's own CPU time */
+    uint64_t end_ns;                   /* the header's, here under a CRC; the writer fills it */
 };
 
 _Static_assert(sizeof(struct capture_header) == 456, "capture_header");
 _Static_assert(sizeof(struct capture_block) == 16, "capture_block");
 _Static_assert(sizeof(struct capture_loss) == 32, "capture_loss");
-_Static_assert(sizeof(struct capture_summary) == 40, "capture_summary");
+_Static_assert(sizeof(struct capture_summary) == 48, "capture_summary");
 
 #endif

@@ -13,6 +13,7 @@
 #include "capture/format.h"
 
 #include <stddef.h>
+#include <stdint.h>
 
 struct event;
 struct writer;
@@ -20,7 +21,8 @@ struct writer;
 /* Fills magic, version, size, CAPTURE_INCOMPLETE and crc; the caller gives the rest. */
 int writer_new(struct writer **w, const char *path, const struct capture_header *header,
                struct err *e);
-/* Appends one record (ev->size bytes). */
+/* Appends one record (ev->size bytes). -EINVAL for one that no reader would take (too short for its
+ * kind, no multiple of 8): nothing is appended, and the writer goes on. */
 int writer_append(struct writer *w, const struct event *ev);
 int writer_loss(struct writer *w, const struct capture_loss *loss, size_t count);
 int writer_probes(struct writer *w, const char *const *names, size_t count);
@@ -28,8 +30,8 @@ int writer_flush(struct writer *w);
 /* Bytes in the file and in the block that gathers; records so far. */
 uint64_t writer_bytes(const struct writer *w);
 uint64_t writer_records(const struct writer *w);
-/* The orderly end: flushes, writes the summary, clears the incomplete mark. `summary->records`
- * is filled by the writer. The writer stays to be freed. */
+/* The orderly end: flushes, writes the summary (its `records` and `end_ns` are filled by the
+ * writer), clears the incomplete mark. The writer stays to be freed. */
 int writer_end(struct writer *w, uint64_t end_ns, const struct capture_summary *summary,
                struct err *e);
 /* Closes; takes NULL. Without writer_end() the file stays marked incomplete. */
