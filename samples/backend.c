@@ -19,15 +19,22 @@ struct order {
     uint64_t id;
 };
 
+#define GUESTS_MAX 65536
+
 static int epoll;
+static struct order orders[GUESTS_MAX]; /* by the descriptor of the guest */
+static struct watch listener;
+static bool full; /* no descriptor was left: the door stays shut until a guest leaves */
 
 static void order_read(struct watch *guest);
 
-static void order_free(struct order *order)
+static void order_close(struct order *order)
 {
-    watch_close(&order->guest);
     watch_close(&order->timer);
-    free(order);
+    watch_close(&order->guest);
+    if (full)
+        watch_arm(epoll, &listener, EPOLLIN);
+    full = false;
 }
 
 static void order_answer(struct watch *timer)
@@ -39,7 +46,7 @@ static void order_answer(struct watch *timer)
     if (send(order->guest.fd, answer, len, MSG_NOSIGNAL) == (ssize_t)len)
         watch_arm(epoll, &order->guest, EPOLLIN);
     else
-        order_free(order); /* the guest is gone */
+        order_close(order); /* the guest is gone */
 }
 
 /* "20 4711\n" → 20, 4711 */
@@ -80,28 +87,28 @@ static void order_read(struct watch *guest)
     watch_arm(epoll, &order->timer, EPOLLIN);
     return;
 gone:
-    order_free(order);
+    order_close(order);
 }
 
-static void order_accept(struct watch *listener)
+static void order_accept(struct watch *watch)
 {
     int fd;
 
-    while ((fd = accept4(listener->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC)) >= 0) {
-        struct order *order = calloc(1, sizeof(*order));
+    while ((fd = accept4(watch->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC)) >= 0) {
         int timer = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
 
-        if (!order || timer < 0) {
-            free(order);
+        if (timer < 0 || fd >= GUESTS_MAX) {
             close(timer);
             close(fd);
             continue;
         }
-        order->guest = (struct watch){.fd = fd, .ready = order_read};
-        order->timer = (struct watch){.fd = timer, .ready = order_answer};
-        watch_arm(epoll, &order->guest, EPOLLIN);
+        orders[fd] = (struct order){.guest = {.fd = fd, .ready = order_read},
+                                    .timer = {.fd = timer, .ready = order_answer}};
+        watch_arm(epoll, &orders[fd].guest, EPOLLIN);
     }
-    watch_arm(epoll, listener, EPOLLIN);
+    full = errno == EMFILE || errno == ENFILE;
+    if (!full)
+        watch_arm(epoll, watch, EPOLLIN);
 }
 
 static void on_signal(int signal_number)
@@ -125,7 +132,7 @@ static bool options_parse(int argc, char **argv, uint64_t *port)
 int main(int argc, char **argv)
 {
     const struct sigaction stop = {.sa_handler = on_signal};
-    struct watch listener = {.ready = order_accept};
+    int socket_fd;
     uint64_t port = 0;
 
     if (!options_parse(argc, argv, &port)) {
@@ -136,16 +143,17 @@ int main(int argc, char **argv)
     sigaction(SIGTERM, &stop, NULL);
     sigaction(SIGINT, &stop, NULL);
     descriptors_raise();
-    listener.fd = socket_listen((uint16_t)port);
+    socket_fd = socket_listen((uint16_t)port);
     epoll = epoll_create1(EPOLL_CLOEXEC);
-    if (listener.fd < 0 || epoll < 0) {
+    if (socket_fd < 0 || epoll < 0) {
         fprintf(stderr, "backend: cannot listen: %s\n",
-                strerror(listener.fd < 0 ? -listener.fd : errno));
+                strerror(socket_fd < 0 ? -socket_fd : errno));
         return 1;
     }
-    fcntl(listener.fd, F_SETFL, O_NONBLOCK);
+    listener = (struct watch){.fd = socket_fd, .ready = order_accept};
+    fcntl(socket_fd, F_SETFL, O_NONBLOCK);
     watch_arm(epoll, &listener, EPOLLIN);
-    printf("backend: listening on 127.0.0.1:%u, pid %d\n", socket_port(listener.fd), getpid());
+    printf("backend: listening on 127.0.0.1:%u, pid %d\n", socket_port(socket_fd), getpid());
     fflush(stdout);
     for (;;)
         loop_turn(epoll);

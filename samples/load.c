@@ -523,8 +523,8 @@ int main(int argc, char **argv)
     alarm((unsigned int)options.deadline_s + 10); /* even if nobody reads what is written */
     descriptors_raise();
     epoll = epoll_create1(EPOLL_CLOEXEC);
-    users = calloc(options.connections, sizeof(*users));
-    records = calloc(options.requests, sizeof(*records));
+    users = calloc(options.connections + 1, sizeof(*users));
+    records = calloc(options.requests + 1, sizeof(*records));
     if (options.out)
         out = fopen(options.out, "we");
     if (epoll < 0 || !users || !records || !out) {
