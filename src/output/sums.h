@@ -1,0 +1,20 @@
+/*
+ * sums: totals of each process over its requests and loop holds, taken once for all processes.
+ */
+#ifndef OUTPUT_SUMS_H
+#define OUTPUT_SUMS_H
+
+#include "timeline/timeline.h"
+
+struct process_sums {
+    uint64_t complete, open; /* requests answered, and not (yet) */
+    uint64_t latency_ns;     /* of the complete ones, as is the ledger */
+    uint64_t ledger_ns[LEDGER_COUNT];
+    uint64_t holds, hold_max_ns;
+    uint64_t victims; /* requests that stood ready, summed over the holds */
+};
+
+/* An array with an element for each process, for the caller to free(); NULL without memory. */
+struct process_sums *sums_new(const struct timeline *tl);
+
+#endif

@@ -1,0 +1,255 @@
+#include "output/verdict_text.h"
+
+#include "base/text.h"
+
+/* A ledger key below this share of the latency is left out of the sentence. */
+#define SHARE_WORTH_A_WORD 0.01
+/* Offered rate ÷ capacity from which on threads are about to run out. */
+#define NEARLY_FULL 0.8
+
+struct words {
+    const struct timeline *tl;
+    const struct verdict *v;
+    const struct process_sums *sums;
+    struct buf *out;
+};
+
+void verdict_rate(struct buf *out, double rate)
+{
+    if (!(rate >= 0))
+        buf_addc(out, '?');
+    else if (rate < 9.995)
+        buf_addf(out, "%.2f", rate);
+    else if (rate < 99.95)
+        buf_addf(out, "%.1f", rate);
+    else
+        text_count(out, rate < 1e18 ? (uint64_t)(rate + 0.5) : UINT64_MAX);
+}
+
+void verdict_percent(struct buf *out, double share)
+{
+    double percent = share * 100;
+    if (!(percent > 0))
+        buf_adds(out, "0 %");
+    else if (percent < 0.05)
+        buf_adds(out, "under 0.1 %");
+    else
+        buf_addf(out, percent < 9.95 ? "%.1f %%" : "%.0f %%", percent);
+}
+
+/* "1 thread", "8 threads" */
+static void add_count(struct buf *out, uint64_t n, const char *noun)
+{
+    text_count(out, n);
+    buf_addf(out, " %s%s", noun, n == 1 ? "" : "s");
+}
+
+static void add_model(const struct words *w)
+{
+    static const char *const sentences[MODEL_COUNT][2] = {
+        [MODEL_BLOCKING] =
+            {"Blocking: each request holds a thread until it is answered; the thread computes "
+             "and hardly waits.",
+             "Blocking: each request holds a thread until it is answered, and the thread waits "
+             "with it."},
+        [MODEL_NONBLOCKING] =
+            {"Non-blocking: no thread waits for a request; while one is outstanding, its thread "
+             "serves others.",
+             "Non-blocking, and yet a thread waits inside requests: while it does, it serves "
+             "nobody."},
+        [MODEL_NONBLOCKING_WORKERS] =
+            {"Non-blocking with workers: an event loop hands requests to worker threads, which "
+             "hardly wait.",
+             "Non-blocking with blocking workers: the event loop goes on, but a worker thread "
+             "waits for each request."},
+        [MODEL_MIXED] =
+            {"Mixed: some requests hold a thread until they are answered, others do not; the "
+             "threads hardly wait.",
+             "Mixed: some requests hold a thread that waits with them, others do not."},
+    };
+    const struct verdict *v = w->v;
+    const char *sentence = v->model < MODEL_COUNT ? sentences[v->model][v->thread_waits] : NULL;
+    if (!sentence)
+        sentence = "How it serves its requests could not be told.";
+    buf_addf(w->out, "%s\n", sentence);
+}
+
+/* What a thread waits for, by the kind of the object. */
+static const char *kind_words(uint32_t kind)
+{
+    static const char *const words[OBJ_KIND_COUNT] = {
+        [OBJ_FILE] = "a file",
+        [OBJ_DIRECTORY] = "a directory",
+        [OBJ_DEVICE] = "a device",
+        [OBJ_TTY] = "a terminal",
+        [OBJ_PIPE] = "a pipe",
+        [OBJ_SOCKET] = "a socket",
+        [OBJ_LISTENER] = "new connections",
+        [OBJ_ACCEPTED] = "its own client",
+        [OBJ_CONNECTED] = "another server",
+        [OBJ_EVENTFD] = "an eventfd",
+        [OBJ_EPOLL] = "epoll",
+        [OBJ_TIMER] = "a timer",
+        [OBJ_URING] = "io_uring",
+        [OBJ_FUTEX] = "a lock",
+        [OBJ_PATH] = "a path's lookup",
+        [OBJ_ANON] = "a kernel object",
+    };
+    return kind < OBJ_KIND_COUNT ? words[kind] : NULL;
+}
+
+static void add_waits_on(const struct words *w)
+{
+    const char *what = kind_words(w->v->waits_on);
+    if (!what || !w->v->thread_waits)
+        return;
+    const char *name = timeline_string(w->tl, w->v->waits_on_name);
+    buf_addf(w->out, "It waits most for %s%s%s.\n", what, *name ? ": " : "", name);
+}
+
+/* "A request takes 10.3 ms on average: 9.80 ms blocked, 310 us queued, 190 us running." */
+static void add_mean(const struct words *w)
+{
+    const struct process_sums *s = w->sums;
+    if (!s->complete)
+        return;
+    bool used[LEDGER_COUNT] = {false};
+    double least = (double)s->latency_ns * SHARE_WORTH_A_WORD;
+    buf_adds(w->out, "A request takes ");
+    text_duration(w->out, s->latency_ns / s->complete);
+    buf_adds(w->out, " on average");
+    for (const char *before = ": ";; before = ", ") {
+        int most = -1;
+        for (int key = 0; key < LEDGER_COUNT; key++)
+            if (!used[key] && s->ledger_ns[key] && (double)s->ledger_ns[key] >= least &&
+                (most < 0 || s->ledger_ns[key] > s->ledger_ns[most]))
+                most = key;
+        if (most < 0)
+            break;
+        used[most] = true;
+        buf_adds(w->out, before);
+        text_duration(w->out, s->ledger_ns[most] / s->complete);
+        buf_addf(w->out, " %s", ledger_key_name((unsigned)most));
+    }
+    buf_adds(w->out, ".\n");
+}
+
+static void add_efficiency(const struct words *w)
+{
+    if (!(w->v->held_ns > 0))
+        return;
+    buf_adds(w->out, "Of the time a request holds a thread, the thread is on a CPU for ");
+    verdict_percent(w->out, w->v->efficiency);
+    buf_adds(w->out, ".\n");
+}
+
+static void add_capacity(const struct words *w)
+{
+    const struct verdict *v = w->v;
+    if (!(v->held_ns > 0) || !(v->capacity > 0))
+        return;
+    add_count(w->out, v->serving_threads, "thread");
+    buf_adds(w->out, v->serving_threads == 1 ? ", held for " : ", each held for ");
+    text_duration(w->out, (uint64_t)v->held_ns);
+    buf_adds(w->out, " a request, can answer at most ");
+    verdict_rate(w->out, v->capacity);
+    buf_adds(w->out, " requests/s; ");
+    verdict_rate(w->out, v->offered);
+    buf_adds(w->out, "/s arrived (");
+    verdict_percent(w->out, v->offered / v->capacity);
+    buf_adds(w->out, ").\n");
+}
+
+static void add_queue(const struct words *w)
+{
+    const struct verdict *v = w->v;
+    if (!v->queued_requests)
+        return;
+    add_count(w->out, v->queued_requests, "request");
+    buf_adds(w->out, " queued for more than 1 ms, all requests together for ");
+    text_duration(w->out, v->queued_ns);
+    buf_adds(w->out, ": waiting for a thread, not for what they asked for.\n");
+}
+
+static void add_saturation(const struct words *w)
+{
+    const struct verdict *v = w->v;
+    if (v->saturated) {
+        if (v->serving_threads == 1)
+            buf_adds(w->out, "The only thread was taken");
+        else
+            buf_addf(w->out, "All %u threads were taken", v->serving_threads);
+        buf_adds(w->out, " while requests queued, first ");
+        text_duration(w->out, v->saturated_ns);
+        buf_adds(w->out, " into the recording; ");
+    } else {
+        buf_adds(w->out, "Threads did not run out; ");
+    }
+    buf_adds(w->out, "at the peak ");
+    add_count(w->out, v->peak_in_flight, "request");
+    buf_adds(w->out, v->peak_in_flight == 1 ? " was in flight.\n" : " were in flight at once.\n");
+}
+
+/* What would change it: only where threads ran out, or are about to. */
+static void add_advice(const struct words *w)
+{
+    const struct verdict *v = w->v;
+    double cpu_ns = v->efficiency * v->held_ns;
+    bool short_of_threads = v->saturated && v->queued_requests;
+    bool nearly_full = v->capacity > 0 && v->offered / v->capacity >= NEARLY_FULL;
+    if ((!short_of_threads && !nearly_full) || !(cpu_ns > 0))
+        return;
+    if (!v->thread_waits) {
+        buf_adds(w->out, "What would change it: less CPU time for each request, or more threads "
+                         "on more CPUs.\n");
+        return;
+    }
+    buf_adds(w->out, "What would change it: ");
+    if (v->peak_in_flight > v->serving_threads)
+        buf_addf(w->out, "%u threads instead of %u, so that each request in flight has one; or ",
+                 v->peak_in_flight, v->serving_threads);
+    buf_adds(w->out, "threads that do not wait: a request needs ");
+    text_duration(w->out, (uint64_t)(cpu_ns + 0.5));
+    buf_adds(w->out, " of CPU, so that one thread could answer up to ");
+    verdict_rate(w->out, 1e9 / cpu_ns);
+    buf_adds(w->out, "/s.\n");
+}
+
+static void add_holds(const struct words *w)
+{
+    const struct process_sums *s = w->sums;
+    if (!s->holds)
+        return;
+    buf_adds(w->out, "An event loop was held up ");
+    add_count(w->out, s->holds, "time");
+    buf_adds(w->out, s->holds == 1 ? ", for " : ", at the longest for ");
+    text_duration(w->out, s->hold_max_ns);
+    buf_adds(w->out, s->holds == 1 ? "; " : "; in all, ");
+    add_count(w->out, s->victims, "request");
+    buf_adds(w->out, s->victims == 1 ? " stood ready meanwhile and had to wait.\n"
+                                     : " stood ready meanwhile and had to wait.\n");
+}
+
+void verdict_text(const struct timeline *tl, uint32_t process, const struct process_sums *sums,
+                  struct buf *out)
+{
+    struct words w = {tl, &tl->processes.data[process].verdict, sums, out};
+    if (!sums->complete && !sums->open) {
+        buf_adds(out, "No request was seen in this process.\n");
+        return;
+    }
+    add_model(&w);
+    if (!sums->complete) {
+        add_count(out, sums->open, "request");
+        buf_adds(out, " began and none was answered before the recording ended.\n");
+        return;
+    }
+    add_waits_on(&w);
+    add_mean(&w);
+    add_efficiency(&w);
+    add_capacity(&w);
+    add_saturation(&w);
+    add_queue(&w);
+    add_holds(&w);
+    add_advice(&w);
+}

@@ -1,0 +1,20 @@
+/* verdict_text: a process's verdict in sentences, the same for every output. */
+#ifndef OUTPUT_VERDICT_TEXT_H
+#define OUTPUT_VERDICT_TEXT_H
+
+#include "output/sums.h"
+#include "timeline/timeline.h"
+
+#include "base/buf.h"
+
+/* Appends the sentences for tl->processes.data[process], a line feed behind each; `sums` are
+ * that process's. */
+void verdict_text(const struct timeline *tl, uint32_t process, const struct process_sums *sums,
+                  struct buf *out);
+
+/* "1,234", "56.7", "8.90": a rate per second. */
+void verdict_rate(struct buf *out, double rate);
+/* "97 %", "2.3 %", "0.4 %", "0 %"; `share` is 0 to 1. */
+void verdict_percent(struct buf *out, double share);
+
+#endif

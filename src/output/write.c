@@ -1,0 +1,118 @@
+#include "output/output.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static const struct {
+    const char *suffix;
+    int (*output)(const struct timeline *tl, struct buf *out);
+} forms[] = {
+    {".json", output_json},
+    {".json.gz", output_json_gz},
+    {".html", output_html},
+};
+
+/* Index into forms, or -1. A name that is nothing but a suffix is a hidden file, not a form. */
+static int form_of(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    const char *name = slash ? slash + 1 : path;
+    size_t len = strlen(name);
+    for (size_t i = 0; i < sizeof(forms) / sizeof(*forms); i++) {
+        size_t suffix = strlen(forms[i].suffix);
+        if (len > suffix && !strcmp(name + len - suffix, forms[i].suffix))
+            return (int)i;
+    }
+    return -1;
+}
+
+int output_suffix_known(const char *path)
+{
+    return form_of(path) >= 0;
+}
+
+static int write_all(int fd, const char *bytes, size_t len)
+{
+    while (len) {
+        ssize_t n = write(fd, bytes, len);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return -errno;
+        bytes += n;
+        len -= (size_t)n;
+    }
+    return 0;
+}
+
+/* Gives `temp` its final name unless that is taken. Not every file system knows the flag; there
+ * a second link does the same. */
+static int take_name(const char *temp, const char *path)
+{
+    if (renameat2(AT_FDCWD, temp, AT_FDCWD, path, RENAME_NOREPLACE) == 0)
+        return 0;
+    if (errno != EINVAL && errno != ENOSYS)
+        return -errno;
+    int ret = link(temp, path) < 0 ? -errno : 0;
+    unlink(temp);
+    return ret;
+}
+
+/* A short name of its own beside `path`: the final name may be as long as a name can be. */
+static int temp_open(const char *path, struct buf *temp)
+{
+    const char *slash = strrchr(path, '/');
+    for (unsigned n = 0; n < 1000; n++) {
+        buf_clear(temp);
+        buf_add(temp, path, slash ? (size_t)(slash + 1 - path) : 0);
+        buf_addf(temp, ".waitscope-%ld-%u", (long)getpid(), n);
+        if (temp->failed)
+            return -ENOMEM;
+        int fd = open(temp->data, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+        if (fd >= 0 || errno != EEXIST)
+            return fd >= 0 ? fd : -errno;
+    }
+    return -EEXIST;
+}
+
+static int write_bytes(const char *path, const struct buf *bytes)
+{
+    struct buf temp = BUF_INIT;
+    int fd = temp_open(path, &temp);
+    int ret = fd < 0 ? fd : write_all(fd, buf_str(bytes), bytes->len);
+    /* A full disk may show only here. */
+    if (fd >= 0 && close(fd) < 0 && ret == 0)
+        ret = -errno;
+    if (ret == 0)
+        ret = take_name(temp.data, path);
+    if (ret < 0 && fd >= 0)
+        unlink(temp.data);
+    buf_release(&temp);
+    return ret;
+}
+
+int output_write(const struct timeline *tl, const char *path, struct err *e)
+{
+    int form = form_of(path);
+    if (form < 0) {
+        err_exit_code(e, EXIT_USAGE);
+        err_hint(e, "use .json, .json.gz or .html");
+        return err_set(e, -EINVAL, "write %s: the suffix names no form", path);
+    }
+    /* Said before the work rather than after it; take_name() decides. */
+    struct stat st;
+    if (lstat(path, &st) == 0)
+        return err_errno(e, -EEXIST, "write %s", path);
+
+    struct buf out = BUF_INIT;
+    int ret = forms[form].output(tl, &out);
+    if (ret == 0 && out.failed)
+        ret = -ENOMEM;
+    if (ret == 0)
+        ret = write_bytes(path, &out);
+    buf_release(&out);
+    return ret < 0 ? err_errno(e, ret, "write %s", path) : 0;
+}
