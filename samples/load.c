@@ -317,13 +317,15 @@ static void run(struct user *users)
     timer_arm(&tick, tick_event, 0);
     timer_arm(&deadline, deadline_event, start_ns + options.deadline_s * NS_PER_S);
     timer_arm(&duration, duration_event,
-              options.rate ? 0 : start_ns + options.duration_s * NS_PER_S);
+              options.rate || !options.duration_s ? 0 : start_ns + options.duration_s * NS_PER_S);
     for (;;) {
         dispatch();
         if (finished == options.requests || interrupted)
             break;
         loop_turn(epoll);
     }
+    if (options.requests == REQUESTS_MAX) /* nobody asked for a number */
+        options.requests = issued;
     for (uint64_t i = 0; i < options.connections; i++)
         if (users[i].record)
             user_finish(&users[i], "not answered in time");
@@ -494,9 +496,7 @@ static bool options_parse(int argc, char **argv)
         options.requests = REQUESTS_MAX;
     if (!options.deadline_s)
         options.deadline_s = options.duration_s > 50 ? options.duration_s + 10 : 60;
-    if (!options.duration_s || options.duration_s > options.deadline_s)
-        options.duration_s = options.deadline_s;
-    if (options.rate && options.requests > options.rate * options.duration_s)
+    if (options.rate && options.duration_s && options.requests > options.rate * options.duration_s)
         options.requests = options.rate * options.duration_s;
     return true;
 }
@@ -510,9 +510,9 @@ static void on_signal(int signal_number)
 int main(int argc, char **argv)
 {
     const struct sigaction stop = {.sa_handler = on_signal};
-    struct user *users;
-    FILE *out = stdout;
-    uint64_t failed;
+    struct user *users = NULL;
+    FILE *out = NULL;
+    int status = 1;
 
     if (!options_parse(argc, argv)) {
         fputs(usage, stderr);
@@ -525,21 +525,24 @@ int main(int argc, char **argv)
     epoll = epoll_create1(EPOLL_CLOEXEC);
     users = calloc(options.connections + 1, sizeof(*users));
     records = calloc(options.requests + 1, sizeof(*records));
-    if (options.out)
-        out = fopen(options.out, "we");
+    out = options.out ? fopen(options.out, "we") : stdout;
     if (epoll < 0 || !users || !records || !out) {
         fprintf(stderr, "load: cannot start: %s\n", strerror(errno));
-        return 1;
+        goto end;
     }
     run(users);
     for (uint64_t i = 0; i < issued; i++)
         record_write(out, i);
-    failed = summary_write(options.requests);
-    if (fclose(out) != 0) {
+    if (fflush(out) != 0)
         fprintf(stderr, "load: cannot write: %s\n", strerror(errno));
-        return 1;
-    }
+    else
+        status = 0;
+    if (summary_write(options.requests) > 0)
+        status = 1;
+end:
+    if (out)
+        fclose(out);
     free(records);
     free(users);
-    return failed ? 1 : 0;
+    return status;
 }
