@@ -1,0 +1,134 @@
+/* waitscope convert: a capture as files that other people open. */
+#include "base/vec.h"
+#include "cmd/cmd.h"
+#include "cmd/load.h"
+#include "output/output.h"
+
+#include <signal.h>
+#include <string.h>
+#include <sys/stat.h>
+
+static const char help[] =
+    "usage: waitscope convert FILE -o OUT…\n"
+    "\n"
+    "Writes a capture (.wsc) in other forms. The suffix of OUT says which:\n"
+    "\n"
+    "  .html       a report: one page that any browser opens, with nothing to fetch\n"
+    "  .json       the timeline, for the viewer and for programs (viewer/timeline.schema.json)\n"
+    "  .json.gz    the same, gzipped\n"
+    "\n"
+    "  -o, --output OUT  may be given several times; an existing file is never overwritten\n"
+    "  -h, --help        this text\n"
+    "\n"
+    "A damaged capture is converted as far as it can be read; stderr says what is missing, and\n"
+    "the exit code is 5.\n";
+
+struct outputs {
+    VEC(const char *) all;
+};
+
+/* What can be known before the work: 0, or the exit code, said. */
+static int check_output(const struct outputs *outputs, const char *path)
+{
+    const char *suffix = strrchr(path, '.');
+    if (suffix && !strcmp(suffix, ".wsc"))
+        return usage_error("convert", "cannot write %s: a capture comes only from record", path);
+    if (!output_suffix_known(path))
+        return usage_error("convert",
+                           "cannot tell the form of %s: its suffix must be .json, "
+                           ".json.gz or .html",
+                           path);
+    for (size_t i = 0; i < outputs->all.len; i++)
+        if (!strcmp(outputs->all.data[i], path))
+            return usage_error("convert", "%s is given twice", path);
+    return EXIT_DONE;
+}
+
+/* Before the analysis rather than behind it; output_write() makes sure. */
+static int check_absent(const char *path)
+{
+    struct stat st;
+    if (lstat(path, &st) < 0)
+        return EXIT_DONE;
+    struct err e = {0};
+    err_set(&e, -EEXIST, "write %s: it exists", path);
+    err_hint(&e, "remove it, or give another name");
+    return print_err(&e);
+}
+
+static int write_outputs(const struct timeline *tl, const struct outputs *outputs)
+{
+    int code = EXIT_DONE;
+    for (size_t i = 0; i < outputs->all.len; i++) {
+        struct err e = {0};
+        if (output_write(tl, outputs->all.data[i], &e) == 0)
+            continue;
+        int failed = print_err(&e);
+        code = code ? code : failed;
+    }
+    return code;
+}
+
+static int convert(const char *path, const struct outputs *outputs)
+{
+    for (size_t i = 0; i < outputs->all.len; i++) {
+        int code = check_absent(outputs->all.data[i]);
+        if (code)
+            return code;
+    }
+    struct err e = {0};
+    struct timeline tl;
+    struct capture_info info;
+    if (load_timeline(path, &tl, &info, &e) < 0)
+        return print_err(&e);
+    int code = write_outputs(&tl, outputs);
+    int damage = print_damage(path, &info);
+    timeline_release(&tl);
+    return code ? code : damage;
+}
+
+/* Fills `outputs`; -1 to go on, or the exit code. */
+static int parse(int argc, char **argv, struct outputs *outputs)
+{
+    static const struct option options[] = {
+        {"output", required_argument, NULL, 'o'},
+        {"help", no_argument, NULL, 'h'},
+        {0},
+    };
+    opterr = 0;
+    for (int c; (c = getopt_long(argc, argv, ":o:h", options, NULL)) != -1;) {
+        if (c == 'h')
+            return print_help(help);
+        if (c != 'o')
+            return usage_option("convert", c, argv, options);
+        int code = check_output(outputs, optarg);
+        if (code)
+            return code;
+        if (vec_push(&outputs->all, optarg) < 0) {
+            struct err e = {0};
+            err_errno(&e, -ENOMEM, "convert");
+            return print_err(&e);
+        }
+    }
+    if (optind == argc)
+        return usage_error("convert", "no capture given");
+    if (argc - optind > 1)
+        return usage_error("convert",
+                           "one capture at a time, and not also \"%s\"; an output "
+                           "stands behind -o",
+                           argv[optind + 1]);
+    if (!outputs->all.len)
+        return usage_error("convert", "no output given: say where to, as in -o report.html");
+    return -1;
+}
+
+int cmd_convert(int argc, char **argv)
+{
+    struct outputs outputs = {VEC_INIT};
+    signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is an error in words, not the end */
+    int code = parse(argc, argv, &outputs);
+    if (code < 0)
+        code = convert(argv[optind], &outputs);
+    vec_release(&outputs.all);
+    return code;
+}
