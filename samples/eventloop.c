@@ -218,7 +218,7 @@ static void file_start(struct client *client)
         truth_pause(&client->truth);
         return;
     }
-    reply_set(&client->reply, 501, "no io_uring here: %s\n", strerror(-error));
+    reply_set(&client->reply, ring_error ? 501 : 500, "no io_uring: %s\n", strerror(-error));
     client_reply(client);
 }
 
@@ -228,8 +228,7 @@ static void file_init(void)
     file = open(loop.server.file_path, O_RDONLY | O_DIRECT | O_CLOEXEC);
     ring_error = uring_init(&ring, CLIENTS_MAX, bell.fd);
     if (ring_error)
-        fprintf(stderr, "eventloop: no io_uring here, /file answers 501: %s\n",
-                strerror(-ring_error));
+        fprintf(stderr, "eventloop: no io_uring, /file answers 501: %s\n", strerror(-ring_error));
     watch_arm(loop.epoll, &bell, EPOLLIN);
 }
 

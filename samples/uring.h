@@ -59,6 +59,7 @@ static inline int uring_read(struct uring *ring, int file, void *buffer, unsigne
 {
     unsigned int tail = *ring->submit_tail;
     unsigned int at = tail & *ring->submit_mask;
+    long taken;
 
     ring->slips[at] = (struct io_uring_sqe){.opcode = IORING_OP_READ,
                                             .fd = file,
@@ -68,7 +69,11 @@ static inline int uring_read(struct uring *ring, int file, void *buffer, unsigne
                                             .user_data = (uintptr_t)tag};
     ring->submit_array[at] = at;
     __atomic_store_n(ring->submit_tail, tail + 1, __ATOMIC_RELEASE);
-    return syscall(SYS_io_uring_enter, ring->fd, 1, 0, 0, NULL, 0) == 1 ? 0 : -errno;
+    taken = syscall(SYS_io_uring_enter, ring->fd, 1, 0, 0, NULL, 0);
+    if (taken == 1)
+        return 0;
+    __atomic_store_n(ring->submit_tail, tail, __ATOMIC_RELEASE); /* the slip is taken back */
+    return taken < 0 ? -errno : -EAGAIN;
 }
 
 /* Takes one result out of the ring: bytes read or -errno. False: there is none. */
