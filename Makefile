@@ -63,7 +63,7 @@ PARTS ?= $(notdir $(patsubst %/,%,$(wildcard src/*/)))
 LIB_SRC := $(foreach part,$(PARTS),$(wildcard src/$(part)/*.c))
 LIB_OBJ := $(LIB_SRC:%.c=$(O)/obj/%.o)
 LIB := $(O)/libwaitscope.a
-PROGRAM := $(if $(wildcard src/main.c),$(O)/waitscope)
+PROGRAM := $(if $(filter file,$(origin PARTS)),$(if $(wildcard src/main.c),$(O)/waitscope))
 
 SAMPLE_SRC := $(wildcard samples/*.c)
 SAMPLES := $(patsubst %.c,$(O)/%,$(filter-out samples/common.c,$(SAMPLE_SRC)))
@@ -86,8 +86,9 @@ C_ALL := $(C_SRC) $(wildcard bpf/*.[ch] src/*/*.h samples/*.h tests/*/*.h)
 all: $(PROGRAM) $(SAMPLES) $(if $(PROGRAM),,$(LIB)) ## build waitscope and the samples (default)
 
 .PHONY: help
-help: ## print this list
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "%-14s %s\n", $$1, $$2 }' Makefile
+help: ## print this
+	@awk -F ':.*## ' '/^#   / { print substr($$0, 4) } \
+		/^[a-z0-9-]+:.*## / { printf "%-14s %s\n", $$1, $$2 }' Makefile
 
 .PHONY: deps deps-build
 deps: ## install what is missing from Debian: to build, test and lint
