@@ -74,7 +74,7 @@ UNIT_SRC := $(wildcard $(if $(filter file,$(origin PARTS)),tests/unit/test_*.c,\
 	$(PARTS:%=tests/unit/test_%_*.c)))
 UNIT_SHARED := $(filter-out tests/unit/test_%,$(wildcard tests/unit/*.c))
 UNIT_TESTS := $(UNIT_SRC:%.c=$(O)/%)
-TOOL_SRC := $(filter-out tests/unit/%,$(wildcard tests/*/*.c))
+TOOL_SRC := $(if $(filter file,$(origin PARTS)),$(filter-out tests/unit/%,$(wildcard tests/*/*.c)))
 TOOLS := $(TOOL_SRC:%.c=$(O)/%)
 
 C_SRC := $(wildcard src/*/*.c src/*.c samples/*.c tests/*/*.c)
@@ -87,7 +87,7 @@ all: $(PROGRAM) $(SAMPLES) $(if $(PROGRAM),,$(LIB)) ## build waitscope and the s
 
 .PHONY: help
 help: ## print this
-	@awk -F ':.*## ' '/^#   / { print substr($$0, 4) } \
+	@awk -F ':.*## ' '/^#   / { print substr($$0, 5) } \
 		/^[a-z0-9-]+:.*## / { printf "%-14s %s\n", $$1, $$2 }' Makefile
 
 .PHONY: deps deps-build
@@ -104,17 +104,17 @@ test: ## install, build and run every test; the last line is "N passed, N failed
 	+@MAKE='$(MAKE)' tests/run $(O) all
 test-unit: $(UNIT_TESTS) ## run the unit tests
 	@UNIT_SRC='$(UNIT_SRC)' tests/run $(O) unit
-test-golden: all $(TOOLS) ## run captures through the analysis and compare
+test-golden: all $(filter $(O)/tests/golden/%,$(TOOLS)) ## run captures through the analysis and compare
 	@tests/run $(O) golden
-test-live: all $(TOOLS) ## record real servers (needs root)
+test-live: all $(filter $(O)/tests/live/%,$(TOOLS)) ## record real servers (needs root)
 	@tests/run $(O) live
-test-viewer: all $(TOOLS) ## open reports in a real browser
+test-viewer: all $(filter $(O)/tests/viewer/%,$(TOOLS)) ## open reports in a real browser
 	@tests/run $(O) viewer
-test-san: all $(UNIT_TESTS) $(TOOLS) # what SAN=1 alone does
+test-san: all $(UNIT_TESTS) $(filter $(O)/tests/golden/%,$(TOOLS)) # what SAN=1 alone does
 	@tests/run $(O) unit golden
 
 .PHONY: bench
-bench: all $(TOOLS) ## measure the cost of recording
+bench: all $(filter $(O)/tests/bench/%,$(TOOLS)) ## measure the cost of recording
 	@tests/run $(O) bench
 
 .PHONY: demo
