@@ -8,6 +8,7 @@
 
 #include "bpf/calls.h"
 #include "bpf/events.h"
+#include "bpf/shared.h"
 
 #include <bpf/bpf_core_read.h>
 #include <bpf/bpf_helpers.h>
@@ -106,17 +107,11 @@ struct {
     __uint(max_entries, 32 << 20);
 } ring SEC(".maps");
 
-/* Records that found no room, by kind and CPU; user space turns changes into windows. */
-struct loss {
-    __u64 count;
-    __u64 first_ns, last_ns;
-};
-
 struct {
     __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
     __uint(max_entries, EVENT_KINDS);
     __type(key, __u32);
-    __type(value, struct loss);
+    __type(value, struct probe_loss);
 } losses SEC(".maps");
 
 /* Room to build a path in; one for the scheduler's probe, which may come while another probe
@@ -140,7 +135,7 @@ volatile __u8 phase;  /* enum thread_phase: which snapshot is taken */
 
 static __always_inline void count_loss(__u32 kind, __u64 now)
 {
-    struct loss *l = bpf_map_lookup_elem(&losses, &kind);
+    struct probe_loss *l = bpf_map_lookup_elem(&losses, &kind);
 
     if (!l)
         return;

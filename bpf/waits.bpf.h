@@ -12,11 +12,6 @@
 #define NR_MAX 512
 #define TS_COMPAT 0x2 /* arch/x86/include/asm/thread_info.h: in a 32-bit call */
 
-struct call_entry {
-    __u16 call;
-    __u16 class;
-};
-
 #if defined(__TARGET_ARCH_x86)
 #define CALL_ENTRY(number, name, x86, arm64, class_) \
     [(x86) < 0 ? NR_MAX - 1 : (x86)] = {(x86) < 0 ? 0 : (number), CALL_CLASS_##class_},

@@ -1,0 +1,45 @@
+/*
+ * probes: the eBPF side, seen from user space: load, attach, take snapshots, drain.
+ *
+ *     probes_new → probes_target… → probes_attach → probes_snapshot(THREAD_AT_ATTACH)
+ *       → probes_drain, again and again → probes_snapshot(THREAD_AT_END) → probes_drain
+ *       → probes_free
+ *
+ * Functions return 0 or -errno and fill `e`. When the process ends, however it ends, the kernel
+ * takes the probes away.
+ */
+#ifndef RECORD_PROBES_H
+#define RECORD_PROBES_H
+
+#include "base/err.h"
+#include "capture/format.h"
+
+#include <stddef.h>
+
+struct event;
+struct probes;
+
+/* Opens and loads; exit code EXIT_PERMISSION or EXIT_KERNEL in `e` says which kind of no. */
+int probes_new(struct probes **p, struct err *e);
+/* Adds a thread group; its descendants come with it. Before the snapshot. */
+int probes_target(struct probes *p, uint32_t pid, struct err *e);
+int probes_attach(struct probes *p, struct err *e);
+/* Writes an EVENT_THREAD for every thread (phase: enum thread_phase); at the attach also makes
+ * the threads traced, and describes their descriptors. */
+int probes_snapshot(struct probes *p, unsigned phase, struct err *e);
+/* Hands over each record in the ring; the record is `consumed` when take() returns, and may be
+ * changed there. A negative return of take() ends the drain with it. */
+int probes_drain(struct probes *p, int (*take)(void *ctx, struct event *ev), void *ctx);
+/* What was lost since the last call: at most `max` windows into `out`; gives their number.
+ * `since_ns`, when the call before was made, is where the windows begin. */
+size_t probes_losses(struct probes *p, uint64_t since_ns, struct capture_loss *out, size_t max);
+/* Traced threads that have not ended. */
+uint32_t probes_alive(const struct probes *p);
+/* Time and number of the programs' runs; zeros unless the kernel counts them
+ * (sysctl kernel.bpf_stats_enabled). */
+void probes_cost(const struct probes *p, struct capture_summary *summary);
+/* Names of the attached probes, NULL behind the last. */
+const char *const *probes_names(const struct probes *p);
+void probes_free(struct probes *p);
+
+#endif

@@ -1,0 +1,339 @@
+#include "record/record.h"
+
+#include "bpf/events.h"
+#include "capture/writer.h"
+#include "record/probes.h"
+#include "record/progress.h"
+#include "record/redact.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/utsname.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+/* How often the ring is emptied. At 300,000 records a second some 1 MB of its 32 gathers. */
+#define DRAIN_NS 50000000ull
+/* How often what was drained is put into the file: this much a crash may lose. */
+#define FLUSH_NS 500000000ull
+#define COMMAND_PATIENCE_NS 5000000000ull
+
+struct session {
+    const struct record_options *options;
+    struct record_result *result;
+    struct probes *probes;
+    struct writer *writer;
+    struct progress progress;
+    int signals; /* signalfd */
+    uint64_t start_ns, looked_ns, flushed_ns, lost;
+    bool ended;
+    uint64_t kill_ns; /* when a command that does not end is killed; 0: never */
+};
+
+static uint64_t clock_ns(clockid_t clock)
+{
+    struct timespec t;
+
+    clock_gettime(clock, &t);
+    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+static int take(void *ctx, struct event *ev)
+{
+    struct session *s = ctx;
+
+    if (ev->kind == EVENT_RECV || ev->kind == EVENT_SEND)
+        redact((struct event_io *)ev);
+    progress_event(&s->progress, ev);
+    return writer_append(s->writer, ev);
+}
+
+static int drain(struct session *s)
+{
+    struct capture_loss losses[EVENT_KINDS];
+    uint64_t now = clock_ns(CLOCK_MONOTONIC);
+    int ret = probes_drain(s->probes, take, s);
+    size_t n;
+
+    if (ret)
+        return ret;
+    n = probes_losses(s->probes, s->looked_ns, losses, EVENT_KINDS);
+    s->looked_ns = now;
+    for (size_t i = 0; i < n; i++)
+        s->lost += losses[i].count;
+    if (n)
+        ret = writer_loss(s->writer, losses, n);
+    if (!ret && now - s->flushed_ns >= FLUSH_NS) {
+        ret = writer_flush(s->writer);
+        s->flushed_ns = now;
+    }
+    return ret;
+}
+
+static int block_signals(struct session *s, struct err *e)
+{
+    sigset_t set;
+
+    sigemptyset(&set);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGHUP);
+    sigprocmask(SIG_BLOCK, &set, NULL);
+    s->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+    return s->signals < 0 ? err_errno(e, -errno, "wait for signals") : 0;
+}
+
+static void fill_header(struct capture_header *h, const struct record_options *o,
+                        const struct target *first)
+{
+    struct utsname u;
+
+    memset(h, 0, sizeof(*h));
+#if defined(__x86_64__)
+    h->arch = CAPTURE_X86_64;
+#elif defined(__aarch64__)
+    h->arch = CAPTURE_ARM64;
+#endif
+    h->cpus = (uint16_t)sysconf(_SC_NPROCESSORS_ONLN);
+    h->start_ns = clock_ns(CLOCK_MONOTONIC);
+    h->start_real_ns = clock_ns(CLOCK_REALTIME);
+    h->target_pid = first->pid;
+    if (!uname(&u)) {
+        snprintf(h->host, sizeof(h->host), "%.63s", u.nodename);
+        snprintf(h->kernel, sizeof(h->kernel), "%.20s %.30s", u.release, u.machine);
+    }
+    memcpy(h->comm, first->comm, sizeof(h->comm));
+    snprintf(h->command, sizeof(h->command), "%.255s", o->described ? o->described : "");
+}
+
+static const struct target *target_at(const struct record_options *o, size_t i)
+{
+    return o->command ? &o->command->target : &o->targets[i];
+}
+
+static size_t target_count(const struct record_options *o)
+{
+    return o->command ? 1 : o->target_count;
+}
+
+static int write_probes(struct session *s)
+{
+    const char *const *names = probes_names(s->probes);
+    size_t n = 0;
+
+    while (names[n])
+        n++;
+    return writer_probes(s->writer, names, n);
+}
+
+/* Probes on, every thread known. Nothing of the target is touched. */
+static int attach(struct session *s, struct err *e)
+{
+    const struct record_options *o = s->options;
+    struct capture_header header;
+    int ret = probes_new(&s->probes, e);
+
+    for (size_t i = 0; !ret && i < target_count(o); i++)
+        ret = probes_target(s->probes, target_at(o, i)->pid, e);
+    if (ret)
+        return ret;
+    fill_header(&header, o, target_at(o, 0));
+    ret = writer_new(&s->writer, o->capture_path, &header, e);
+    if (ret)
+        return ret;
+    s->start_ns = s->looked_ns = s->flushed_ns = header.start_ns;
+    ret = probes_attach(s->probes, e);
+    if (!ret)
+        ret = probes_snapshot(s->probes, THREAD_AT_ATTACH, e);
+    if (!ret)
+        ret = write_probes(s);
+    for (size_t i = 0; !ret && i < target_count(o); i++) {
+        if (target_ended(target_at(o, i)))
+            ret = err_set(e, -ESRCH, "record process %u: it ended during the attach",
+                          target_at(o, i)->pid);
+    }
+    return ret;
+}
+
+static void end_by(struct session *s, enum record_end why)
+{
+    s->ended = true;
+    s->result->end = why;
+}
+
+/* The end of a command's recording waits for the command, so that its exit status is known; one
+ * that the terminal's Ctrl-C has reached already gets no second signal. */
+static void stop_command(struct session *s, int sig, bool forward, uint64_t now)
+{
+    pid_t pid = (pid_t)s->options->command->target.pid;
+
+    if (s->kill_ns) {
+        kill(pid, SIGKILL);
+        return;
+    }
+    if (forward)
+        kill(pid, sig);
+    s->kill_ns = now + COMMAND_PATIENCE_NS;
+}
+
+static void look_at_signals(struct session *s, uint64_t now)
+{
+    struct signalfd_siginfo info;
+
+    while (read(s->signals, &info, sizeof(info)) == sizeof(info)) {
+        s->result->signal = (int)info.ssi_signo;
+        if (s->options->command) {
+            s->result->end = RECORD_END_SIGNAL;
+            stop_command(s, (int)info.ssi_signo, info.ssi_code != SI_KERNEL, now);
+        } else {
+            end_by(s, RECORD_END_SIGNAL);
+        }
+    }
+}
+
+static int exit_status_of(int status)
+{
+    return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+}
+
+static void look_at_target(struct session *s, uint64_t now)
+{
+    const struct record_options *o = s->options;
+    int status;
+
+    if (!o->command) {
+        if (probes_alive(s->probes) == 0)
+            end_by(s, RECORD_END_TARGET);
+        return;
+    }
+    if (waitpid((pid_t)o->command->target.pid, &status, WNOHANG) > 0) {
+        enum record_end why = s->kill_ns ? s->result->end : RECORD_END_TARGET;
+
+        s->result->exit_status = exit_status_of(status);
+        end_by(s, why);
+    } else if (s->kill_ns && now >= s->kill_ns) {
+        stop_command(s, SIGKILL, false, now);
+    }
+}
+
+static void look_at_limits(struct session *s, uint64_t now)
+{
+    const struct record_options *o = s->options;
+    enum record_end why;
+
+    if (s->ended || s->kill_ns)
+        return;
+    if (o->duration_ns && now - s->start_ns >= o->duration_ns)
+        why = RECORD_END_DURATION;
+    else if (o->max_bytes && writer_bytes(s->writer) >= o->max_bytes)
+        why = RECORD_END_SIZE;
+    else
+        return;
+    if (o->command) {
+        s->result->end = why;
+        stop_command(s, SIGTERM, true, now);
+    } else {
+        end_by(s, why);
+    }
+}
+
+static int follow(struct session *s)
+{
+    struct pollfd waits[2] = {
+        {.fd = s->signals, .events = POLLIN},
+        {.fd = target_at(s->options, 0)->pidfd, .events = POLLIN},
+    };
+    int ret = 0;
+
+    while (!ret && !s->ended) {
+        uint64_t now = clock_ns(CLOCK_MONOTONIC), wait = DRAIN_NS;
+        uint64_t over = s->options->duration_ns ? s->start_ns + s->options->duration_ns : 0;
+
+        if (over > now && over - now < wait)
+            wait = over - now;
+        struct timespec t = {0, (long)wait};
+
+        /* The first target's end is seen at once; that of others at the next look. */
+        ppoll(waits, target_ended(target_at(s->options, 0)) ? 1 : 2, &t, NULL);
+        now = clock_ns(CLOCK_MONOTONIC);
+        look_at_signals(s, now);
+        ret = drain(s);
+        look_at_target(s, now);
+        look_at_limits(s, now);
+        progress_show(&s->progress, now - s->start_ns, writer_records(s->writer), s->lost,
+                      writer_bytes(s->writer));
+    }
+    return ret;
+}
+
+static uint64_t own_cpu_ns(void)
+{
+    struct rusage r;
+
+    getrusage(RUSAGE_SELF, &r);
+    return ((uint64_t)r.ru_utime.tv_sec + (uint64_t)r.ru_stime.tv_sec) * 1000000000u +
+           ((uint64_t)r.ru_utime.tv_usec + (uint64_t)r.ru_stime.tv_usec) * 1000u;
+}
+
+static int finish(struct session *s, struct err *e)
+{
+    struct capture_summary summary;
+    uint64_t end_ns;
+    int ret = probes_snapshot(s->probes, THREAD_AT_END, e);
+
+    end_ns = clock_ns(CLOCK_MONOTONIC);
+    if (!ret)
+        ret = drain(s);
+    if (ret)
+        return ret;
+    memset(&summary, 0, sizeof(summary));
+    summary.lost = s->lost;
+    summary.drain_cpu_ns = own_cpu_ns();
+    probes_cost(s->probes, &summary);
+    ret = writer_end(s->writer, end_ns, &summary, e);
+    s->result->records = writer_records(s->writer);
+    s->result->bytes = writer_bytes(s->writer);
+    s->result->lost = s->lost;
+    s->result->duration_ns = end_ns - s->start_ns;
+    return ret;
+}
+
+int record_run(const struct record_options *options, struct record_result *result, struct err *e)
+{
+    struct session s = {.options = options, .result = result, .signals = -1};
+    uint64_t begun = clock_ns(CLOCK_MONOTONIC);
+    int ret;
+
+    memset(result, 0, sizeof(*result));
+    progress_init(&s.progress, options->progress);
+    ret = block_signals(&s, e);
+    if (!ret)
+        ret = attach(&s, e);
+    if (!ret && options->command)
+        ret = target_go(options->command, options->command_name, e);
+    if (ret) {
+        if (s.writer)
+            unlink(options->capture_path);
+        goto out;
+    }
+    result->attach_ns = clock_ns(CLOCK_MONOTONIC) - begun;
+    ret = follow(&s);
+    if (!ret)
+        ret = finish(&s, e);
+    if (ret)
+        err_errno(e, ret, "write %s", options->capture_path);
+out:
+    progress_end(&s.progress);
+    if (s.signals >= 0)
+        close(s.signals);
+    writer_free(s.writer);
+    probes_free(s.probes);
+    return ret;
+}

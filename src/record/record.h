@@ -1,0 +1,48 @@
+/*
+ * record: a recording from its begin to its end: the target, the probes, the capture file.
+ */
+#ifndef RECORD_RECORD_H
+#define RECORD_RECORD_H
+
+#include "base/err.h"
+#include "record/target.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct record_options {
+    struct target *targets; /* held by the caller; empty when there is a command */
+    size_t target_count;
+    struct target_command *command; /* spawned, not yet let go; NULL with targets */
+    const char *command_name;
+    const char *described; /* what goes into the capture's `command` field */
+    const char *capture_path;
+    uint64_t duration_ns; /* 0: no limit */
+    uint64_t max_bytes;   /* of the capture file; 0: no limit */
+    bool progress;        /* a line on standard error, written over itself */
+};
+
+enum record_end { /* why a recording ended */
+                  RECORD_END_TARGET,
+                  RECORD_END_DURATION,
+                  RECORD_END_SIGNAL,
+                  RECORD_END_SIZE,
+};
+
+struct record_result {
+    enum record_end end;
+    int signal;      /* with RECORD_END_SIGNAL */
+    int exit_status; /* of the command, as the shell says it: 128 + N for signal N; else 0 */
+    uint64_t records, lost, bytes, duration_ns;
+    uint64_t attach_ns; /* from the call to the probes being on and the snapshot taken */
+};
+
+/*
+ * Records until the target ends, the time is over, the file is full, or SIGINT, SIGTERM or SIGHUP
+ * comes; these signals are blocked and taken in order here. A command that is still there at the
+ * end of time is sent SIGTERM. 0 or -errno with the reason in `e`; the capture file then is kept,
+ * marked incomplete, when anything was recorded, and removed when nothing was.
+ */
+int record_run(const struct record_options *options, struct record_result *result, struct err *e);
+
+#endif

@@ -1,0 +1,80 @@
+#include "record/redact.h"
+
+#include "bpf/events.h"
+
+#include <stddef.h>
+#include <string.h>
+
+#define UNKNOWN_KEEP 8
+#define REDIS_KEEP 48 /* "*N\r\n$N\r\nVERB" of the longest verb */
+
+static int is_upper(uint8_t c)
+{
+    return c >= 'A' && c <= 'Z';
+}
+
+static size_t find(const uint8_t *data, size_t from, size_t len, const char *any)
+{
+    while (from < len && !strchr(any, data[from]))
+        from++;
+    return from;
+}
+
+/* "GET /path?secret HTTP/1.1": up to the query, else to the line's end. */
+static size_t keep_http_request(const uint8_t *data, size_t len)
+{
+    size_t verb = 0;
+
+    while (verb < len && is_upper(data[verb]))
+        verb++;
+    if (verb < 3 || verb > 16 || verb >= len || data[verb] != ' ')
+        return 0;
+    return find(data, verb, len, "?#\r\n");
+}
+
+static size_t keep_http_answer(const uint8_t *data, size_t len)
+{
+    if (len < 5 || memcmp(data, "HTTP/", 5) != 0)
+        return 0;
+    return find(data, 0, len, "\r\n");
+}
+
+/* "*3\r\n$3\r\nSET\r\n$3\r\nkey…": up to the verb's end. An answer: its first byte and, of an
+ * error, its word ("-ERR"). */
+static size_t keep_redis(const uint8_t *data, size_t len)
+{
+    size_t at = 0;
+
+    if (len && strchr("+-:$", data[0])) {
+        at = 1;
+        while (data[0] == '-' && at < len && is_upper(data[at]))
+            at++;
+        return at;
+    }
+    if (!len || data[0] != '*')
+        return 0;
+    for (int lines = 0; lines < 3 && at < len; lines++) {
+        at = find(data, at, len, "\r\n");
+        if (lines < 2)
+            at += 2;
+    }
+    at = at < len ? at : len;
+    return at <= REDIS_KEEP ? at : 0;
+}
+
+void redact(struct event_io *io)
+{
+    size_t len = io->data_len, keep;
+
+    if (len > io->event.size - offsetof(struct event_io, data))
+        len = io->event.size - offsetof(struct event_io, data);
+    keep = keep_http_request(io->data, len);
+    if (!keep)
+        keep = keep_http_answer(io->data, len);
+    if (!keep)
+        keep = keep_redis(io->data, len);
+    if (!keep)
+        keep = len < UNKNOWN_KEEP ? len : UNKNOWN_KEEP;
+    memset(io->data + keep, 0, io->event.size - offsetof(struct event_io, data) - keep);
+    io->data_len = (uint16_t)keep;
+}

@@ -1,0 +1,16 @@
+/*
+ * redact: takes out of a record what must not reach the disk.
+ *
+ * The probes copy the first bytes of a request and of its answer, which may hold passwords,
+ * cookies, keys. What names a request stays: an HTTP request's method and path without its
+ * query, an answer's status line, a Redis command's verb. Of anything else 8 bytes stay, enough
+ * to know a protocol by. The rest becomes zeros and `data_len` shrinks; the record keeps its size.
+ */
+#ifndef RECORD_REDACT_H
+#define RECORD_REDACT_H
+
+struct event_io;
+
+void redact(struct event_io *io);
+
+#endif
