@@ -57,15 +57,21 @@ void part_text(struct buf *out, struct json_object *to, const char *key, const c
     part_add(out, to, key, part_string(s));
 }
 
+void part_null(struct buf *out, struct json_object *to, const char *key)
+{
+    if (!to || json_object_object_add_ex(to, key, NULL, NEW_KEY) < 0)
+        out->failed = true;
+}
+
 void part_double(struct buf *out, struct json_object *to, const char *key, double n)
 {
     char text[32];
-    if (isfinite(n)) {
-        snprintf(text, sizeof(text), "%.6g", n);
-        part_add(out, to, key, json_object_new_double_s(n, text));
-    } else if (json_object_object_add_ex(to, key, NULL, NEW_KEY) < 0) {
-        out->failed = true;
+    if (!isfinite(n)) {
+        part_null(out, to, key);
+        return;
     }
+    snprintf(text, sizeof(text), "%.6g", n);
+    part_add(out, to, key, json_object_new_double_s(n, text));
 }
 
 struct json_object *part_names(struct buf *out, const char *(*name)(unsigned), unsigned count)

@@ -24,6 +24,7 @@ void part_uint(struct buf *out, struct json_object *to, const char *key, uint64_
 void part_int(struct buf *out, struct json_object *to, const char *key, int64_t n);
 void part_bool(struct buf *out, struct json_object *to, const char *key, bool yes);
 void part_text(struct buf *out, struct json_object *to, const char *key, const char *s);
+void part_null(struct buf *out, struct json_object *to, const char *key);
 /* Six figures; null for what is no number, as JSON knows neither NaN nor infinity. */
 void part_double(struct buf *out, struct json_object *to, const char *key, double n);
 

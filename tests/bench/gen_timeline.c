@@ -2,7 +2,8 @@
  * gen_timeline: writes a made-up timeline of any size, for the viewer's benches and for looking
  * at the outputs without a recording. The same seed gives the same bytes.
  *
- *     gen_timeline [--intervals N] [--threads T] [--requests R] [--seed S] OUT…
+ *     gen_timeline [--intervals N] [--threads T] [--requests R] [--seed S]
+ *                  [--report | --report-json] OUT…
  *
  * OUT ends in .json, .json.gz or .html. The scene: "shop", a pool of blocking threads that reads
  * files and asks a database, and "gateway", one event loop that asks "shop" and now and then
@@ -153,7 +154,10 @@ static void work(struct gen *g, size_t thread_index, struct request *r, uint64_t
                               : state == STATE_RUNNABLE ? 6e3
                                                         : 300e3);
         interval(t, now, ns, state, wait == STATE_FAULT ? 0 : g->calls[call] + 1,
-                 call == RECV ? g->database + 1 : file + 1, 0);
+                 wait == STATE_FAULT ? 0
+                 : call == RECV      ? g->database + 1
+                                     : file + 1,
+                 0);
         static const uint8_t keys[STATE_COUNT] = {
             LEDGER_RUNNING, LEDGER_RUNNABLE, LEDGER_BLOCKED, LEDGER_AWAITING,    LEDGER_LOCK,
             LEDGER_SLEEP,   LEDGER_FAULT,    LEDGER_OTHER,   LEDGER_UNATTRIBUTED};
@@ -194,7 +198,8 @@ static void pool_worker(struct gen *g, size_t intervals, size_t requests)
 
 struct slot {
     uint64_t ready_ns;
-    bool busy; /* a request is on its way, from `sent_ns` on outstanding */
+    bool busy;              /* a request is on its way, from `sent_ns` on outstanding */
+    uint32_t wait_interval; /* of the loop, index + 1, where it was blocked */
     uint64_t arrived_ns, first_ns, sent_ns;
     uint64_t first_running, first_blocked;
     uint32_t conn;
@@ -232,7 +237,7 @@ static void answer(struct gen *g, size_t index, struct slot *s, uint64_t now, ui
     segment(g, &r, s->first_ns - s->arrived_ns, LEDGER_QUEUED, thread1, 0);
     segment(g, &r, s->first_running, LEDGER_RUNNING, thread1, 0);
     if (s->first_blocked)
-        segment(g, &r, s->first_blocked, LEDGER_BLOCKED, thread1, 0);
+        segment(g, &r, s->first_blocked, LEDGER_BLOCKED, thread1, s->wait_interval);
     segment(g, &r, s->ready_ns - s->sent_ns, LEDGER_AWAITING, 0, 0);
     segment(g, &r, now - last - s->ready_ns, LEDGER_LOOP_BUSY, thread1, 0);
     segment(g, &r, last, LEDGER_RUNNING, thread1, 0);
@@ -275,6 +280,7 @@ static void event_loop(struct gen *g, size_t requests)
         s->first_ns = begin;
         s->first_running = ran;
         s->first_blocked = rnd(g) % 400 ? 0 : block_loop(g, index, &now);
+        s->wait_interval = (uint32_t)g->tl.threads.data[index].intervals.len;
         s->sent_ns = now;
         s->ready_ns = now + expo(g, 3e6);
     }
@@ -286,6 +292,19 @@ static int by_start(const void *a, const void *b)
 {
     const struct request *x = a, *y = b;
     return (x->start_ns > y->start_ns) - (x->start_ns < y->start_ns);
+}
+
+/* Whose call it was that held the loop. */
+static void find_holder(struct timeline *tl, struct hold *h)
+{
+    for (uint32_t i = 0; i < tl->requests.len && !h->request_plus1; i++) {
+        const struct request *r = &tl->requests.data[i];
+        for (uint32_t k = 0; k < r->segment_count && r->process == 1; k++) {
+            const struct segment *s = &tl->segments.data[r->first_segment + k];
+            if (s->key == LEDGER_BLOCKED && s->start_ns == h->start_ns)
+                h->request_plus1 = i + 1;
+        }
+    }
 }
 
 /* Fits the threads to one end, sorts and numbers the requests, finds who held up whom. */
@@ -313,6 +332,7 @@ static void finish(struct gen *g)
             if (tl->requests.data[k].process == 1 && tl->requests.data[k].start_ns > h->start_ns)
                 must(vec_push(&tl->victims, k));
         h->victim_count = (uint32_t)tl->victims.len - h->first_victim;
+        find_holder(tl, h);
     }
 }
 
@@ -391,6 +411,35 @@ static double seconds(void)
     return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
 }
 
+/* To standard output, for looking at; the time goes to standard error. */
+static int print_report(const struct timeline *tl, bool json)
+{
+    struct buf out = BUF_INIT;
+    struct text_options options = {0};
+    double begin = seconds();
+    int ret = json ? output_report_json(tl, &out) : output_text(tl, &options, &out);
+    fprintf(stderr, "report: %zu bytes, %.2f s\n", out.len, seconds() - begin);
+    fwrite(buf_str(&out), 1, out.len, stdout);
+    buf_release(&out);
+    return ret;
+}
+
+static int write_outputs(const struct timeline *tl, char **paths, int count)
+{
+    for (int i = 0; i < count; i++) {
+        struct err e = {0};
+        double begin = seconds();
+        int ret = output_write(tl, paths[i], &e);
+        if (ret < 0) {
+            fprintf(stderr, "gen_timeline: %s\n", e.text);
+            return ret;
+        }
+        printf("%s: %zu requests, %" PRIu64 " intervals, %.2f s\n", paths[i], tl->requests.len,
+               tl->records, seconds() - begin);
+    }
+    return 0;
+}
+
 int main(int argc, char **argv)
 {
     static const struct option options[] = {
@@ -398,17 +447,26 @@ int main(int argc, char **argv)
         {"threads", required_argument, NULL, 't'},
         {"requests", required_argument, NULL, 'r'},
         {"seed", required_argument, NULL, 's'},
+        {"report", no_argument, NULL, 'p'},
+        {"report-json", no_argument, NULL, 'j'},
         {NULL, 0, NULL, 0},
     };
     struct gen g = {.seed = 1, .intervals = 100000, .threads = 17, .requests = 2000};
+    int report = 0;
     for (int c; (c = getopt_long(argc, argv, "", options, NULL)) != -1;) {
         uint64_t n = 0;
-        if (c == '?' || text_parse_size(optarg, &n) < 0) {
+        if (c == '?' || (optarg && text_parse_size(optarg, &n) < 0)) {
             fprintf(stderr, "usage: gen_timeline [--intervals N] [--threads T] [--requests R] "
-                            "[--seed S] OUT...\n");
+                            "[--seed S] [--report | --report-json] OUT...\n");
             return 2;
         }
-        *(c == 'i' ? &g.intervals : c == 't' ? &g.threads : c == 'r' ? &g.requests : &g.seed) = n;
+        if (c == 'p' || c == 'j')
+            report = c;
+        else
+            *(c == 'i'   ? &g.intervals
+              : c == 't' ? &g.threads
+              : c == 'r' ? &g.requests
+                         : &g.seed) = n;
     }
     timeline_init(&g.tl);
     scene(&g);
@@ -416,16 +474,10 @@ int main(int argc, char **argv)
     int ret = timeline_check(&g.tl, why, sizeof(why));
     if (ret < 0)
         fprintf(stderr, "gen_timeline: the timeline is not sound: %s\n", why);
-    for (int i = optind; i < argc && ret == 0; i++) {
-        struct err e = {0};
-        double begin = seconds();
-        ret = output_write(&g.tl, argv[i], &e);
-        if (ret < 0)
-            fprintf(stderr, "gen_timeline: %s\n", e.text);
-        else
-            printf("%s: %zu requests, %" PRIu64 " intervals, %.2f s\n", argv[i], g.tl.requests.len,
-                   g.tl.records, seconds() - begin);
-    }
+    else
+        ret = write_outputs(&g.tl, argv + optind, argc - optind);
+    if (ret == 0 && report)
+        ret = print_report(&g.tl, report == 'j');
     timeline_release(&g.tl);
     return ret < 0;
 }

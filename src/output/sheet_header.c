@@ -1,0 +1,114 @@
+#include "output/sheet.h"
+
+#include "base/text.h"
+#include "output/cells.h"
+
+#include <time.h>
+
+static void add_when(struct sheet *sheet)
+{
+    const struct timeline *tl = sheet->tl;
+    time_t second = (time_t)(tl->t0_real_ns / 1000000000);
+    struct tm tm;
+    char when[64] = "";
+    if (tl->t0_real_ns && gmtime_r(&second, &tm))
+        strftime(when, sizeof(when), " from %Y-%m-%d %H:%M:%S UTC", &tm);
+    text_duration(sheet->out, tl->duration_ns);
+    buf_adds(sheet->out, when);
+    if (tl->host)
+        buf_addf(sheet->out, " on %s", timeline_string(tl, tl->host));
+    if (tl->kernel)
+        buf_addf(sheet->out, " (Linux %s)", timeline_string(tl, tl->kernel));
+    buf_addc(sheet->out, '\n');
+}
+
+static void add_count(struct buf *out, uint64_t n, const char *one, const char *many)
+{
+    text_count(out, n);
+    buf_addf(out, " %s", n == 1 ? one : many);
+}
+
+static void add_counts(struct sheet *sheet)
+{
+    const struct timeline *tl = sheet->tl;
+    add_count(sheet->out, tl->processes.len, "process, ", "processes, ");
+    add_count(sheet->out, tl->threads.len, "thread, ", "threads, ");
+    add_count(sheet->out, tl->requests.len, "request, ", "requests, ");
+    add_count(sheet->out, tl->records, "record, ", "records, ");
+    if (!tl->lost)
+        buf_adds(sheet->out, "none lost\n");
+    else {
+        buf_adds(sheet->out, sheet->loud);
+        text_count(sheet->out, tl->lost);
+        buf_addf(sheet->out, " LOST%s\n", sheet->plain);
+    }
+}
+
+static void add_loud(struct sheet *sheet, struct buf *text)
+{
+    buf_adds(sheet->out, sheet->loud);
+    cells_wrap(sheet->out, buf_str(text), text->len, "", sheet->width);
+    buf_adds(sheet->out, sheet->plain);
+    sheet->out->failed |= text->failed;
+    buf_release(text);
+}
+
+/* Loud, as all that follows is less than the truth. */
+static void add_lost(struct sheet *sheet)
+{
+    const struct timeline *tl = sheet->tl;
+    struct buf text = BUF_INIT;
+    uint64_t first = UINT64_MAX, last = 0, marked = 0;
+    if (!tl->lost)
+        return;
+    for (size_t i = 0; i < tl->losses.len; i++) {
+        first = tl->losses.data[i].start_ns < first ? tl->losses.data[i].start_ns : first;
+        last = tl->losses.data[i].end_ns > last ? tl->losses.data[i].end_ns : last;
+    }
+    for (size_t i = 0; i < tl->requests.len; i++)
+        marked += !!(tl->requests.data[i].flags & REQUEST_LOSS);
+    buf_adds(&text, "LOST: ");
+    add_count(&text, tl->lost, "record", "records");
+    buf_adds(&text, " found no room while recording");
+    if (tl->losses.len) {
+        buf_adds(&text, ", between ");
+        text_duration(&text, first);
+        buf_adds(&text, " and ");
+        text_duration(&text, last);
+    }
+    buf_adds(&text, ". Times in that stretch are unknown or too small; ");
+    add_count(&text, marked, "request overlaps", "requests overlap");
+    buf_adds(&text, " it. A larger buffer or fewer processes lose less.");
+    add_loud(sheet, &text);
+}
+
+static void add_damage(struct sheet *sheet)
+{
+    const struct timeline *tl = sheet->tl;
+    struct buf text = BUF_INIT;
+    if (tl->complete)
+        return;
+    buf_adds(&text, "INCOMPLETE: ");
+    buf_adds(&text,
+             tl->damage ? timeline_string(tl, tl->damage) : "the recording did not end in order");
+    buf_adds(&text, ". What could be read is shown.");
+    add_loud(sheet, &text);
+}
+
+void sheet_header(struct sheet *sheet)
+{
+    const char *command = timeline_string(sheet->tl, sheet->tl->command);
+    struct buf line = BUF_INIT;
+    buf_adds(&line, "waitscope report");
+    if (*command)
+        buf_addf(&line, ": %s", command);
+    buf_adds(sheet->out, sheet->bold);
+    cells_cut(sheet->out, buf_str(&line), line.len, sheet->width);
+    buf_addf(sheet->out, "%s\n", sheet->plain);
+    sheet->out->failed |= line.failed;
+    buf_release(&line);
+    add_when(sheet);
+    add_counts(sheet);
+    add_lost(sheet);
+    add_damage(sheet);
+}

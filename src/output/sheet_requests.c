@@ -1,0 +1,193 @@
+#include "output/groups.h"
+#include "output/sheet.h"
+#include "output/waits.h"
+
+#include "base/text.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+/* ---- by group */
+
+static void add_group(struct sheet *sheet, struct grid *g, const struct group *group, bool comms)
+{
+    const uint64_t times[] = {group->p50_ns, group->p99_ns, group->max_ns};
+    buf_adds(grid_text(g), timeline_string(sheet->tl, group->name));
+    grid_next(g);
+    if (comms) {
+        buf_adds(grid_text(g), timeline_string(sheet->tl, group->comm));
+        grid_next(g);
+    }
+    text_count(grid_text(g), group->complete);
+    grid_next(g);
+    for (size_t i = 0; i < 3; i++) {
+        if (group->complete)
+            text_duration(grid_text(g), times[i]);
+        grid_next(g);
+    }
+    sheet_ledger_shares(grid_text(g), group->ledger_ns, group->sum_ns);
+    grid_next(g);
+}
+
+static void print_groups(struct sheet *sheet, const struct groups *groups)
+{
+    const struct grid_column all[] = {
+        {"", false, GRID_MIDDLE},
+        {"process", false, GRID_MIDDLE},
+        {"answered", true, GRID_WHOLE},
+        {"p50", true, GRID_WHOLE},
+        {"p99", true, GRID_WHOLE},
+        {"max", true, GRID_WHOLE},
+        {"where their time went", false, GRID_ITEMS},
+    };
+    struct grid_column columns[sizeof(all) / sizeof(*all)];
+    unsigned count = 0;
+    bool comms = false;
+    uint64_t open = 0;
+    struct grid g;
+    for (size_t i = 0; i < groups->all.len; i++) {
+        comms |= groups->all.data[i].comm != groups->all.data[0].comm;
+        open += groups->all.data[i].open;
+    }
+    for (unsigned c = 0; c < sizeof(all) / sizeof(*all); c++)
+        if (c != 1 || comms)
+            columns[count++] = all[c];
+    grid_init(&g, columns, count);
+    for (size_t i = 0; i < groups->all.len && i < sheet->rows; i++)
+        add_group(sheet, &g, &groups->all.data[i], comms);
+    sheet_title(sheet, "Requests", "those that took most time in all first");
+    sheet_grid(sheet, &g);
+    sheet_more(sheet, grid_rows(&g), groups->all.len, "kinds of requests");
+    if (open) {
+        buf_adds(sheet->out, "  Not counted here: ");
+        text_count(sheet->out, open);
+        buf_addf(sheet->out, " that %s not both begun and answered in the recording.\n",
+                 open == 1 ? "was" : "were");
+    }
+    grid_release(&g);
+}
+
+void sheet_groups(struct sheet *sheet)
+{
+    struct groups groups;
+    if (!sheet->tl->requests.len)
+        return;
+    if (groups_init(&groups, sheet->tl) < 0) {
+        sheet->out->failed = true;
+        return;
+    }
+    print_groups(sheet, &groups);
+    groups_release(&groups);
+}
+
+/* ---- the slowest */
+
+struct slow_list {
+    VEC(const struct request *) all;
+};
+
+static int by_latency(const void *a, const void *b)
+{
+    const struct request *x = *(const struct request *const *)a;
+    const struct request *y = *(const struct request *const *)b;
+    uint64_t x_ns = x->end_ns - x->start_ns, y_ns = y->end_ns - y->start_ns;
+    if (x_ns != y_ns)
+        return x_ns > y_ns ? -1 : 1;
+    return (x->id > y->id) - (x->id < y->id);
+}
+
+static int find_slowest(struct sheet *sheet, struct slow_list *slow)
+{
+    if (vec_reserve(&slow->all, sheet->tl->requests.len) < 0)
+        return -ENOMEM;
+    for (size_t i = 0; i < sheet->tl->requests.len; i++)
+        slow->all.data[slow->all.len++] = &sheet->tl->requests.data[i];
+    qsort(slow->all.data, slow->all.len, sizeof(*slow->all.data), by_latency);
+    if (slow->all.len > sheet->rows)
+        slow->all.len = sheet->rows;
+    return 0;
+}
+
+/* Milliseconds, all with the same decimals, so that a column compares at a glance. */
+static void add_ms(struct grid *g, uint64_t ns)
+{
+    if (ns)
+        buf_addf(grid_text(g), "%.3f", (double)ns / 1e6);
+    grid_next(g);
+}
+
+static void add_longest_wait(struct sheet *sheet, struct grid *g, const struct request *r,
+                             struct request_waits *waits)
+{
+    const struct request_wait *longest = NULL;
+    if (request_waits(sheet->tl, r, waits) < 0)
+        sheet->out->failed = true;
+    for (size_t i = 0; i < waits->all.len; i++)
+        if (!longest || waits->all.data[i].ns > longest->ns)
+            longest = &waits->all.data[i];
+    if (!longest)
+        return;
+    struct buf *out = grid_text(g);
+    buf_adds(out, waits->all.len > 1 ? "longest of " : "only wait: ");
+    if (waits->all.len > 1) {
+        text_count(out, waits->all.len);
+        buf_adds(out, " waits: ");
+    }
+    text_duration(out, longest->ns);
+    buf_addc(out, ' ');
+    sheet_call_on(out, sheet->tl, longest->state, longest->call_plus1, longest->object_plus1);
+    buf_addf(out, ", thread %u", sheet->tl->threads.data[longest->thread].tid);
+    grid_note(g);
+}
+
+static void add_slow(struct sheet *sheet, struct grid *g, const struct request *r,
+                     const bool *shown, struct request_waits *waits)
+{
+    struct buf *out = grid_text(g);
+    buf_addf(out, "#%" PRIu64 " %s", r->id, timeline_string(sheet->tl, r->name));
+    if (r->status)
+        buf_addf(out, " → %d", r->status);
+    if (!(r->flags & REQUEST_COMPLETE))
+        buf_adds(out, " (no answer)");
+    if (r->flags & REQUEST_LOSS)
+        buf_adds(out, " (lost records)");
+    if (r->flags & REQUEST_PIPELINED)
+        buf_adds(out, " (pipelined)");
+    grid_next(g);
+    add_ms(g, r->end_ns - r->start_ns);
+    for (unsigned key = 0; key < LEDGER_COUNT; key++)
+        if (shown[key])
+            add_ms(g, r->ledger_ns[key]);
+    add_longest_wait(sheet, g, r, waits);
+}
+
+void sheet_slowest(struct sheet *sheet)
+{
+    struct grid_column columns[2 + LEDGER_COUNT] = {{"", false, GRID_MIDDLE},
+                                                    {"latency", true, GRID_WHOLE}};
+    unsigned count = 2;
+    bool shown[LEDGER_COUNT] = {false};
+    struct slow_list slow = {VEC_INIT};
+    struct request_waits waits = {VEC_INIT};
+    struct grid g;
+    if (!sheet->tl->requests.len)
+        return;
+    if (find_slowest(sheet, &slow) < 0) {
+        sheet->out->failed = true;
+        return;
+    }
+    for (unsigned key = 0; key < LEDGER_COUNT; key++) {
+        for (size_t i = 0; i < slow.all.len; i++)
+            shown[key] |= slow.all.data[i]->ledger_ns[key] > 0;
+        if (shown[key])
+            columns[count++] = (struct grid_column){ledger_key_name(key), true, GRID_WHOLE};
+    }
+    grid_init(&g, columns, count);
+    for (size_t i = 0; i < slow.all.len; i++)
+        add_slow(sheet, &g, slow.all.data[i], shown, &waits);
+    sheet_title(sheet, "Slowest requests", "milliseconds; the columns add up to the latency");
+    sheet_grid(sheet, &g);
+    grid_release(&g);
+    request_waits_release(&waits);
+    vec_release(&slow.all);
+}

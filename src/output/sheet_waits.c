@@ -1,0 +1,254 @@
+#include "output/sheet.h"
+#include "output/waits.h"
+
+#include "base/text.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* From so many files of one folder on in the same call, the folder stands for them. */
+#define FOLD_FILES 4
+
+/* A row: waits in one call for one object, or for many that are put together under one name. */
+struct wait_row {
+    struct wait_sum sum;
+    const char *name; /* borrowed from the timeline; `name_len` bytes of it count */
+    size_t name_len;
+    size_t names; /* objects of different names in it */
+    const char *after;
+};
+
+struct wait_rows {
+    VEC(struct wait_row) all;
+};
+
+static uint8_t kind_of(const struct timeline *tl, const struct wait_sum *sum)
+{
+    return sum->object_plus1 ? tl->objects.data[sum->object_plus1 - 1].kind : OBJ_UNKNOWN;
+}
+
+/* The name that the like of it share: a client for its listening address, a file for its folder. */
+static struct wait_row row_of(const struct timeline *tl, const struct wait_sum *sum)
+{
+    struct wait_row row = {.sum = *sum, .names = 1, .after = ""};
+    row.name = timeline_string(tl, sum->name);
+    row.name_len = strlen(row.name);
+    uint8_t kind = kind_of(tl, sum);
+    if (kind == OBJ_ACCEPTED) {
+        row.name = timeline_string(tl, tl->objects.data[sum->object_plus1 - 1].local);
+        row.name_len = strlen(row.name);
+        row.after = " (its clients)";
+    } else if (kind == OBJ_FILE || kind == OBJ_PATH) {
+        const char *slash = strrchr(row.name, '/');
+        row.name_len = slash ? (size_t)(slash + 1 - row.name) : row.name_len;
+    }
+    return row;
+}
+
+static int same_row(const struct wait_row *x, const struct wait_row *y)
+{
+    if (x->sum.state != y->sum.state)
+        return x->sum.state < y->sum.state ? -1 : 1;
+    if (x->sum.call_plus1 != y->sum.call_plus1)
+        return x->sum.call_plus1 < y->sum.call_plus1 ? -1 : 1;
+    if (x->name_len != y->name_len)
+        return x->name_len < y->name_len ? -1 : 1;
+    int by = memcmp(x->name, y->name, x->name_len);
+    return by ? by : strcmp(x->after, y->after);
+}
+
+static int by_row(const void *a, const void *b)
+{
+    const struct wait_row *x = a, *y = b;
+    int by = same_row(x, y);
+    return by ? by : (x->sum.name > y->sum.name) - (x->sum.name < y->sum.name);
+}
+
+static int by_total(const void *a, const void *b)
+{
+    const struct wait_row *x = a, *y = b;
+    if (x->sum.ns != y->sum.ns)
+        return x->sum.ns > y->sum.ns ? -1 : 1;
+    return by_row(a, b);
+}
+
+static void put_together(struct wait_rows *rows, const struct timeline *tl)
+{
+    size_t kept = 0;
+    for (size_t i = 0, next; i < rows->all.len; i = next) {
+        for (next = i + 1; next < rows->all.len; next++)
+            if (same_row(&rows->all.data[i], &rows->all.data[next]) != 0)
+                break;
+        uint8_t kind = kind_of(tl, &rows->all.data[i].sum);
+        bool files = kind == OBJ_FILE || kind == OBJ_PATH;
+        if (files && next - i < FOLD_FILES) {
+            for (size_t k = i; k < next; k++) {
+                struct wait_row *row = &rows->all.data[kept++];
+                *row = rows->all.data[k];
+                row->name_len = strlen(row->name);
+            }
+            continue;
+        }
+        struct wait_row row = rows->all.data[i];
+        for (size_t k = i + 1; k < next; k++) {
+            const struct wait_sum *sum = &rows->all.data[k].sum;
+            row.sum.count += sum->count;
+            row.sum.ns += sum->ns;
+            row.sum.max_ns = sum->max_ns > row.sum.max_ns ? sum->max_ns : row.sum.max_ns;
+        }
+        row.names = next - i;
+        rows->all.data[kept++] = row;
+    }
+    rows->all.len = kept;
+}
+
+static void collect(struct sheet *sheet, struct wait_sums *sums)
+{
+    const struct timeline *tl = sheet->tl;
+    struct request_waits waits = {VEC_INIT};
+    int ret = 0;
+    for (size_t i = 0; i < tl->requests.len && ret == 0; i++) {
+        ret = request_waits(tl, &tl->requests.data[i], &waits);
+        if (ret == 0)
+            ret = wait_sums_add_request(sums, tl, &waits);
+    }
+    for (size_t i = 0; !tl->requests.len && i < tl->threads.len && ret == 0; i++)
+        ret = wait_sums_add_thread(sums, tl, &tl->threads.data[i]);
+    wait_sums_finish(sums);
+    request_waits_release(&waits);
+    sheet->out->failed |= ret < 0;
+}
+
+static void add_row(struct grid *g, const struct timeline *tl, const struct wait_row *row)
+{
+    const struct wait_sum *sum = &row->sum;
+    text_duration(grid_text(g), sum->ns);
+    grid_next(g);
+    text_count(grid_text(g), sum->count);
+    grid_next(g);
+    text_duration(grid_text(g), sum->max_ns);
+    grid_next(g);
+    buf_adds(grid_text(g), state_name(sum->state));
+    grid_next(g);
+    buf_adds(grid_text(g), sum->call_plus1 ? timeline_string(tl, sum->call_plus1 - 1) : "-");
+    grid_next(g);
+    buf_add(grid_text(g), row->name_len ? row->name : "-", row->name_len ? row->name_len : 1);
+    if (*row->after)
+        buf_adds(grid_text(g), row->after);
+    else if (row->names > 1) {
+        buf_adds(grid_text(g), " (");
+        text_count(grid_text(g), row->names);
+        buf_adds(grid_text(g), " files)");
+    }
+    grid_next(g);
+}
+
+static void print_rows(struct sheet *sheet, const struct wait_rows *rows)
+{
+    static const struct grid_column columns[] = {
+        {"in all", true, GRID_WHOLE}, {"waits", true, GRID_WHOLE}, {"longest", true, GRID_WHOLE},
+        {"state", false, GRID_WHOLE}, {"call", false, GRID_WHOLE}, {"on", false, GRID_MIDDLE},
+    };
+    struct grid g;
+    grid_init(&g, columns, sizeof(columns) / sizeof(*columns));
+    for (size_t i = 0; i < rows->all.len && i < sheet->rows; i++)
+        add_row(&g, sheet->tl, &rows->all.data[i]);
+    if (sheet->tl->requests.len)
+        sheet_title(sheet, "Waits inside requests", "what a thread stood still for");
+    else
+        sheet_title(sheet, "Waits of all threads", "without waiting for work");
+    sheet_grid(sheet, &g);
+    sheet_more(sheet, grid_rows(&g), rows->all.len, "kinds of waits");
+    grid_release(&g);
+}
+
+void sheet_waits(struct sheet *sheet)
+{
+    struct wait_sums sums = {0};
+    struct wait_rows rows = {VEC_INIT};
+    collect(sheet, &sums);
+    for (size_t i = 0; i < sums.all.len; i++) {
+        if (sums.all.data[i].idle)
+            continue;
+        if (vec_push(&rows.all, row_of(sheet->tl, &sums.all.data[i])) < 0)
+            sheet->out->failed = true;
+    }
+    if (rows.all.len) {
+        qsort(rows.all.data, rows.all.len, sizeof(*rows.all.data), by_row);
+        put_together(&rows, sheet->tl);
+        qsort(rows.all.data, rows.all.len, sizeof(*rows.all.data), by_total);
+        print_rows(sheet, &rows);
+    }
+    vec_release(&rows.all);
+    wait_sums_release(&sums);
+}
+
+/* ---- loop holds */
+
+struct hold_list {
+    VEC(const struct hold *) all;
+};
+
+/* The most requests made to wait first. */
+static int by_harm(const void *a, const void *b)
+{
+    const struct hold *x = *(const struct hold *const *)a, *y = *(const struct hold *const *)b;
+    uint64_t x_ns = x->end_ns - x->start_ns, y_ns = y->end_ns - y->start_ns;
+    if (x->victim_count != y->victim_count)
+        return x->victim_count > y->victim_count ? -1 : 1;
+    if (x_ns != y_ns)
+        return x_ns > y_ns ? -1 : 1;
+    return (x->start_ns > y->start_ns) - (x->start_ns < y->start_ns);
+}
+
+static void add_hold(struct grid *g, const struct timeline *tl, const struct hold *h)
+{
+    buf_addf(grid_text(g), "%.3f s", (double)h->start_ns / 1e9);
+    grid_next(g);
+    text_duration(grid_text(g), h->end_ns - h->start_ns);
+    grid_next(g);
+    text_count(grid_text(g), h->victim_count);
+    grid_next(g);
+    buf_addu(grid_text(g), tl->threads.data[h->thread].tid);
+    grid_next(g);
+    sheet_call_on(grid_text(g), tl, h->state, h->call_plus1, h->object_plus1);
+    grid_next(g);
+    if (h->request_plus1) {
+        const struct request *r = &tl->requests.data[h->request_plus1 - 1];
+        buf_addf(grid_text(g), "#%" PRIu64 " %s", r->id, timeline_string(tl, r->name));
+    }
+    grid_next(g);
+}
+
+void sheet_holds(struct sheet *sheet)
+{
+    static const struct grid_column columns[] = {
+        {"at", true, GRID_WHOLE},
+        {"for", true, GRID_WHOLE},
+        {"made wait", true, GRID_WHOLE},
+        {"thread", true, GRID_WHOLE},
+        {"the loop was", false, GRID_MIDDLE},
+        {"in request", false, GRID_MIDDLE},
+    };
+    const struct timeline *tl = sheet->tl;
+    struct hold_list holds = {VEC_INIT};
+    struct grid g;
+    if (!tl->holds.len)
+        return;
+    if (vec_reserve(&holds.all, tl->holds.len) < 0) {
+        sheet->out->failed = true;
+        return;
+    }
+    for (size_t i = 0; i < tl->holds.len; i++)
+        holds.all.data[holds.all.len++] = &tl->holds.data[i];
+    qsort(holds.all.data, holds.all.len, sizeof(*holds.all.data), by_harm);
+    grid_init(&g, columns, sizeof(columns) / sizeof(*columns));
+    for (size_t i = 0; i < holds.all.len && i < sheet->rows; i++)
+        add_hold(&g, tl, holds.all.data[i]);
+    sheet_title(sheet, "Event loops held up", "requests stood ready meanwhile and had to wait");
+    sheet_grid(sheet, &g);
+    sheet_more(sheet, grid_rows(&g), tl->holds.len, "holds");
+    grid_release(&g);
+    vec_release(&holds.all);
+}
