@@ -80,8 +80,10 @@ int usage_option(const char *verb, int c, char *const *argv, const struct option
         return usage_error(verb, "unknown option: %s", word);
     if (name && !strncmp(word, "--", 2))
         return usage_error(verb, "option --%s takes no value", name);
-    return usage_error(verb, isprint(optopt) ? "unknown option: -%c" : "unknown option: -\\x%02x",
-                       optopt);
+    unsigned char letter = (unsigned char)optopt; /* which getopt takes from a signed char */
+    if (isprint(letter))
+        return usage_error(verb, "unknown option: -%c", letter);
+    return usage_error(verb, "unknown option: -\\x%02x", letter);
 }
 
 int print_out(const char *bytes, size_t len)

@@ -31,19 +31,7 @@ for scenario in *.scenario; do
         failed=$((failed + 1))
         continue
     fi
-    # The same ones each time: a failure can be played again.
-    node -e '
-        const fs = require("fs"), [dir, seed] = process.argv.slice(1);
-        const whole = fs.readFileSync(dir + "/whole.wsc");
-        let x = [...seed].reduce((h, c) => Math.imul(h ^ c.charCodeAt(0), 16777619) >>> 0, 2166136261);
-        const next = (n) => (x = Math.imul(x ^ (x >>> 15), 2246822519) + 0x9e3779b9 >>> 0) % n;
-        for (let i = 0; i < 40; i++)
-            fs.writeFileSync(`${dir}/cut${i}`, whole.subarray(0, next(whole.length)));
-        for (let i = 0; i < 160; i++) {
-            const bytes = Buffer.from(whole);
-            for (let n = 1 + next(4); n; n--) bytes[456 + next(bytes.length - 456)] = next(256);
-            fs.writeFileSync(`${dir}/flip${i}`, bytes);
-        }' "$work/$name" "$name" || exit 1
+    node damage.mjs "$work/$name" "$name" || exit 1
     replay "$name, damaged" "$work/$name"/*
 done
 echo "robust: $passed passed, $failed failed"
