@@ -223,11 +223,41 @@ expect "record: no time at all" 2 "no duration: 0" "$waitscope" record -d 0 -p 1
 expect "record: size" 2 "no size: big" "$waitscope" record --max-size big -p 1
 expect "record: suffix" 2 "cannot tell the form of x.pdf" "$waitscope" record -o x.pdf -p 1
 expect "record: -p without a number" 2 "option -p needs a value" "$waitscope" record -p
-expect "record: process that is none" 1 "2147483646" "$waitscope" record -p 2147483646
+expect "record: process that is none" 1 "there is no such process" "$waitscope" record -p 2147483646
+
+# Three that exist: a process, one with threads, a kernel thread.
 sleep 60 &
 sleeper=$!
-expect "record: not root" 3 "." "${nobody[@]}" ./reachable record -p $sleeper -o r.wsc
-kill $sleeper
+node -e 'setTimeout(() => {}, 60000)' &
+threads=$!
+trap 'kill $sleeper $threads; chmod -R u+rwx "$work"; rm -rf "$work"' EXIT
+thread=
+for _ in $(seq 100); do
+    thread=$(find /proc/$threads/task -mindepth 1 -maxdepth 1 -printf '%f\n' | grep -vx $threads | head -n 1)
+    [ -z "$thread" ] || break
+    sleep 0.1
+done
+expect "record: thread" 1 "it is a thread of process $threads" "$waitscope" record -p "$thread"
+check "and the way out" grep -q -- "-p $threads" err
+if [ "$(cat /proc/2/comm)" = kthreadd ]; then
+    expect "record: kernel thread" 1 "it is a kernel thread" "$waitscope" record -p 2
+else
+    echo "note: no kernel thread can be seen here, so none was tried"
+fi
+expect "record: output exists" 1 "x.json: it exists" "$waitscope" record -p $sleeper -o x.json
+check "and is as it was" grep -qx precious x.json
+expect "record: folder missing" 1 "no/r.html.*: No such file" "$waitscope" record -p $sleeper -o no/r.html
+expect "record: folder closed" 1 "closed/r.wsc: Permission denied" \
+    "${nobody[@]}" ./reachable record -p $sleeper -o closed/r.wsc
+mkdir open
+chmod 777 open
+expect "record: not root" 3 "." "${nobody[@]}" ./reachable record -p $sleeper -o open/r.wsc
+check "leaves nothing" only_files open
+none=1
+[ "$(id -u)" = 0 ] || none=3 # may not trace, which comes first
+expect "record: command that is none" $none "." "$waitscope" record -o frob.wsc -- ./frobnicate
+check "leaves no capture" absent frob.wsc
+check "the others live on" kill -0 $sleeper $threads
 
 echo "cli: $passed passed, $failed failed"
 [ "$failed" -eq 0 ]
