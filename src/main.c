@@ -1,10 +1,8 @@
 /* waitscope: the table of verbs. */
-#include "base/buf.h"
 #include "cmd/cmd.h"
 
-#include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 static const struct verb {
     const char *name, *arguments, *summary;
@@ -26,22 +24,24 @@ static const struct verb *find_verb(const char *name)
 
 static int print_overview(void)
 {
-    struct buf out = BUF_INIT;
-    buf_adds(&out, "waitscope shows, for every request of a server, where its time went: blocked\n"
-                   "in I/O, yielded to an event loop, or waiting for a free thread.\n\n");
-    for (size_t i = 0; i < sizeof(verbs) / sizeof(*verbs); i++)
-        buf_addf(&out, "  waitscope %-8s%-17s%s\n", verbs[i].name, verbs[i].arguments,
+    char row[160];
+    int code = print_help("waitscope shows, for every request of a server, where its time went: "
+                          "blocked\nin I/O, yielded to an event loop, or waiting for a free "
+                          "thread.\n\n");
+    for (size_t i = 0; !code && i < sizeof(verbs) / sizeof(*verbs); i++) {
+        snprintf(row, sizeof(row), "  waitscope %-8s%-17s%s\n", verbs[i].name, verbs[i].arguments,
                  verbs[i].summary);
-    buf_adds(&out,
-             "\nStart with\n\n"
-             "  sudo waitscope record -p PID -d 10s\n\n"
-             "and open the .html file that it writes. \"waitscope help VERB\" or\n"
-             "\"waitscope VERB --help\" says more; \"waitscope --version\" the version.\n\n"
-             "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 not permitted, 4 the kernel lacks\n"
-             "something, 5 the input is damaged and what could be read is shown.\n");
-    int code = print_out(buf_str(&out), out.len);
-    buf_release(&out);
-    return code;
+        code = print_help(row);
+    }
+    if (code)
+        return code;
+    return print_help(
+        "\nStart with\n\n"
+        "  sudo waitscope record -p PID -d 10s\n\n"
+        "and open the .html file that it writes. \"waitscope help VERB\" or\n"
+        "\"waitscope VERB --help\" says more; \"waitscope --version\" the version.\n\n"
+        "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 not permitted, 4 the kernel "
+        "lacks\nsomething, 5 the input is damaged and what could be read is shown.\n");
 }
 
 static int unknown(const char *name)

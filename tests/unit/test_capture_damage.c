@@ -72,7 +72,7 @@ static void assert_seen(const struct seen *seen, unsigned count, unsigned gap, u
 
 static void assert_cut_read(size_t len, const struct seen *seen, const struct capture_info *info)
 {
-    size_t offset = sizeof(struct capture_header), next;
+    size_t offset = sizeof(struct capture_header), next = offset;
     unsigned events = 0, blocks = 0;
     while (offset < len) {
         unsigned here = block_events(offset, &next);
