@@ -230,7 +230,8 @@ $(O)/viewer/page.html: viewer/bundle.sh $(wildcard viewer/*.html viewer/*.js vie
 	$(say) PAGE $@
 	$(Q)viewer/bundle.sh $@
 
-$(patsubst %.c,$(O)/obj/%.o,$(wildcard src/record/*.c)): | $(O)/bpf/waitscope.skel.h
+# Not through -MMD, which leaves system headers out.
+$(patsubst %.c,$(O)/obj/%.o,$(wildcard src/record/*.c)): $(O)/bpf/waitscope.skel.h
 
 OBJECTS := $(C_SRC:%.c=$(O)/obj/%.o)
 -include $(OBJECTS:.o=.d)

@@ -77,8 +77,8 @@ enum wait_flag {
 #define CALL_UNLISTED 0x8000u
 
 /*
- * off_ns ≤ wake_ns ≤ time_ns: off CPU from off_ns; the wake-up (sched_waking) came at wake_ns;
- * on CPU at time_ns, which is event.time_ns. With WHY_RUNNABLE and WHY_NEW wake_ns is off_ns.
+ * off_ns ≤ wake_ns ≤ time_ns: off CPU from off_ns; woken and queued for a CPU at wake_ns; on CPU
+ * at time_ns, which is event.time_ns. With WHY_RUNNABLE and WHY_NEW wake_ns is off_ns.
  * off_ns 0: the thread was off CPU since before the attach, and EVENT_THREAD says how.
  */
 struct event_wait {

@@ -138,12 +138,25 @@ struct files_struct {
     struct fdtable *fdt;
 };
 
+/* kernel/sched/sched.h */
+struct rq {
+    __u64 clock;      /* the time the scheduler decided by */
+    __u64 clock_task; /* the same without interrupts and stolen time, where those are accounted */
+};
+
+struct cfs_rq {
+    struct rq *rq; /* with CONFIG_FAIR_GROUP_SCHED */
+};
+
+/* include/linux/sched.h */
 struct sched_entity {
     __u64 sum_exec_runtime;
+    struct cfs_rq *cfs_rq; /* with CONFIG_FAIR_GROUP_SCHED */
 };
 
 struct sched_info {
     unsigned long long run_delay;
+    unsigned long long last_queued; /* rq.clock when it began to want the CPU; 0: it has it */
 };
 
 struct thread_info {

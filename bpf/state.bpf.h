@@ -24,7 +24,12 @@ struct thread_state {
     __u64 wake_ns;
     __u64 obj;
     __u64 seen_ns; /* when the snapshot found it off CPU; 0 otherwise */
-    __u64 frame;   /* in_interrupt()'s way through memory */
+    /* At the last switch-in; in_ns, in the scheduler's view, is 0 before the first one. */
+    __u64 in_ns;
+    __u64 exec_ns;   /* sum_exec_runtime */
+    __u64 stolen_ns; /* rq.clock - rq.clock_task */
+    __u64 delay_ns;  /* run_delay at the last switch-out */
+    __u64 frame;     /* in_interrupt()'s way through memory */
     __u32 waker;
     __u32 arg;
     __s32 fd;
@@ -129,6 +134,24 @@ struct {
     __type(key, __u32);
     __type(value, struct path_room);
 } rooms SEC(".maps");
+
+/*
+ * The scheduler's clock against CLOCK_MONOTONIC, on each CPU. rq.clock is read some time before
+ * a tracepoint sees it, so the least difference seen is the true one. The clocks drift apart by
+ * up to some 50 ppm, hence the least of the last two windows only.
+ */
+#define CLOCK_WINDOW_NS 4000000
+struct clock_offset {
+    __s64 least, next_least; /* CLOCK_MONOTONIC - rq.clock: this window's included; this one's */
+    __u64 window_end_ns;
+};
+
+struct {
+    __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+    __uint(max_entries, 1);
+    __type(key, __u32);
+    __type(value, struct clock_offset);
+} clock_offsets SEC(".maps");
 
 volatile __u32 alive; /* traced threads that have not ended */
 volatile __u8 phase;  /* enum thread_phase: which snapshot is taken */

@@ -38,9 +38,85 @@ static __always_inline bool in_interrupt(struct thread_state *t)
 #endif
 }
 
+/*
+ * The kernel's own account puts a switch where __schedule() read the clock, some hundred
+ * nanoseconds before the tracepoint, more when it looked for work on other CPUs in between; and
+ * the begin of a wait for the CPU where the thread was queued, after the wake-up, which on
+ * another CPU takes an interrupt. Over ten thousand switches that adds up to milliseconds. So
+ * both times are taken from that account (sched_info in kernel/sched/stats.h, update_curr() in
+ * kernel/sched/fair.c), and running and runnable equal what schedstat shows. Time that interrupts
+ * or the hypervisor took counts as running here: the thread had the CPU and did not wait.
+ */
+static __always_inline bool has_account(struct task_struct *task)
+{
+    return bpf_core_field_exists(task->se.cfs_rq) && bpf_core_field_exists(task->se.cfs_rq->rq);
+}
+
+/* The moment in CLOCK_MONOTONIC at which the scheduler read rq.clock for this switch. */
+static __always_inline __u64 switch_time(struct task_struct *task, __u64 now)
+{
+    struct clock_offset *c;
+    __u32 zero = 0;
+    __s64 sample;
+    __u64 clock;
+
+    c = bpf_map_lookup_elem(&clock_offsets, &zero);
+    if (!c || !has_account(task))
+        return now;
+    clock = task->se.cfs_rq->rq->clock;
+    sample = (__s64)(now - clock);
+    if (now >= c->window_end_ns) {
+        c->least = now - c->window_end_ns < CLOCK_WINDOW_NS ? c->next_least : sample;
+        c->next_least = sample;
+        c->window_end_ns = now + CLOCK_WINDOW_NS;
+    }
+    if (sample < c->next_least)
+        c->next_least = sample;
+    if (sample < c->least)
+        c->least = sample;
+    return clock + c->least;
+}
+
+/* When the thread that is switched out stopped running; `now` when it cannot be told. */
+static __always_inline __u64 off_time(struct thread_state *t, struct task_struct *prev, __u64 now)
+{
+    struct rq *rq;
+    __u64 off;
+
+    if (!t->in_ns || !has_account(prev))
+        return now;
+    rq = prev->se.cfs_rq->rq;
+    off = t->in_ns + (prev->se.sum_exec_runtime - t->exec_ns) +
+          (rq->clock - rq->clock_task - t->stolen_ns);
+    return off >= t->in_ns && off < now ? off : now;
+}
+
+/*
+ * When the thread that is switched in began to want the CPU; `wake` when it cannot be told. A
+ * thread that changes the CPU while it is queued is queued anew, and run_delay has what it
+ * waited before.
+ */
+static __always_inline __u64 queue_time(struct thread_state *t, struct task_struct *next,
+                                        __u64 wake, __u64 in)
+{
+    __u64 since, queued = next->sched_info.last_queued;
+
+    if (!queued || !has_account(next))
+        return wake;
+    since = next->se.cfs_rq->rq->clock - queued;
+    if (t->off_ns)
+        since += next->sched_info.run_delay - t->delay_ns;
+    return since < in ? in - since : wake;
+}
+
 static __always_inline void switch_out(struct thread_state *t, struct task_struct *prev,
                                        bool preempt, __u32 state, __u64 now)
 {
+    if (t->off_ns) { /* its switch-in went by unseen */
+        count_loss(EVENT_WAIT, now);
+        t->lost = 1;
+        t->in_ns = 0;
+    }
     t->seen_ns = 0;
     if (preempt || !state) {
         t->why = WHY_RUNNABLE;
@@ -53,37 +129,56 @@ static __always_inline void switch_out(struct thread_state *t, struct task_struc
         t->why = why_of(state);
         describe_wait(t, prev, ROOM_SCHED, false);
     }
-    t->off_ns = now;
+    t->delay_ns = prev->sched_info.run_delay;
+    t->off_ns = off_time(t, prev, now);
+}
+
+static __always_inline void send_wait(struct thread_state *t, __u32 tid, __u64 wake, bool woken,
+                                      __u64 now)
+{
+    struct event_wait *w = reserve(EVENT_WAIT, sizeof(*w), tid, now);
+
+    if (!w) {
+        t->lost = 1;
+        return;
+    }
+    w->off_ns = t->off_ns;
+    w->wake_ns = wake;
+    w->obj = t->obj;
+    w->waker = woken ? t->waker : 0;
+    w->call = t->call;
+    w->why = t->why;
+    w->flags =
+        t->flags | (t->lost ? WAIT_AFTER_LOSS : 0) | (woken && t->waker_irq ? WAIT_WAKER_IRQ : 0);
+    w->fd = t->fd;
+    w->arg = t->arg;
+    submit(w);
+    t->lost = 0;
 }
 
 static __always_inline void switch_in(struct thread_state *t, struct task_struct *next, __u64 now)
 {
-    struct event_wait *w;
-    __u64 wake = t->wake_ns;
+    bool slept = t->why != WHY_RUNNABLE && t->why != WHY_NEW;
+    __u64 in, wake;
 
     if (t->dead)
         return;
+    in = switch_time(next, now);
+    if (in < t->off_ns)
+        in = t->off_ns;
     /* A wake-up can come between the thread's decision to sleep and its switch-out. */
-    if (t->why == WHY_RUNNABLE || t->why == WHY_NEW || wake < t->off_ns)
+    wake = slept ? queue_time(t, next, t->wake_ns, in) : 0;
+    if (wake < t->off_ns)
         wake = t->off_ns;
-    w = reserve(EVENT_WAIT, sizeof(*w), next->pid, now);
-    if (!w) {
-        t->lost = 1;
-    } else {
-        w->off_ns = t->off_ns;
-        w->wake_ns = wake;
-        w->obj = t->obj;
-        w->waker = wake == t->wake_ns ? t->waker : 0;
-        w->call = t->call;
-        w->why = t->why;
-        w->flags = t->flags | (t->lost ? WAIT_AFTER_LOSS : 0) | (t->waker_irq ? WAIT_WAKER_IRQ : 0);
-        w->fd = t->fd;
-        w->arg = t->arg;
-        submit(w);
-        t->lost = 0;
-    }
+    if (wake > in)
+        wake = in;
+    send_wait(t, next->pid, wake, slept && t->wake_ns >= t->off_ns, in);
     t->off_ns = 0;
     t->seen_ns = 0;
+    t->in_ns = in;
+    t->exec_ns = next->se.sum_exec_runtime;
+    if (has_account(next))
+        t->stolen_ns = next->se.cfs_rq->rq->clock - next->se.cfs_rq->rq->clock_task;
 }
 
 SEC("tp_btf/sched_switch")

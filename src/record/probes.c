@@ -18,7 +18,7 @@
 struct probes {
     struct waitscope_bpf *skel;
     struct ring_buffer *ring;
-    int (*take)(void *ctx, struct event *ev);
+    int (*take)(void *ctx, const struct event *ev);
     void *take_ctx;
     int cpus;
     struct probe_loss *loss_now;     /* one for each CPU */
@@ -71,7 +71,7 @@ static int load_failed(struct err *e, int code)
 static int ring_take(void *ctx, void *data, size_t size)
 {
     struct probes *p = ctx;
-    struct event *ev = data;
+    const struct event *ev = data;
 
     if (size < sizeof(*ev) || ev->size > size)
         return 0;
@@ -192,7 +192,7 @@ int probes_snapshot(struct probes *p, unsigned phase, struct err *e)
     return iterate(p->skel->progs.on_task_file, e);
 }
 
-int probes_drain(struct probes *p, int (*take)(void *ctx, struct event *ev), void *ctx)
+int probes_drain(struct probes *p, int (*take)(void *ctx, const struct event *ev), void *ctx)
 {
     p->take = take;
     p->take_ctx = ctx;

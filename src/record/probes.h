@@ -27,9 +27,9 @@ int probes_attach(struct probes *p, struct err *e);
 /* Writes an EVENT_THREAD for every thread (phase: enum thread_phase); at the attach also makes
  * the threads traced, and describes their descriptors. */
 int probes_snapshot(struct probes *p, unsigned phase, struct err *e);
-/* Hands over each record in the ring; the record is `consumed` when take() returns, and may be
- * changed there. A negative return of take() ends the drain with it. */
-int probes_drain(struct probes *p, int (*take)(void *ctx, struct event *ev), void *ctx);
+/* Hands over each record in the ring, which is mapped read-only; it is gone when take() returns. A
+ * negative return of take() ends the drain with it. */
+int probes_drain(struct probes *p, int (*take)(void *ctx, const struct event *ev), void *ctx);
 /* What was lost since the last call: at most `max` windows into `out`; gives their number.
  * `since_ns`, when the call before was made, is where the windows begin. */
 size_t probes_losses(struct probes *p, uint64_t since_ns, struct capture_loss *out, size_t max);

@@ -45,13 +45,29 @@ static uint64_t clock_ns(clockid_t clock)
     return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
-static int take(void *ctx, struct event *ev)
+/* The ring is mapped read-only: what must lose bytes is copied first. Few records carry data. */
+static int take_io(struct session *s, const struct event_io *io)
+{
+    union {
+        struct event_io io;
+        uint8_t bytes[sizeof(struct event_io) + IO_DATA_LARGE];
+    } copy;
+
+    if (io->event.size > sizeof(copy))
+        return -EINVAL;
+    memcpy(&copy, io, io->event.size);
+    redact(&copy.io);
+    return writer_append(s->writer, &copy.io.event);
+}
+
+static int take(void *ctx, const struct event *ev)
 {
     struct session *s = ctx;
+    bool io = ev->kind == EVENT_RECV || ev->kind == EVENT_SEND;
 
-    if (ev->kind == EVENT_RECV || ev->kind == EVENT_SEND)
-        redact((struct event_io *)ev);
     progress_event(&s->progress, ev);
+    if (io && ((const struct event_io *)ev)->data_len)
+        return take_io(s, (const struct event_io *)ev);
     return writer_append(s->writer, ev);
 }
 
