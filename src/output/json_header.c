@@ -104,7 +104,7 @@ void json_header(const struct timeline *tl, struct buf *out)
     part_text(out, o, "command", timeline_string(tl, tl->command));
     part_add(out, o, "probes", part_probes(out, tl));
     part_uint(out, o, "records", tl->records);
-    part_add(out, o, "lost", part_losses(out, tl));
+    part_add(out, o, "lost", part_losses(out, tl, "start", "end"));
     add_names(out, o);
     part_add(out, o, "processes", header_processes(out, tl));
     part_add(out, o, "threads", header_threads(out, tl));

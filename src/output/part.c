@@ -99,14 +99,15 @@ struct json_object *part_named_uints(struct buf *out, const char *(*name)(unsign
     return object;
 }
 
-struct json_object *part_losses(struct buf *out, const struct timeline *tl)
+struct json_object *part_losses(struct buf *out, const struct timeline *tl, const char *start,
+                                const char *end)
 {
     struct json_object *windows = json_object_new_array();
     for (size_t i = 0; i < tl->losses.len; i++) {
         const struct loss *loss = &tl->losses.data[i];
         struct json_object *window = json_object_new_object();
-        part_uint(out, window, "start", loss->start_ns);
-        part_uint(out, window, "end", loss->end_ns);
+        part_uint(out, window, start, loss->start_ns);
+        part_uint(out, window, end, loss->end_ns);
         part_uint(out, window, "count", loss->count);
         part_text(out, window, "kind", timeline_string(tl, loss->kind));
         part_append(out, windows, window);

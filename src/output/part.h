@@ -36,8 +36,9 @@ struct json_object *part_uints(struct buf *out, const uint64_t *values, size_t c
 struct json_object *part_named_uints(struct buf *out, const char *(*name)(unsigned),
                                      const uint64_t *values, unsigned count);
 
-/* The same in the timeline and in the report. */
-struct json_object *part_losses(struct buf *out, const struct timeline *tl);
+/* The same in the timeline and in the report, but for the keys of a window's times. */
+struct json_object *part_losses(struct buf *out, const struct timeline *tl, const char *start,
+                                const char *end);
 struct json_object *part_probes(struct buf *out, const struct timeline *tl);
 /* With the sentences of verdict_text() as "text"; `sums` are the process's own. */
 struct json_object *part_verdict(struct buf *out, const struct timeline *tl, uint32_t process,

@@ -32,7 +32,7 @@ static void add_capture(struct report *rep)
     part_bool(out, o, "complete", tl->complete);
     part_text(out, o, "damage", timeline_string(tl, tl->damage));
     part_uint(out, o, "records", tl->records);
-    part_add(out, o, "lost", part_losses(out, tl));
+    part_add(out, o, "lost", part_losses(out, tl, "start_ns", "end_ns"));
     part_text(out, o, "host", timeline_string(tl, tl->host));
     part_text(out, o, "kernel", timeline_string(tl, tl->kernel));
     part_text(out, o, "command", timeline_string(tl, tl->command));
@@ -110,7 +110,7 @@ static struct json_object *request_conn(struct report *rep, const struct request
     struct json_object *o = json_object_new_object();
     const struct object *conn =
         r->conn < rep->tl->objects.len ? &rep->tl->objects.data[r->conn] : NULL;
-    part_text(rep->out, o, "peer", conn ? timeline_string(rep->tl, conn->remote) : "");
+    part_text(rep->out, o, "remote", conn ? timeline_string(rep->tl, conn->remote) : "");
     part_text(rep->out, o, "local", conn ? timeline_string(rep->tl, conn->local) : "");
     return o;
 }
