@@ -38,11 +38,24 @@ hash_of() {
     printf "$octal" | base64
 }
 
+# The text without its indentation, empty lines and comments, which are a third of it. Sources
+# therefore hold no string of several lines, and none with a comment's marks in it.
+lean() {
+    awk '
+        { sub(/^[ \t]+/, "") }
+        !inside { gsub(/ ?\/\*\*? [^*]*\*\/ ?/, "") }
+        inside { if (/\*\/$/) inside = 0; next }
+        /^\/\*/ && !/\*\// { inside = 1; next }
+        /^$/ { next }
+        { print }
+    ' "$1"
+}
+
 # include KIND NAME: what stands between the tags, checked for all that would end it early or
 # change its bytes on the way through the HTML parser, and so break the hash.
 include() {
     [ -r "$here/$2" ] || die "index.html includes $2, which cannot be read"
-    { echo; cat -- "$here/$2"; } >"$tmp/$2.body"
+    { echo; lean "$here/$2"; } >"$tmp/$2.body"
     case $1 in
     style) bad='</style' ;;
     script) bad='</script|<script|<!--' ;;

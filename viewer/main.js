@@ -1,1 +1,426 @@
-'use strict';
+/* Puts the page together: opens files, speaks of what went wrong, and listens to the keys. */
+var waitscope = waitscope || {};
+
+waitscope.main = (function () {
+    'use strict';
+
+    const { app, dom, format, model: M } = waitscope;
+    const { el, get } = dom;
+    const input = get('file');
+    const query = get('query');
+    const dialog = get('keys');
+
+    /* ---- opening */
+
+    /** @type {Worker | null} */
+    let worker = null;
+    let turn = 0; /* counts the files that were opened: an older one's messages are dropped */
+
+    /** A worker from the sources of the pure modules; null where there are none, as in some
+     * browsers from file://. */
+    function makeWorker() {
+        const code = `'use strict';\nvar waitscope = {};\n${waitscope.sources.join('\n')}\nwaitscope.load.serve(self);`;
+        try {
+            const url = URL.createObjectURL(new Blob([code], { type: 'text/javascript' }));
+            const w = new Worker(url);
+            URL.revokeObjectURL(url);
+            return w;
+        } catch {
+            return null;
+        }
+    }
+
+    /** @param {{blob?: Blob, base64?: string}} what @param {string} name */
+    function open(what, name) {
+        const mine = ++turn;
+        if (worker) worker.terminate();
+        notices([]);
+        loading(`Reading ${name} …`);
+        let begun = false;
+        const take = (/** @type {any} */ msg) => {
+            if (mine !== turn) return;
+            begun = begun || msg.type === 'header';
+            receive(msg, name, begun);
+        };
+        const w = (worker = makeWorker());
+        let heard = false;
+        const here = () => waitscope.load.read(what, take); /* without a worker: slower, but it reads */
+        if (!w) {
+            here();
+            return;
+        }
+        w.onmessage = (e) => {
+            heard = true;
+            take(e.data);
+        };
+        w.onerror = () => {
+            if (mine !== turn) return;
+            w.terminate();
+            if (heard) refuse('The file could not be read: the browser gave up on it, perhaps for want of memory.', begun);
+            else here();
+        };
+        w.postMessage(what);
+    }
+
+    /** @param {any} msg @param {string} name @param {boolean} begun */
+    function receive(msg, name, begun) {
+        if (msg.type === 'header') {
+            app.begin(msg.header, name);
+            show();
+        } else if (msg.type === 'progress') loading(`Reading ${name}: ${format.percent(msg.share)}`);
+        else if (msg.type === 'refused') refuse(msg.message, begun);
+        else if (msg.type === 'end') ended(msg.problems);
+        else app.part(msg);
+        if (msg.type === 'requests') {
+            waitscope.table.reset();
+            found();
+        }
+    }
+
+    /** @param {string} text '': nothing is being read */
+    function loading(text) {
+        document.documentElement.classList.toggle('busy', text !== '');
+        document.documentElement.dataset.ready = 'no';
+        get('facts').textContent = text || factsText();
+    }
+
+    function factsText() {
+        const m = app.model;
+        if (!m) return '';
+        const h = m.header;
+        const threads = format.plural(h.threads.length, 'thread');
+        const when = Number(h.t0_real_ns) > 0 ? new Date(Number(h.t0_real_ns) / 1e6).toLocaleString([], { dateStyle: 'medium', timeStyle: 'medium' }) : '';
+        return [m.name, h.command, h.host, when, format.time(h.duration_ns), threads, format.plural(h.requests, 'request')].filter(Boolean).join(' · ');
+    }
+
+    /** @param {string} message @param {boolean} begun */
+    function refuse(message, begun) {
+        loading('');
+        get('welcome').hidden = begun || app.model !== null;
+        notices([{ kind: 'bad', text: message }]);
+        document.documentElement.dataset.ready = 'refused';
+    }
+
+    /** The page of a timeline, as far as its header tells. */
+    function show() {
+        const m = /** @type {Model} */ (app.model);
+        document.title = `${m.header.processes[0].comm || m.name} – waitscope`;
+        get('welcome').hidden = true;
+        get('app').hidden = false;
+        query.value = '';
+        query.removeAttribute('aria-invalid');
+        waitscope.table.reset();
+        waitscope.details.renew();
+        verdict(m);
+        found();
+        app.all();
+    }
+
+    /** @param {string[]} problems */
+    function ended(problems) {
+        loading('');
+        const m = /** @type {Model} */ (app.model);
+        const h = m.header;
+        /** @type {{kind: string, text: string, more?: string[]}[]} */
+        const out = [];
+        if (h.damage) out.push({ kind: 'bad', text: `The recording is damaged: ${h.damage}. What could be read is shown.` });
+        else if (!h.complete) out.push({ kind: 'bad', text: 'The recording is not complete: it did not end in order. What could be read is shown.' });
+        if (h.lost.records) {
+            const kinds = h.lost.windows.map((w) => `${waitscope.lanes.lossName(w)} between ${format.time(w.start)} and ${format.time(w.end)}`);
+            out.push({
+                kind: 'warn',
+                text: `${format.plural(h.lost.records, 'record was', 'records were')} lost. The stretches are crossed out in the picture, and the requests there are lower bounds.`,
+                more: kinds.length ? kinds.slice(0, 100) : undefined,
+            });
+        }
+        if (problems.length)
+            out.push({ kind: 'bad', text: `The file does not read as it should${problems.length === 1 ? `: ${problems[0]}.` : '.'} What could be read is shown.`, more: problems.length > 1 ? problems : undefined });
+        notices(out);
+        waitscope.details.renew();
+        app.relayout();
+        app.all();
+        document.documentElement.dataset.ready = 'yes';
+    }
+
+    /** @param {{kind: string, text: string, more?: string[]}[]} list */
+    function notices(list) {
+        get('notices').replaceChildren(
+            ...list.map((n) => {
+                const body = el('div', { class: `notice ${n.kind}` }, el('p', null, n.text));
+                if (n.more) body.append(el('details', null, el('summary', null, format.plural(n.more.length, 'note')), el('ul', null, ...n.more.map((t) => el('li', null, t)))));
+                body.append(el('button', { type: 'button', 'aria-label': 'Dismiss this message', click: () => body.remove() }, '×'));
+                return body;
+            }),
+        );
+    }
+
+    /* ---- the verdict */
+
+    /** @param {Model} m */
+    function verdict(m) {
+        const list = m.header.processes.filter((p) => p.verdict.text.length > 0);
+        list.sort((a, b) => b.verdict.requests - a.verdict.requests);
+        get('verdict').replaceChildren(
+            ...list.map((p) =>
+                el(
+                    'article',
+                    null,
+                    el('h2', null, `${p.comm || 'process'} ${p.pid}`, p.model ? el('span', { class: 'model' }, p.model) : null),
+                    ...p.verdict.text.map((t, i) => el('p', i === 0 ? { class: 'first' } : null, t)),
+                ),
+            ),
+        );
+        get('verdict').hidden = list.length === 0;
+    }
+
+    /* ---- the bar */
+
+    app.onPaint('bar', () => {
+        const m = app.model;
+        if (!m) return;
+        const { t0, t1 } = app.view;
+        get('range').textContent =
+            t1 - t0 >= m.header.duration_ns
+                ? `all ${format.time(t1 - t0)}`
+                : `${format.time(t1 - t0)} from ${format.axis(t0, (t1 - t0) / 100, m.header.duration_ns)}`;
+    });
+
+    function found() {
+        const m = app.model;
+        const q = m && m.requests;
+        const n = q ? q.n : 0;
+        get('found').textContent = !q ? '' : app.matches ? `${format.count(app.matches.length)} of ${format.plural(n, 'request')}` : format.plural(n, 'request');
+    }
+
+    let typing = 0;
+    query.addEventListener('input', () => {
+        clearTimeout(typing);
+        typing = setTimeout(applyFilter, 120);
+    });
+    function applyFilter() {
+        const error = app.setFilter(query.value);
+        query.setAttribute('aria-invalid', String(error !== ''));
+        if (error) get('found').textContent = error;
+    }
+    get('find').addEventListener('submit', (/** @type {Event} */ e) => {
+        e.preventDefault();
+        clearTimeout(typing);
+        applyFilter();
+        get('grid').focus();
+    });
+
+    get('zoom-in').addEventListener('click', () => app.zoom(0.5));
+    get('zoom-out').addEventListener('click', () => app.zoom(2));
+    get('zoom-all').addEventListener('click', everything);
+    function everything() {
+        if (app.model) app.setView({ t0: 0, t1: app.model.header.duration_ns });
+    }
+
+    /* ---- light and dark, kept where the browser lets us */
+
+    const THEMES = ['system', 'light', 'dark'];
+    /** @param {string} t */
+    function theme(t) {
+        app.setTheme(t);
+        get('theme').textContent = `Theme: ${app.theme}`;
+        waitscope.details.renew();
+        try {
+            localStorage.setItem('waitscope-theme', app.theme);
+        } catch {
+            /* not kept */
+        }
+    }
+    get('theme').addEventListener('click', () => theme(THEMES[(THEMES.indexOf(app.theme) + 1) % 3]));
+
+    /* ---- files: picked or dropped, at any time */
+
+    /** @param {FileList | null | undefined} files */
+    function take(files) {
+        const file = files && files[0];
+        if (file) open({ blob: file }, file.name);
+    }
+    for (const id of ['open', 'choose']) get(id).addEventListener('click', () => input.click());
+    input.addEventListener('change', () => {
+        take(input.files);
+        input.value = '';
+    });
+    let over = 0;
+    const dropping = (/** @type {DragEvent} */ e) => e.dataTransfer !== null && [...e.dataTransfer.types].includes('Files');
+    addEventListener('dragenter', (e) => {
+        if (!dropping(e)) return;
+        over++;
+        get('drop').hidden = false;
+    });
+    addEventListener('dragleave', (e) => {
+        if (dropping(e) && --over <= 0) get('drop').hidden = true;
+    });
+    addEventListener('dragover', (e) => e.preventDefault());
+    addEventListener('drop', (e) => {
+        e.preventDefault();
+        over = 0;
+        get('drop').hidden = true;
+        take(e.dataTransfer && e.dataTransfer.files);
+    });
+
+    /* ---- the height of the table */
+
+    const split = get('split');
+    /** @param {number} share of the window, in percent */
+    function divide(share) {
+        const v = Math.round(Math.min(Math.max(share, 10), 80));
+        split.setAttribute('aria-valuenow', String(v));
+        get('app').style.setProperty('--table', `${v}dvh`);
+    }
+    split.addEventListener('pointerdown', (/** @type {PointerEvent} */ e) => split.setPointerCapture(e.pointerId));
+    split.addEventListener('pointermove', (/** @type {PointerEvent} */ e) => {
+        if (split.hasPointerCapture(e.pointerId)) divide(((innerHeight - e.clientY) / innerHeight) * 100);
+    });
+    split.addEventListener('keydown', (/** @type {KeyboardEvent} */ e) => {
+        const by = { ArrowUp: 3, ArrowDown: -3 }[e.key];
+        if (!by) return;
+        divide(Number(split.getAttribute('aria-valuenow')) + by);
+        e.preventDefault();
+        e.stopPropagation();
+    });
+
+    /* ---- keys */
+
+    /** What a key does, by its place on the keyboard; what it is called; where it works. */
+    const KEYS = [
+        { codes: ['KeyW'], name: 'W', says: 'zoom in', run: () => app.zoom(0.7) },
+        { codes: ['KeyS'], name: 'S', says: 'zoom out', run: () => app.zoom(1 / 0.7) },
+        { codes: ['KeyA', 'ArrowLeft'], name: 'A ←', says: 'pan to earlier', run: () => app.pan(-0.15) },
+        { codes: ['KeyD', 'ArrowRight'], name: 'D →', says: 'pan to later', run: () => app.pan(0.15) },
+        { codes: ['ArrowUp'], name: '↑', says: 'lane above', run: () => waitscope.lanes.moveLane(-1) },
+        { codes: ['ArrowDown'], name: '↓', says: 'lane below', run: () => waitscope.lanes.moveLane(1) },
+        { codes: ['Comma'], name: ',', says: 'interval or request before', run: () => waitscope.lanes.step(-1) },
+        { codes: ['Period'], name: '.', says: 'interval or request after', run: () => waitscope.lanes.step(1) },
+        { codes: ['KeyF'], name: 'F', says: 'zoom to what is chosen', run: () => app.selection && app.focus(app.selection) },
+        { codes: ['KeyL'], name: 'L', says: 'legend or details', run: () => waitscope.details.tab(get('legend').hidden ? 'legend' : 'details') },
+        { codes: ['Escape'], name: 'Esc', says: 'let go of what is chosen, leave the search', run: escape },
+    ];
+    const SIGNS = [
+        { keys: ['+', '='], name: '+', says: 'zoom in', run: () => app.zoom(0.5) },
+        { keys: ['-', '_'], name: '-', says: 'zoom out', run: () => app.zoom(2) },
+        { keys: ['0'], name: '0', says: 'show everything', run: everything },
+        { keys: ['/'], name: '/', says: 'filter the requests', run: () => query.focus() },
+        { keys: ['?'], name: '?', says: 'this list', run: help },
+    ];
+
+    function escape() {
+        if (app.selection) app.select(null);
+        else if (query.value) {
+            query.value = '';
+            applyFilter();
+        }
+    }
+
+    function help() {
+        const rows = [
+            ...KEYS.map((k) => [k.name, k.says]),
+            ...SIGNS.map((k) => [k.name, k.says]),
+            ['Enter', 'open what stands in the lane or row; fold or unfold'],
+            ['wheel', 'scroll the lanes'],
+            ['Ctrl + wheel', 'zoom at the pointer'],
+            ['Shift + wheel', 'pan'],
+            ['drag', 'choose an area, for its sums'],
+            ['Shift + drag', 'pan'],
+            ['click', 'details; on a name, fold it or choose the thread'],
+            ['double click', 'zoom to what is chosen'],
+        ];
+        const filters = [
+            ['cart', 'in the name, group, connection or status'],
+            ['blocked>5ms', 'any word of the ledger, with ns, us, ms or s'],
+            ['dur>=20ms', 'latency; also start'],
+            ['status:500', 'also id, pid, tid, in, out'],
+            ['name:/db', 'also group, conn, protocol, process, is:partial'],
+            ['-status:200', 'a minus turns one around'],
+        ];
+        const list = (/** @type {string[][]} */ from) => el('dl', { class: 'keylist' }, ...from.flatMap(([k, v]) => [el('dt', null, el('kbd', null, k)), el('dd', null, v)]));
+        get('keys-list').replaceChildren(list(rows), el('h3', null, 'In the search box'), list(filters));
+        if (!dialog.open) dialog.showModal();
+    }
+    get('help').addEventListener('click', help);
+    get('keys-close').addEventListener('click', () => dialog.close());
+    dialog.addEventListener('click', (/** @type {MouseEvent} */ e) => e.target === dialog && dialog.close());
+
+    addEventListener('keydown', (e) => {
+        if (e.ctrlKey || e.metaKey || e.altKey || dialog.open) return;
+        const target = /** @type {HTMLElement} */ (e.target);
+        if (target === query) {
+            if (e.code !== 'Escape') return;
+            if (query.value) {
+                query.value = '';
+                applyFilter();
+            } else get('lanes').focus();
+            e.preventDefault();
+            return;
+        }
+        if (!app.model && e.key !== '?') return;
+        /* Where arrows scroll or buttons act, they go on doing so. */
+        const free = target === document.body || target === get('lanes');
+        if (!free && (e.key.startsWith('Arrow') || e.key === 'Enter' || e.key === ' ')) return;
+        if (e.key === 'Enter' || e.key === ' ') {
+            if (target !== get('lanes')) return;
+            waitscope.lanes.enter();
+            e.preventDefault();
+            return;
+        }
+        const hit = SIGNS.find((k) => k.keys.includes(e.key)) || KEYS.find((k) => k.codes.includes(e.code) && !(e.shiftKey && e.code.startsWith('Key')));
+        if (!hit) return;
+        hit.run();
+        e.preventDefault();
+    });
+
+    app.onPaint('mirror', (() => {
+        const before = app.painter('mirror');
+        let last = '';
+        return () => {
+            before();
+            const s = app.selection;
+            const key = s ? JSON.stringify(s) : '';
+            if (key !== last && s) app.say(selectionWords());
+            last = key;
+        };
+    })());
+
+    /** What was chosen, for the live region. */
+    function selectionWords() {
+        const m = app.model;
+        const s = app.selection;
+        if (!m || !s) return '';
+        if (s.kind === 'request' && m.requests) return `Request ${m.strings[m.requests.name[s.request]]}, ${format.time(m.requests.latency[s.request])}`;
+        if (s.kind === 'interval') {
+            const iv = M.interval(m, s.thread, s.index);
+            return iv ? [M.CATEGORIES[iv.cat].word, format.time(iv.end - iv.start), iv.call, M.objectName(m, iv.object)].filter(Boolean).join(', ') : '';
+        }
+        if (s.kind === 'thread') return `Thread ${m.header.threads[s.thread].comm}`;
+        return `Area of ${format.time(s.kind === 'area' ? s.t1 - s.t0 : 0)}`;
+    }
+
+    /* ---- begin */
+
+    let kept = 'system';
+    try {
+        kept = localStorage.getItem('waitscope-theme') || kept;
+    } catch {
+        /* not kept */
+    }
+    theme(kept);
+    waitscope.overview.key();
+    waitscope.legend.build();
+
+    /** The data that a report holds comes last in the page, behind the scripts. */
+    function inPage() {
+        const data = document.getElementById('waitscope-data');
+        const text = data ? data.textContent || '' : '';
+        if (!data || text === '') return;
+        get('welcome').hidden = true;
+        open({ base64: text }, 'this report');
+        data.remove(); /* it would stay in memory a second time */
+    }
+    if (document.readyState === 'loading') addEventListener('DOMContentLoaded', inPage);
+    else inPage();
+
+    return { open, found };
+})();

@@ -1,0 +1,405 @@
+/*
+ * What the page knows and what changes it: the model, the window on time, the selection, the
+ * filter. Drawing modules register here; any number of changes fold into one frame.
+ */
+var waitscope = waitscope || {};
+
+/**
+ * @typedef {{kind: 'interval', thread: number, index: number}
+ *     | {kind: 'request', request: number}
+ *     | {kind: 'thread', thread: number}
+ *     | {kind: 'area', t0: number, t1: number, lanes: string[]}} Selection
+ *
+ * @typedef {'lanes' | 'overlay' | 'overview' | 'table' | 'details' | 'bar' | 'mirror'} Part
+ */
+
+waitscope.app = (function () {
+    'use strict';
+
+    const { scale, model: M, layout, filter } = waitscope;
+
+    /** @type {Model | null} */
+    let model = null;
+    /** @type {View} */
+    let view = { t0: 0, t1: 1 };
+    /** @type {Selection | null} */
+    let selection = null;
+    /** @type {Set<string>} */
+    let toggled = new Set();
+    let lanes = { lanes: /** @type {Lane[]} */ ([]), height: 0 };
+    /** The requests that fit the filter, by start; null: all. @type {Uint32Array | null} */
+    let matches = null;
+    /** @type {Pack | null} */
+    let allRows = null;
+    let query = '';
+    /** @type {Map<Part, () => void>} */
+    const painters = new Map();
+    /** @type {Set<Part>} */
+    const dirty = new Set();
+    let frame = 0;
+
+    /** @param {Part} part @param {() => void} paint */
+    function onPaint(part, paint) {
+        painters.set(part, paint);
+    }
+
+    /** @param {...Part} parts */
+    function invalidate(...parts) {
+        for (const part of parts) dirty.add(part);
+        if (!frame) frame = requestAnimationFrame(paint);
+    }
+
+    function all() {
+        invalidate('lanes', 'overlay', 'overview', 'table', 'details', 'bar', 'mirror');
+    }
+
+    function paint() {
+        frame = 0;
+        if (!model) return;
+        for (const [part, run] of painters) if (dirty.delete(part)) run();
+    }
+
+    /** Runs a generator in slices that leave the page free. @template T
+     * @param {Generator<void, T>} work @param {(result: T) => void} done
+     * @returns {() => void} stops it */
+    function slowly(work, done) {
+        let stopped = false;
+        const step = () => {
+            if (stopped) return;
+            const until = performance.now() + 8;
+            for (;;) {
+                const r = work.next();
+                if (r.done) return done(r.value);
+                if (performance.now() > until) break;
+            }
+            setTimeout(step, 0);
+        };
+        step();
+        return () => {
+            stopped = true;
+        };
+    }
+
+    /* ---- the window on time */
+
+    /** @param {View} v */
+    function setView(v) {
+        if (!model) return;
+        view = scale.clamp(v, model.header.duration_ns);
+        invalidate('lanes', 'overlay', 'overview', 'bar', 'mirror');
+    }
+
+    /** @param {number} factor @param {number} [at] */
+    function zoom(factor, at) {
+        if (!model) return;
+        const middle = (view.t0 + view.t1) / 2;
+        setView(scale.zoom(view, model.header.duration_ns, factor, at === undefined ? middle : at));
+    }
+
+    /** @param {number} share of the window */
+    function pan(share) {
+        if (model) setView(scale.pan(view, model.header.duration_ns, share * (view.t1 - view.t0)));
+    }
+
+    /* ---- lanes */
+
+    const TOUCH = matchMedia('(pointer: coarse)');
+
+    function relayout() {
+        if (!model) return;
+        const rows = model.pack ? model.pack.rows : 0;
+        lanes = layout.lanes(model, toggled, {
+            row: rows > 60 ? 9 : rows > 16 ? 14 : 17,
+            thread: 20,
+            head: TOUCH.matches ? 32 : 28,
+            group: TOUCH.matches ? 28 : 20,
+        });
+        invalidate('lanes', 'overlay', 'mirror');
+    }
+
+    /** @param {string} key */
+    function toggle(key) {
+        if (!toggled.delete(key)) toggled.add(key);
+        relayout();
+    }
+
+    /** The lane of a thread or row; folds that hide it are opened.
+     * @param {'thread' | 'row'} kind @param {number} index @param {number} process */
+    function reveal(kind, index, process) {
+        const find = () => lanes.lanes.find((l) => l.kind === kind && l[kind] === index);
+        if (find() || !model) return find();
+        toggled.delete(`p${process}`);
+        relayout();
+        const groups = lanes.lanes.filter((l) => l.kind === 'group' && l.process === process);
+        for (const group of groups) {
+            const before = new Set(toggled);
+            for (const key of group.open ? [`${group.key} all`] : [group.key, `${group.key} all`]) {
+                if (key.endsWith(' all')) toggled.add(key);
+                else if (!toggled.delete(key)) toggled.add(key);
+                relayout();
+                if (find()) return find();
+            }
+            toggled = before;
+        }
+        relayout();
+        return undefined;
+    }
+
+    /* ---- selection */
+
+    /** @param {Selection | null} s @param {boolean} [jump] show it, wherever it is */
+    function select(s, jump) {
+        selection = s;
+        if (s && jump) show(s);
+        if (s) waitscope.details.open();
+        invalidate('overlay', 'details', 'table', 'mirror');
+    }
+
+    /** The stretch of time of a selection. @param {Selection} s */
+    function spanOf(s) {
+        const q = model && model.requests;
+        if (s.kind === 'area') return { t0: s.t0, t1: s.t1 };
+        if (s.kind === 'request' && q)
+            return { t0: q.start[s.request], t1: q.start[s.request] + q.latency[s.request] };
+        if (s.kind === 'interval' && model) {
+            const track = model.threads[s.thread];
+            if (track) return { t0: track.t[s.index], t1: track.t[s.index + 1] };
+        }
+        if (s.kind === 'thread' && model) {
+            const t = model.header.threads[s.thread];
+            return { t0: t.start, t1: t.end };
+        }
+        return null;
+    }
+
+    /** Brings a selection into the picture; zooms only when it would be out of it or a speck.
+     * @param {Selection} s */
+    function show(s) {
+        const span = spanOf(s);
+        if (!model || !span) return;
+        const width = view.t1 - view.t0;
+        const inside = span.t0 >= view.t0 && span.t1 <= view.t1;
+        if (s.kind !== 'thread' && (!inside || (span.t1 - span.t0) / width < 0.004)) focus(s);
+        let lane;
+        if (s.kind === 'interval' || s.kind === 'thread')
+            lane = reveal('thread', s.thread, model.header.threads[s.thread].process);
+        if (s.kind === 'request' && model.pack && model.requests) {
+            const row = model.pack.rowOf[s.request];
+            if (row !== layout.NONE) lane = reveal('row', row, model.requests.process[s.request]);
+        }
+        if (lane) waitscope.lanes.scrollTo(lane);
+    }
+
+    /** Zooms to a selection. @param {Selection} s */
+    function focus(s) {
+        const span = spanOf(s);
+        if (model && span) setView(scale.around(span.t0, span.t1, model.header.duration_ns));
+    }
+
+    /* ---- filter */
+
+    let stopFilter = () => {};
+
+    /** What the filter's language asks of the data. @param {Model} m @param {Requests} q */
+    function asker(m, q) {
+        /** @type {Map<number, string>} */
+        const lower = new Map();
+        const text = (/** @type {number} */ i) => {
+            let s = lower.get(i);
+            if (s === undefined) lower.set(i, (s = (m.strings[i] || '').toLowerCase()));
+            return s;
+        };
+        /** @type {Record<string, (r: number) => string>} */
+        const texts = {
+            name: (r) => text(q.name[r]),
+            group: (r) => text(q.group[r]),
+            protocol: (r) => text(q.protocol[r]),
+            conn: (r) => M.objectName(m, q.conn[r]).toLowerCase(),
+            process: (r) => m.header.processes[q.process[r]].comm.toLowerCase(),
+            is: (r) =>
+                (q.flags[r] & M.REQUEST.COMPLETE ? 'complete ' : 'partial ') +
+                (q.flags[r] & M.REQUEST.LOSS ? 'loss ' : '') +
+                (q.flags[r] & M.REQUEST.PIPELINED ? 'pipelined' : ''),
+        };
+        const any = (/** @type {number} */ r) =>
+            `${texts.name(r)}\n${texts.group(r)}\n${texts.conn(r)}\n${q.status[r] || ''}`;
+        /** @type {Record<string, (r: number) => number | number[]>} */
+        const numbers = {
+            dur: (r) => q.latency[r],
+            start: (r) => q.start[r],
+            parallel: (r) => q.parallel[r],
+            id: (r) => q.id[r],
+            status: (r) => q.status[r],
+            in: (r) => q.bytesIn[r],
+            out: (r) => q.bytesOut[r],
+            pid: (r) => m.header.processes[q.process[r]].pid,
+            tid: (r) => [...M.holders(m, r).keys()].map((t) => m.header.threads[t].tid),
+        };
+        m.header.ledger.forEach((key, i) => (numbers[key] = (r) => q.ledger[i][r]));
+        return {
+            text: (/** @type {string} */ key) => (key ? texts[key] : any),
+            number: (/** @type {string} */ key) => numbers[key] || (() => 0),
+        };
+    }
+
+    /** @param {Requests} q @param {(r: number) => boolean} fits */
+    function* sieve(q, fits) {
+        const out = [];
+        for (let r = 0; r < q.n; r++) {
+            if ((r & 1023) === 0) yield;
+            if (fits(r)) out.push(r);
+        }
+        return Uint32Array.from(out);
+    }
+
+    /** @param {string} text @returns {string} what is wrong with it */
+    function setFilter(text) {
+        query = text;
+        stopFilter();
+        const { terms, error } = filter.parse(text);
+        const m = model;
+        if (error || !m || !m.requests) return error;
+        const q = m.requests;
+        if (terms.length === 0) {
+            useMatches(null, allRows);
+            return '';
+        }
+        stopFilter = slowly(sieve(q, filter.compile(terms, asker(m, q))), (ids) =>
+            useMatches(ids, layout.packRows(q, ids, m.header.processes.length, M.COUNT, M.EMPTY)),
+        );
+        return '';
+    }
+
+    /** @param {Uint32Array | null} ids @param {Pack | null} pack */
+    function useMatches(ids, pack) {
+        if (!model) return;
+        matches = ids;
+        model.pack = pack;
+        waitscope.table.resort();
+        waitscope.lanes.forget();
+        waitscope.main.found();
+        relayout();
+        all();
+    }
+
+    /* ---- light and dark */
+
+    const DARK = matchMedia('(prefers-color-scheme: dark)');
+    /** @type {'system' | 'light' | 'dark'} */
+    let theme = 'system';
+
+    function dark() {
+        return theme === 'system' ? DARK.matches : theme === 'dark';
+    }
+
+    /** @param {string} t */
+    function setTheme(t) {
+        theme = t === 'light' || t === 'dark' ? t : 'system';
+        document.documentElement.dataset.theme = dark() ? 'dark' : 'light';
+        for (const canvas of document.querySelectorAll('canvas.swatch'))
+            waitscope.dom.drawSwatch(/** @type {HTMLCanvasElement} */ (canvas));
+        all();
+    }
+    DARK.addEventListener('change', () => setTheme(theme));
+
+    /* ---- a live region, for those who hear the page */
+
+    /** @param {string} text */
+    function say(text) {
+        waitscope.dom.get('live').textContent = text;
+    }
+
+    /* ---- loading */
+
+    /** @param {Header} header @param {string} name */
+    function begin(header, name) {
+        stopFilter();
+        const n = header.threads.length;
+        model = {
+            name,
+            header,
+            strings: [],
+            objects: null,
+            requests: null,
+            pack: null,
+            holds: null,
+            threads: new Array(n).fill(null),
+            tids: new Map(header.threads.map((t, i) => [t.tid, i])),
+        };
+        selection = null;
+        matches = allRows = null;
+        toggled = new Set();
+        query = '';
+        view = scale.clamp({ t0: 0, t1: header.duration_ns }, header.duration_ns);
+        waitscope.lanes.forget();
+        relayout();
+        all();
+    }
+
+    /** A part of the timeline arrived. @param {any} msg */
+    function part(msg) {
+        if (!model) return;
+        if (msg.type === 'strings') for (const s of msg.values) model.strings.push(s);
+        else if (msg.type === 'objects') model.objects = msg.objects;
+        else if (msg.type === 'holds') model.holds = msg.holds;
+        else if (msg.type === 'thread') {
+            model.threads[msg.thread] = msg.track;
+            invalidate('lanes', 'overlay', 'mirror');
+        } else if (msg.type === 'requests') {
+            model.requests = msg.requests;
+            model.pack = allRows = msg.pack;
+            waitscope.table.resort();
+            relayout();
+            all();
+        }
+    }
+
+    return {
+        get model() {
+            return model;
+        },
+        get view() {
+            return view;
+        },
+        get selection() {
+            return selection;
+        },
+        get lanes() {
+            return lanes;
+        },
+        get matches() {
+            return matches;
+        },
+        get query() {
+            return query;
+        },
+        get theme() {
+            return theme;
+        },
+        /** When the pictures were last drawn over, for benches. */
+        get idle() {
+            return frame === 0;
+        },
+        onPaint,
+        /** @param {Part} part */
+        painter: (part) => painters.get(part) || (() => {}),
+        invalidate,
+        all,
+        slowly,
+        setView,
+        zoom,
+        pan,
+        relayout,
+        toggle,
+        select,
+        show,
+        focus,
+        spanOf,
+        setFilter,
+        dark,
+        setTheme,
+        say,
+        begin,
+        part,
+    };
+})();

@@ -1,0 +1,275 @@
+/* Where things stand: requests packed into rows, and the order of the lanes. */
+var waitscope = waitscope || {};
+
+waitscope.layout = waitscope.pure('layout', function () {
+    'use strict';
+
+    const NONE = 0xffffffff;
+
+    /** A binary heap of row numbers, the one with the least key on top.
+     * @param {(row: number) => number} key */
+    function heap(key) {
+        /** @type {number[]} */
+        const a = [];
+        return {
+            size: () => a.length,
+            top: () => a[0],
+            /** @param {number} row */
+            push(row) {
+                let i = a.length;
+                a.push(row);
+                for (let up = (i - 1) >> 1; i > 0 && key(a[up]) > key(row); up = (i - 1) >> 1) {
+                    a[i] = a[up];
+                    i = up;
+                }
+                a[i] = row;
+            },
+            pop() {
+                const top = a[0];
+                const last = /** @type {number} */ (a.pop());
+                if (a.length === 0) return top;
+                let i = 0;
+                for (;;) {
+                    let down = 2 * i + 1;
+                    if (down >= a.length) break;
+                    if (down + 1 < a.length && key(a[down + 1]) < key(a[down])) down++;
+                    if (key(a[down]) >= key(last)) break;
+                    a[i] = a[down];
+                    i = down;
+                }
+                a[i] = last;
+                return top;
+            },
+        };
+    }
+
+    /** Gives each request the first row of its process that is free when it starts.
+     * @param {Requests} q sorted by start @param {ArrayLike<number>} ids ascending
+     * @param {number} processes */
+    function assign(q, ids, processes) {
+        const rowOf = new Uint32Array(q.n).fill(NONE);
+        /** @type {number[]} end of the last request of each row */
+        const ends = [];
+        /** @type {number[]} */
+        const process = [];
+        const busy = [];
+        const free = [];
+        for (let p = 0; p < processes; p++) {
+            busy.push(heap((row) => ends[row]));
+            free.push(heap((row) => row));
+        }
+        for (let j = 0; j < ids.length; j++) {
+            const r = ids[j];
+            const p = q.process[r];
+            while (busy[p].size() && ends[busy[p].top()] <= q.start[r]) free[p].push(busy[p].pop());
+            let row = ends.length;
+            if (free[p].size()) row = free[p].pop();
+            else {
+                ends.push(0);
+                process.push(p);
+            }
+            ends[row] = q.start[r] + q.latency[r];
+            busy[p].push(row);
+            rowOf[r] = row;
+        }
+        return { rowOf, process };
+    }
+
+    /**
+     * Packs requests into rows of segments, process by process.
+     * @param {Requests} q sorted by start
+     * @param {ArrayLike<number> | null} ids those to show, ascending; null: all
+     * @param {number} processes
+     * @param {number} k categories
+     * @param {number} empty the category of a gap
+     * @returns {Pack}
+     */
+    function packRows(q, ids, processes, k, empty) {
+        if (!ids) ids = Uint32Array.from({ length: q.n }, (_, i) => i);
+        const { rowOf, process } = assign(q, ids, processes);
+
+        /* Rows stand by process, in the order they were opened. */
+        const order = process.map((_, row) => row).sort((a, b) => process[a] - process[b] || a - b);
+        const place = new Uint32Array(order.length);
+        order.forEach((row, at) => (place[row] = at));
+        const rows = order.length;
+        const off = new Uint32Array(rows + 1);
+        for (let j = 0; j < ids.length; j++) {
+            const r = ids[j];
+            rowOf[r] = place[rowOf[r]];
+            off[rowOf[r] + 1] += q.segFirst[r + 1] - q.segFirst[r] + 1; /* and a gap before it */
+        }
+        const sumOff = new Uint32Array(rows + 1);
+        for (let row = 0; row < rows; row++) {
+            sumOff[row + 1] = sumOff[row] + ((off[row + 1] >> 6) + 1) * k;
+            off[row + 1] += off[row];
+        }
+
+        const total = off[rows];
+        const t = new Float64Array(total + rows);
+        const cat = new Uint8Array(total);
+        const ref = new Int32Array(total);
+        const at = off.slice(0, rows);
+        const end = new Float64Array(rows).fill(-1);
+        for (let j = 0; j < ids.length; j++) {
+            const r = ids[j];
+            const row = rowOf[r];
+            let i = at[row];
+            t[i + row] = end[row] < 0 ? q.start[r] : end[row];
+            cat[i] = empty | (empty << 4);
+            ref[i++] = -1;
+            for (let s = q.segFirst[r]; s < q.segFirst[r + 1]; s++, i++) {
+                t[i + row] = q.segStart[s];
+                cat[i] = q.segCat[s] | (q.segCat[s] << 4);
+                ref[i] = s;
+            }
+            at[row] = i;
+            end[row] = t[i + row] = q.start[r] + q.latency[r];
+        }
+
+        const sums = new Float64Array(sumOff[rows]);
+        for (let row = 0; row < rows; row++) {
+            const n = off[row + 1] - off[row];
+            const from = off[row] + row;
+            addSums(
+                t.subarray(from, from + n + 1),
+                cat.subarray(off[row], off[row + 1]),
+                n,
+                k,
+                sums.subarray(sumOff[row], sumOff[row + 1]),
+            );
+        }
+        const processOf = Uint32Array.from(order, (row) => process[row]);
+        return { rows, process: processOf, off, sumOff, t, cat, ref, sums, rowOf };
+    }
+
+    /** Fills a track's sums: k numbers before every 64th interval.
+     * @param {Float64Array} t @param {Uint8Array} cat @param {number} n @param {number} k
+     * @param {Float64Array} sums ((n >> 6) + 1) × k numbers */
+    function addSums(t, cat, n, k, sums) {
+        const acc = new Float64Array(16);
+        for (let i = 0; i < n; i++) {
+            if ((i & 63) === 0) for (let j = 0; j < k; j++) sums[(i >> 6) * k + j] = acc[j];
+            acc[cat[i] & 15] += t[i + 1] - t[i];
+        }
+        if ((n & 63) === 0) for (let j = 0; j < k; j++) sums[(n >> 6) * k + j] = acc[j];
+    }
+
+    /* Threads that serve come first; `fold` is the order of the rest. */
+    const ROLES = ['loop', 'worker', 'acceptor', 'helper'];
+    const SERVING = { loop: 'event loops', worker: 'workers', acceptor: 'acceptors', helper: 'helpers' };
+    const MOST = 40; /* lanes of a group before it folds */
+
+    /**
+     * The lanes from top to bottom.
+     * @param {Model} m
+     * @param {Set<string>} toggled keys of what the reader folded or unfolded
+     * @param {{row: number, thread: number, head: number, group: number}} size heights
+     * @returns {{lanes: Lane[], height: number}}
+     */
+    function lanes(m, toggled, size) {
+        /** @type {Lane[]} */
+        const out = [];
+        let y = 0;
+        /** @param {Partial<Lane> & {kind: Lane['kind'], h: number}} lane */
+        const add = (lane) => {
+            const base = { key: '', label: '', note: '', process: -1, thread: -1, row: -1, open: true };
+            out.push({ ...base, ...lane, y });
+            y += lane.h;
+        };
+
+        m.header.processes.forEach((process, p) => {
+            const key = `p${p}`;
+            const open = !toggled.has(key);
+            const threads = [];
+            for (let i = 0; i < m.header.threads.length; i++)
+                if (m.header.threads[i].process === p) threads.push(i);
+            const rows = [];
+            if (m.pack) for (let r = 0; r < m.pack.rows; r++) if (m.pack.process[r] === p) rows.push(r);
+            if (threads.length === 0 && rows.length === 0) return;
+            const label = `${process.comm || 'process'} ${process.pid}`;
+            add({ kind: 'process', h: size.head, key, label, note: process.model, process: p, open });
+            if (!open) return;
+
+            for (const role of ROLES) {
+                const some = threads.filter((i) => roleOf(m, i) === role);
+                group(some, `${key} ${role}`, SERVING[/** @type {keyof SERVING} */ (role)], true, p);
+            }
+            rowGroup(rows, `${key} requests`, p);
+            const rest = threads.filter((i) => roleOf(m, i) === 'other');
+            /* Alone in its process, a thread is what one came to see. */
+            group(rest, `${key} other`, 'other threads', rest.length === threads.length, p);
+        });
+
+        /** @param {number[]} some @param {string} key @param {string} label @param {boolean} shown
+         * @param {number} p */
+        function group(some, key, label, shown, p) {
+            if (some.length === 0) return;
+            const open = shown !== toggled.has(key);
+            add({ kind: 'group', h: size.group, key, label, note: String(some.length), process: p, open });
+            if (!open) return;
+            const all = toggled.has(`${key} all`);
+            const some2 = all ? some : busiest(m, some, MOST);
+            for (const i of some2) {
+                const thread = m.header.threads[i];
+                const h = size.thread;
+                add({ kind: 'thread', h, key: `t${i}`, label: thread.comm, note: String(thread.tid), process: p, thread: i });
+            }
+            more(some.length, `${key} all`, 'threads', all, p);
+        }
+
+        /** @param {number[]} rows @param {string} key @param {number} p */
+        function rowGroup(rows, key, p) {
+            if (rows.length === 0) return;
+            const open = !toggled.has(key);
+            const note = rows.length === 1 ? 'one at a time' : `up to ${rows.length} at once`;
+            add({ kind: 'group', h: size.group, key, label: 'requests', note, process: p, open });
+            if (!open) return;
+            const all = toggled.has(`${key} all`);
+            rows.slice(0, all ? rows.length : MOST).forEach((row) =>
+                add({ kind: 'row', h: size.row, key: `r${row}`, process: p, row }),
+            );
+            more(rows.length, `${key} all`, 'rows', all, p);
+        }
+
+        /** @param {number} n @param {string} key @param {string} what @param {boolean} all
+         * @param {number} p */
+        function more(n, key, what, all, p) {
+            if (n <= MOST) return;
+            const label = all ? `show ${MOST} ${what} only` : `${n - MOST} more ${what}`;
+            add({ kind: 'more', h: size.group, key, label, process: p, open: all });
+        }
+
+        return { lanes: out, height: y };
+    }
+
+    /** @param {Model} m @param {number} i */
+    function roleOf(m, i) {
+        const role = m.header.threads[i].role;
+        return ROLES.includes(role) ? role : 'other';
+    }
+
+    /** The threads with the most time on a CPU, in their first order.
+     * @param {Model} m @param {number[]} some @param {number} most */
+    function busiest(m, some, most) {
+        if (some.length <= most) return some;
+        const busy = (/** @type {number} */ i) => m.header.threads[i].state_ns[0] || 0;
+        const kept = new Set([...some].sort((a, b) => busy(b) - busy(a)).slice(0, most));
+        return some.filter((i) => kept.has(i));
+    }
+
+    /** The lane at a height, -1 when there is none. @param {Lane[]} list @param {number} y */
+    function laneAt(list, y) {
+        let lo = 0;
+        let hi = list.length - 1;
+        while (lo <= hi) {
+            const mid = (lo + hi) >> 1;
+            if (y < list[mid].y) hi = mid - 1;
+            else if (y >= list[mid].y + list[mid].h) lo = mid + 1;
+            else return mid;
+        }
+        return -1;
+    }
+
+    return { NONE, packRows, addSums, lanes, laneAt };
+});

@@ -1,0 +1,396 @@
+/*
+ * The words of a timeline and the questions one asks it: which interval stands at a moment, how
+ * much of what lies between two moments, what a thread waited for and on whose behalf.
+ */
+var waitscope = waitscope || {};
+
+waitscope.model = waitscope.pure('model', function () {
+    'use strict';
+
+    /* The numbers of the categories: nine thread states as in the design, idle waiting apart, the
+     * space where nothing is, and the ledger's keys that are no thread state. */
+    const RUNNING = 0,
+        RUNNABLE = 1,
+        BLOCKED = 2,
+        OTHER = 7,
+        UNKNOWN = 8,
+        IDLE = 9,
+        EMPTY = 10,
+        UNATTRIBUTED = 14,
+        COUNT = 15,
+        THREAD_COUNT = 10; /* those that a thread's track can hold */
+
+    /** key: as files write it; word: as people read it; says: what it means; waiter: the same in
+     * the picture that everybody knows; of: what can be in it. */
+    const CATEGORIES = [
+        {
+            key: 'running',
+            word: 'running',
+            of: 'both',
+            says: 'On a CPU, at work.',
+            waiter: 'The waiter is serving a table.',
+        },
+        {
+            key: 'runnable',
+            word: 'runnable',
+            of: 'both',
+            says: 'Able to run and not running: pushed off its CPU, or woken and not yet back on one.',
+            waiter: 'The waiter is on the way and cannot get through the door.',
+        },
+        {
+            key: 'blocked',
+            word: 'blocked',
+            of: 'both',
+            says: 'Off the CPU inside an I/O call on one object: a read, a connect, an fsync. The thread can do nothing else until it is ready.',
+            waiter: 'The waiter took one order and stands at the kitchen until the food is ready. The next guest waits for a waiter, not for the kitchen.',
+        },
+        {
+            key: 'yielded',
+            word: 'yielded',
+            of: 'thread',
+            says: 'Off the CPU in a wait for many at once: epoll, poll over several descriptors, io_uring. Whichever is ready first gets the thread.',
+            waiter: 'The waiter handed the orders over and goes to whichever table or dish calls first.',
+        },
+        {
+            key: 'lock',
+            word: 'lock',
+            of: 'both',
+            says: 'Off the CPU in a futex: another thread has what this one needs.',
+            waiter: 'There is one card reader, and a colleague is using it.',
+        },
+        {
+            key: 'sleep',
+            word: 'sleep',
+            of: 'both',
+            says: 'Off the CPU because it asked to be, for a time: nanosleep, or a poll over nothing.',
+            waiter: 'The waiter takes a break by the clock.',
+        },
+        {
+            key: 'fault',
+            word: 'fault',
+            of: 'both',
+            says: 'Off the CPU in a page fault: I/O that no call shows.',
+            waiter: 'The plate is still in the cellar.',
+        },
+        {
+            key: 'other',
+            word: 'other',
+            of: 'both',
+            says: 'Off the CPU anywhere else: waiting for a child process, paused, stopped.',
+            waiter: 'The waiter was called away.',
+        },
+        {
+            key: 'unknown',
+            word: 'unknown',
+            of: 'thread',
+            says: 'Not known: before the first record, or where records were lost. Never counted as a wait.',
+            waiter: 'Nobody was looking.',
+        },
+        {
+            key: 'idle',
+            word: 'idle',
+            of: 'thread',
+            says: 'Waiting for work: no request wanted this thread. Kept apart from real waits and out of every ranking.',
+            waiter: 'No guest is in.',
+        },
+        { key: '', word: '', of: '', says: '', waiter: '' },
+        {
+            key: 'queued',
+            word: 'queued',
+            of: 'request',
+            says: 'Nobody had picked the request up: it stood in the accept queue or the receive buffer, or waited for a pool thread.',
+            waiter: 'The guest is seated and no waiter has come.',
+        },
+        {
+            key: 'awaiting',
+            word: 'awaiting',
+            of: 'request',
+            says: 'Its own asynchronous operation was outstanding, and no thread was held for it.',
+            waiter: 'The order is with the kitchen, and no waiter stands there for it.',
+        },
+        {
+            key: 'loop_busy',
+            word: 'loop busy',
+            of: 'request',
+            says: 'Its next event was ready, and its event loop was busy with something else.',
+            waiter: 'The dish is ready, and the waiter is held up at another table.',
+        },
+        {
+            key: 'unattributed',
+            word: 'unattributed',
+            of: 'request',
+            says: 'Not known. Said, never guessed away.',
+            waiter: 'Nobody can tell who kept this guest waiting.',
+        },
+    ];
+
+    /** @type {Record<string, number>} */
+    const BY_KEY = {};
+    CATEGORIES.forEach((c, i) => {
+        if (c.key) BY_KEY[c.key] = i;
+    });
+
+    /** How sure a charge is. @type {Record<string, string>} */
+    const GRADES = {
+        exact: 'one owner, by construction',
+        inferred: 'one candidate, by evidence',
+        ambiguous: 'several candidates: charged to none',
+        unattributed: 'no candidate',
+    };
+
+    const FLAG = { IDLE: 1, WAKER_IRQ: 2, OPEN: 4 };
+    const REQUEST = { COMPLETE: 1, LOSS: 2, PIPELINED: 4 };
+
+    /** @param {number} state @returns {boolean} the states that carry a call */
+    function isWait(state) {
+        return state >= BLOCKED && state <= OTHER;
+    }
+
+    /** The interval that holds `time`, -1 before the first, n - 1 from the last on.
+     * @param {Track} track @param {number} time */
+    function indexAt(track, time) {
+        const { t, n } = track;
+        if (n === 0 || time < t[0]) return -1;
+        let lo = 0;
+        let hi = n - 1;
+        while (lo < hi) {
+            const mid = (lo + hi + 1) >> 1;
+            if (t[mid] <= time) lo = mid;
+            else hi = mid - 1;
+        }
+        return lo;
+    }
+
+    /** Adds sign × the time per category from the track's begin to `time`.
+     * @param {Track} track @param {number} time @param {number} sign @param {Float64Array} out */
+    function addUpTo(track, time, sign, out) {
+        const { t, cat, sums, k, n } = track;
+        if (n === 0 || time <= t[0]) return;
+        const i = time >= t[n] ? n : indexAt(track, time);
+        const c = i >> 6;
+        for (let j = 0; j < k; j++) out[j] += sign * sums[c * k + j];
+        for (let j = c << 6; j < i; j++) out[cat[j] & 15] += sign * (t[j + 1] - t[j]);
+        if (i < n) out[cat[i] & 15] += sign * (time - t[i]);
+    }
+
+    /** Adds the exact time per category between two moments, whole numbers as they come from a file.
+     * @param {Track} track @param {number} t0 @param {number} t1 @param {Float64Array} out COUNT numbers */
+    function addTotals(track, t0, t1, out) {
+        if (!(t1 > t0)) return;
+        addUpTo(track, t1, 1, out);
+        addUpTo(track, t0, -1, out);
+    }
+
+    /** @param {Pack} p @param {number} row @returns {Track} views, nothing copied */
+    function rowTrack(p, row) {
+        const from = p.off[row];
+        const n = p.off[row + 1] - from;
+        return {
+            n,
+            k: COUNT,
+            t: p.t.subarray(from + row, from + row + n + 1),
+            cat: p.cat.subarray(from, from + n),
+            sums: p.sums.subarray(p.sumOff[row], p.sumOff[row + 1]),
+        };
+    }
+
+    /** The entry of a wait in the thread's columns, -1 when interval i is none.
+     * @param {Track & {waits: Waits}} track @param {number} i */
+    function waitIndex(track, i) {
+        if (!isWait(track.cat[i] >> 4)) return -1;
+        let w = track.waits.base[i >> 6];
+        for (let j = (i >> 6) << 6; j < i; j++) if (isWait(track.cat[j] >> 4)) w++;
+        return w;
+    }
+
+    /** Where a segment ends. @param {Requests} q @param {number} s */
+    function segEnd(q, s) {
+        const r = q.segRequest[s];
+        return s + 1 < q.segFirst[r + 1] ? q.segStart[s + 1] : q.start[r] + q.latency[r];
+    }
+
+    /** The requests that a thread held between two moments, with the time each; in order.
+     * @param {Requests} q @param {number} thread @param {number} t0 @param {number} t1
+     * @param {number} most */
+    function ownersIn(q, thread, t0, t1, most) {
+        /** @type {{request: number, ns: number}[]} */
+        const out = [];
+        let lo = q.heldFirst[thread];
+        let hi = q.heldFirst[thread + 1];
+        const stop = hi;
+        while (lo < hi) {
+            const mid = (lo + hi) >> 1;
+            if (segEnd(q, q.heldSeg[mid]) <= t0) lo = mid + 1;
+            else hi = mid;
+        }
+        for (; lo < stop && out.length < most; lo++) {
+            const s = q.heldSeg[lo];
+            if (q.segStart[s] >= t1) break;
+            const ns = Math.min(segEnd(q, s), t1) - Math.max(q.segStart[s], t0);
+            if (ns <= 0) continue;
+            const last = out[out.length - 1];
+            if (last && last.request === q.segRequest[s]) last.ns += ns;
+            else out.push({ request: q.segRequest[s], ns });
+        }
+        return out;
+    }
+
+    /** All of an interval that one may ask for.
+     * @param {Model} m @param {number} thread @param {number} i */
+    function interval(m, thread, i) {
+        const track = m.threads[thread];
+        if (!track || i < 0 || i >= track.n) return null;
+        const w = waitIndex(track, i);
+        const state = track.cat[i] >> 4;
+        const next = i + 1 < track.n ? track.cat[i + 1] >> 4 : -1;
+        const flags = w < 0 ? 0 : track.waits.flags[w];
+        return {
+            thread,
+            index: i,
+            cat: track.cat[i] & 15,
+            state,
+            start: track.t[i],
+            end: track.t[i + 1],
+            wait: w >= 0,
+            call: w < 0 ? '' : m.strings[track.waits.call[w]] || '',
+            object: w < 0 ? -1 : track.waits.object[w] - 1,
+            fd: w < 0 ? -1 : track.waits.fd[w],
+            waker: w < 0 ? 0 : track.waits.waker[w],
+            arg: w < 0 ? 0 : track.waits.arg[w],
+            flags,
+            /* from the wake-up until the thread was back on a CPU */
+            delay: w >= 0 && next === RUNNABLE ? track.t[i + 2] - track.t[i + 1] : -1,
+        };
+    }
+
+    /** What people call an object. @param {Model} m @param {number} index -1: none */
+    function objectName(m, index) {
+        const o = m.objects;
+        if (!o || index < 0 || index >= o.n) return '';
+        return m.strings[o.name[index]] || m.strings[o.remote[index]] || kindName(m, index);
+    }
+
+    /** @param {Model} m @param {number} index */
+    function kindName(m, index) {
+        const o = m.objects;
+        return o && index >= 0 && index < o.n ? m.header.object_kinds[o.kind[index]] || 'unknown' : '';
+    }
+
+    /** The stretches of a request in order, each with the call and object of the thread's wait
+     * below it. @param {Model} m @param {number} r */
+    function segments(m, r) {
+        const q = m.requests;
+        if (!q) return [];
+        const out = [];
+        for (let s = q.segFirst[r]; s < q.segFirst[r + 1]; s++) {
+            const thread = q.segThread[s] - 1;
+            const track = thread >= 0 ? m.threads[thread] : null;
+            const i = track ? indexAt(track, q.segStart[s]) : -1;
+            const iv = i >= 0 ? interval(m, thread, i) : null;
+            const fits = iv !== null && iv.wait && iv.state === q.segCat[s];
+            out.push({
+                cat: q.segCat[s],
+                grade: q.segGrade[s],
+                thread,
+                start: q.segStart[s],
+                end: segEnd(q, s),
+                call: fits ? iv.call : '',
+                object: fits ? iv.object : -1,
+            });
+        }
+        return out;
+    }
+
+    /** The threads that held a request, in the order they came, with the time each.
+     * @param {Model} m @param {number} r */
+    function holders(m, r) {
+        const q = m.requests;
+        /** @type {Map<number, number>} */
+        const ns = new Map();
+        if (!q) return ns;
+        for (let s = q.segFirst[r]; s < q.segFirst[r + 1]; s++) {
+            const thread = q.segThread[s] - 1;
+            if (thread >= 0 && isHeld(q.segCat[s]))
+                ns.set(thread, (ns.get(thread) || 0) + segEnd(q, s) - q.segStart[s]);
+        }
+        return ns;
+    }
+
+    /** True for the ledger's keys in which a thread held the request. @param {number} cat */
+    function isHeld(cat) {
+        return cat <= OTHER;
+    }
+
+    /**
+     * The waits of some threads between two moments, summed by state, call and object; idle ones
+     * left out. A generator, which gives way every few thousand intervals.
+     * @param {Model} m @param {number[]} threads @param {number} t0 @param {number} t1
+     */
+    function* waitSums(m, threads, t0, t1) {
+        /** @type {Map<string, {state: number, call: string, object: number, count: number, ns: number, max: number}>} */
+        const by = new Map();
+        let steps = 0;
+        for (const thread of threads) {
+            const track = m.threads[thread];
+            if (!track || track.n === 0) continue;
+            let i = Math.max(indexAt(track, t0), 0);
+            let w = track.waits.base[i >> 6];
+            for (let j = (i >> 6) << 6; j < i; j++) if (isWait(track.cat[j] >> 4)) w++;
+            for (; i < track.n && track.t[i] < t1; i++) {
+                if ((++steps & 4095) === 0) yield;
+                const state = track.cat[i] >> 4;
+                if (!isWait(state)) continue;
+                const at = w++;
+                const ns = Math.min(track.t[i + 1], t1) - Math.max(track.t[i], t0);
+                if ((track.cat[i] & 15) === IDLE || ns <= 0) continue;
+                const key = `${state} ${track.waits.call[at]} ${nameKey(m, track.waits.object[at] - 1)}`;
+                let sum = by.get(key);
+                if (!sum) {
+                    const call = m.strings[track.waits.call[at]] || '';
+                    sum = { state, call, object: track.waits.object[at] - 1, count: 0, ns: 0, max: 0 };
+                    by.set(key, sum);
+                }
+                sum.count++;
+                sum.ns += ns;
+                if (ns > sum.max) sum.max = ns;
+            }
+        }
+        return [...by.values()].sort((a, b) => b.ns - a.ns);
+    }
+
+    /** Objects of one name are one to a reader. @param {Model} m @param {number} index */
+    function nameKey(m, index) {
+        return m.objects && index >= 0 && index < m.objects.n ? m.objects.name[index] : -1;
+    }
+
+    return {
+        RUNNING,
+        RUNNABLE,
+        BLOCKED,
+        UNKNOWN,
+        IDLE,
+        EMPTY,
+        UNATTRIBUTED,
+        COUNT,
+        THREAD_COUNT,
+        CATEGORIES,
+        BY_KEY,
+        GRADES,
+        FLAG,
+        REQUEST,
+        isWait,
+        isHeld,
+        indexAt,
+        addTotals,
+        rowTrack,
+        waitIndex,
+        segEnd,
+        ownersIn,
+        interval,
+        objectName,
+        kindName,
+        segments,
+        holders,
+        waitSums,
+    };
+});

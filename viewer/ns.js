@@ -1,0 +1,184 @@
+/*
+ * The one global of the viewer, and the types that its modules share. Classic scripts, loaded in
+ * the order of index.html: modules and workers by URL do not load from file://.
+ */
+var waitscope = waitscope || {};
+
+/**
+ * Intervals one behind the other: interval i lasts from t[i] to t[i + 1]. The low four bits of
+ * cat[i] are its category (model.CATEGORIES), the high four the thread's state below it, which
+ * differs for idle waits only. sums holds, for every 64th interval, the time per category before
+ * it: k numbers each. So the exact time per category between any two moments costs two look-ups.
+ * @typedef {object} Track
+ * @property {number} n
+ * @property {number} k
+ * @property {Float64Array} t
+ * @property {Uint8Array} cat
+ * @property {Float64Array} sums
+ */
+
+/**
+ * What a thread waited in; one entry a wait, in order. base[c] is the number of waits before
+ * interval 64 c.
+ * @typedef {object} Waits
+ * @property {Uint32Array} base
+ * @property {Uint32Array} call string index, 0: none
+ * @property {Uint32Array} object index + 1
+ * @property {Int32Array} fd -1: none
+ * @property {Uint32Array} waker tid, 0: not known
+ * @property {Float64Array} arg
+ * @property {Uint8Array} flags
+ */
+
+/**
+ * @typedef {object} Requests
+ * @property {number} n
+ * @property {Float64Array} id
+ * @property {Uint32Array} process
+ * @property {Uint32Array} conn
+ * @property {Uint32Array} protocol
+ * @property {Uint32Array} name
+ * @property {Uint32Array} group
+ * @property {Int32Array} status
+ * @property {Float64Array} start
+ * @property {Float64Array} latency
+ * @property {Float64Array} bytesIn
+ * @property {Float64Array} bytesOut
+ * @property {Uint8Array} flags
+ * @property {Float64Array} parallel
+ * @property {Float64Array[]} ledger by the header's keys
+ * @property {Float64Array[]} grade by the header's grades
+ * @property {Uint32Array} segFirst n + 1 numbers
+ * @property {Float64Array} segStart
+ * @property {Uint8Array} segCat category
+ * @property {Uint8Array} segGrade
+ * @property {Uint32Array} segThread index + 1
+ * @property {Uint32Array} segRequest
+ * @property {Uint32Array} heldFirst per thread: where its segments begin in heldSeg
+ * @property {Uint32Array} heldSeg segments that a thread held, by thread and time
+ */
+
+/**
+ * @typedef {object} Objects
+ * @property {number} n
+ * @property {Uint8Array} kind
+ * @property {Uint32Array} name
+ * @property {Uint32Array} local
+ * @property {Uint32Array} remote
+ * @property {Uint8Array} deleted
+ */
+
+/**
+ * @typedef {object} Holds
+ * @property {number} n
+ * @property {Uint32Array} thread
+ * @property {Uint32Array} request index + 1
+ * @property {Uint8Array} state category
+ * @property {Uint32Array} call
+ * @property {Uint32Array} object index + 1
+ * @property {Float64Array} start
+ * @property {Float64Array} dur
+ * @property {Uint32Array} victimFirst n + 1 numbers
+ * @property {Uint32Array} victim request indices
+ */
+
+/**
+ * Rows of requests, packed like a waterfall: row r has intervals off[r] … off[r + 1], its times
+ * begin at off[r] + r, its sums at sumOff[r]. ref is the segment of an interval, -1 in a gap.
+ * @typedef {object} Pack
+ * @property {number} rows
+ * @property {Uint32Array} process of each row
+ * @property {Uint32Array} off
+ * @property {Uint32Array} sumOff
+ * @property {Float64Array} t
+ * @property {Uint8Array} cat
+ * @property {Int32Array} ref
+ * @property {Float64Array} sums
+ * @property {Uint32Array} rowOf of each request; 0xffffffff: filtered out
+ */
+
+/**
+ * @typedef {object} Verdict
+ * @property {string[]} text
+ * @property {boolean} [thread_waits]
+ * @property {string} [waits_on]
+ * @property {string} [waits_on_name]
+ * @property {number} serving_threads
+ * @property {number} requests
+ * @property {number} efficiency
+ * @property {number} capacity
+ * @property {number} offered
+ * @property {number} queued_requests
+ * @property {number} peak_in_flight
+ * @property {boolean} [saturated]
+ * @property {number} saturated_ns
+ */
+
+/**
+ * @typedef {object} Header a header after load.header() has checked it: nothing in it is missing
+ * @property {number[]} version
+ * @property {number} duration_ns
+ * @property {boolean} complete
+ * @property {string} damage
+ * @property {string} host
+ * @property {string} kernel
+ * @property {string} command
+ * @property {string} t0_real_ns
+ * @property {number} records
+ * @property {{records: number, windows: {start: number, end: number, count: number, kind: string}[]}} lost
+ * @property {string[]} states
+ * @property {string[]} ledger
+ * @property {string[]} grades
+ * @property {string[]} object_kinds
+ * @property {{pid: number, comm: string, model: string, verdict: Verdict}[]} processes
+ * @property {{tid: number, pid: number, process: number, comm: string, role: string,
+ *     kernel: boolean, start: number, end: number, intervals: number, state_ns: number[]}[]} threads
+ * @property {number} requests
+ * @property {number} intervals
+ * @property {{bucket_ns: number, n: number, in_flight: number[], queued: number[],
+ *     states: Record<string, number[]>}} overview
+ */
+
+/**
+ * @typedef {object} Model all that is known of a timeline; parts are null until they are read
+ * @property {string} name of the file
+ * @property {Header} header
+ * @property {string[]} strings
+ * @property {Objects | null} objects
+ * @property {Requests | null} requests
+ * @property {Pack | null} pack
+ * @property {Holds | null} holds
+ * @property {(Track & {waits: Waits} | null)[]} threads
+ * @property {Map<number, number>} tids tid → thread, the last of that number
+ */
+
+/** @typedef {{t0: number, t1: number}} View */
+
+/**
+ * @typedef {object} Lane one strip of the picture
+ * @property {'process' | 'group' | 'thread' | 'row' | 'more'} kind
+ * @property {string} key of what it folds, or its own
+ * @property {number} y
+ * @property {number} h
+ * @property {string} label
+ * @property {string} note
+ * @property {number} process
+ * @property {number} thread -1: none
+ * @property {number} row -1: none
+ * @property {boolean} open
+ */
+
+/** The sources of the pure modules, for the worker that is made from them. */
+waitscope.sources = /** @type {string[]} */ ([]);
+
+/**
+ * Defines a module that touches no page, and keeps its source for the worker.
+ * @template T
+ * @param {string} name
+ * @param {() => T} factory
+ * @returns {T}
+ */
+waitscope.pure = function (name, factory) {
+    waitscope.sources.push(`waitscope.${name} = (${factory})();`);
+    return factory();
+};

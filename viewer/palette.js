@@ -1,0 +1,92 @@
+/*
+ * Colours and hatches of the categories. Blue against vermilion carries the main contrast, which
+ * every kind of colour vision tells apart; the hatch says the same again without colour. Okabe
+ * and Ito's set is the base, shifted in lightness so that neighbours also differ in grey.
+ */
+var waitscope = waitscope || {};
+
+waitscope.palette = waitscope.pure('palette', function () {
+    'use strict';
+
+    const SIDE = 8; /* of a hatch's tile, in pixels of the page */
+
+    /* By category: colour and hatch line in light and in dark, the hatch, and whether text on it
+     * is light. An empty colour is transparent. */
+    /** @type {{light: [string, string], dark: [string, string], hatch: string, ink: [string, string]}[]} */
+    const LOOKS = [
+        { light: ['#0068a8', '#3d92c8'], dark: ['#2f8fd6', '#63b1ea'], hatch: 'lines', ink: ['#fff', '#04131f'] },
+        { light: ['#f2c733', '#c89b06'], dark: ['#e3bd3d', '#a5851d'], hatch: 'dots', ink: ['#1d1700', '#1d1700'] },
+        { light: ['#d95400', '#a83c00'], dark: ['#f26b1d', '#b94a0a'], hatch: 'slash', ink: ['#fff', '#1f0b00'] },
+        { light: ['#9fd8c5', '#7cc2ab'], dark: ['#3f8f78', '#57ab92'], hatch: 'waves', ink: ['#06281e', '#fff'] },
+        { light: ['#a2498f', '#7a2c69'], dark: ['#c274b2', '#8f4a81'], hatch: 'cross', ink: ['#fff', '#1d0518'] },
+        { light: ['#bdb8dc', '#9a93c4'], dark: ['#7a74ab', '#9a94c8'], hatch: 'bars', ink: ['#1b1733', '#fff'] },
+        { light: ['#7b4b13', '#a67437'], dark: ['#a8763c', '#7d5324'], hatch: 'checks', ink: ['#fff', '#160c00'] },
+        { light: ['#8d9299', '#6f747b'], dark: ['#858b93', '#676c73'], hatch: 'rows', ink: ['#101214', '#101214'] },
+        { light: ['', '#c3c8cf'], dark: ['', '#454c55'], hatch: 'net', ink: ['#30353b', '#ccd2d9'] },
+        { light: ['#edf0f3', '#d9dee4'], dark: ['#1e242b', '#2d353f'], hatch: 'specks', ink: ['#4b545e', '#a5afba'] },
+        { light: ['', ''], dark: ['', ''], hatch: '', ink: ['', ''] },
+        { light: ['#2d3340', '#59616f'], dark: ['#e4e8ee', '#a9b1bc'], hatch: 'backslash', ink: ['#fff', '#12161c'] },
+        { light: ['#d5ece4', '#a9d5c5'], dark: ['#24584a', '#367563'], hatch: 'specks', ink: ['#0a2d22', '#e2f5ee'] },
+        { light: ['#8a1f47', '#b9567a'], dark: ['#dd5f88', '#a83c62'], hatch: 'posts', ink: ['#fff', '#22030f'] },
+        { light: ['#dfe1e5', '#b4b9c1'], dark: ['#3b424b', '#565f6a'], hatch: 'net', ink: ['#272b31', '#e1e5ea'] },
+    ];
+
+    /* True where a hatch's line runs; x and y from 0 to 7. */
+    /** @type {Record<string, (x: number, y: number) => boolean>} */
+    const HATCHES = {
+        lines: (x, y) => y === 3,
+        rows: (x, y) => y % 3 === 1,
+        bars: (x) => x === 3,
+        posts: (x) => x % 4 < 2,
+        slash: (x, y) => (x + y) % 8 < 3,
+        backslash: (x, y) => (x - y + 8) % 8 < 2,
+        cross: (x, y) => (x + y) % 8 === 0 || (x - y + 8) % 8 === 0,
+        net: (x, y) => (x + y) % 8 === 0,
+        dots: (x, y) => (x % 4 === 1 && y % 4 === 1) || (x % 4 === 3 && y % 4 === 3),
+        checks: (x, y) => (x >> 1) % 2 === (y >> 1) % 2,
+        waves: (x, y) => y === [5, 5, 4, 3, 2, 2, 3, 4][x],
+        specks: (x, y) => x === 2 && y === 2,
+        '': () => false,
+    };
+
+    /* What stands at the bottom of a lane when a pixel holds several: waits first. */
+    const STACK = [2, 6, 4, 5, 7, 11, 13, 1, 0, 3, 12, 14, 8, 9];
+
+    /** @param {string} hex #rgb or #rrggbb @returns {number} a pixel as ImageData has it; 0: none */
+    function pixel(hex) {
+        if (!hex) return 0;
+        const h = hex.length === 4 ? hex.replace(/[0-9a-f]/gi, '$&$&') : hex;
+        const n = parseInt(h.slice(1), 16);
+        return (0xff000000 | ((n & 255) << 16) | (n & 0xff00) | (n >> 16)) >>> 0;
+    }
+
+    /** The tiles of all categories, one behind the other.
+     * @param {boolean} dark @param {number} scale pixels of the screen for one of the page */
+    function tiles(dark, scale) {
+        const s = Math.max(1, Math.round(scale));
+        const side = SIDE * s;
+        const data = new Uint32Array(LOOKS.length * side * side);
+        LOOKS.forEach((look, cat) => {
+            const [base, line] = (dark ? look.dark : look.light).map(pixel);
+            for (let y = 0; y < side; y++)
+                for (let x = 0; x < side; x++) {
+                    const on = HATCHES[look.hatch]((x / s) | 0, (y / s) | 0);
+                    data[(cat * side + y) * side + x] = on ? line : base;
+                }
+        });
+        return { side, data };
+    }
+
+    /** @param {number} cat @param {boolean} dark */
+    function colour(cat, dark) {
+        const look = LOOKS[cat];
+        return (dark ? look.dark : look.light)[0] || (dark ? look.dark : look.light)[1];
+    }
+
+    /** What to write in on a category. @param {number} cat @param {boolean} dark */
+    function ink(cat, dark) {
+        return LOOKS[cat].ink[dark ? 1 : 0];
+    }
+
+    return { LOOKS, STACK, tiles, colour, ink };
+});
