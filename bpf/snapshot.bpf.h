@@ -76,6 +76,8 @@ static __always_inline void snapshot_attach(struct task_struct *task, __u64 now)
     if (state && !task->on_cpu && !t->off_ns) {
         t->why = why_of(state);
         describe_wait(t, task, ROOM_TASK, true);
+        t->out_exec_ns = task->se.sum_exec_runtime;
+        t->out_delay_ns = task->sched_info.run_delay;
         t->seen_ns = now;
     }
     snapshot_send(t, task, now);

@@ -28,8 +28,10 @@ struct thread_state {
     __u64 in_ns;
     __u64 exec_ns;   /* sum_exec_runtime */
     __u64 stolen_ns; /* rq.clock - rq.clock_task */
-    __u64 delay_ns;  /* run_delay at the last switch-out */
-    __u64 frame;     /* in_interrupt()'s way through memory */
+    /* At the last switch-out: sum_exec_runtime, run_delay. */
+    __u64 out_exec_ns;
+    __u64 out_delay_ns;
+    __u64 frame; /* in_interrupt()'s way through memory */
     __u32 waker;
     __u32 arg;
     __s32 fd;

@@ -105,32 +105,8 @@ static __always_inline __u64 queue_time(struct thread_state *t, struct task_stru
         return wake;
     since = next->se.cfs_rq->rq->clock - queued;
     if (t->off_ns)
-        since += next->sched_info.run_delay - t->delay_ns;
+        since += next->sched_info.run_delay - t->out_delay_ns;
     return since < in ? in - since : wake;
-}
-
-static __always_inline void switch_out(struct thread_state *t, struct task_struct *prev,
-                                       bool preempt, __u32 state, __u64 now)
-{
-    if (t->off_ns) { /* its switch-in went by unseen */
-        count_loss(EVENT_WAIT, now);
-        t->lost = 1;
-        t->in_ns = 0;
-    }
-    t->seen_ns = 0;
-    if (preempt || !state) {
-        t->why = WHY_RUNNABLE;
-        t->obj = 0;
-        t->fd = WAIT_NO_FD;
-        t->arg = 0;
-        t->flags = 0;
-        t->call = CALL_NONE;
-    } else {
-        t->why = why_of(state);
-        describe_wait(t, prev, ROOM_SCHED, false);
-    }
-    t->delay_ns = prev->sched_info.run_delay;
-    t->off_ns = off_time(t, prev, now);
 }
 
 static __always_inline void send_wait(struct thread_state *t, __u32 tid, __u64 wake, bool woken,
@@ -154,6 +130,51 @@ static __always_inline void send_wait(struct thread_state *t, __u32 tid, __u64 w
     w->arg = t->arg;
     submit(w);
     t->lost = 0;
+}
+
+/*
+ * A switch-in went by unseen: the kernel skips a probe that would run inside itself, and some
+ * kernels do not trace some threads, whose switch to ours is missing then. The scheduler's
+ * account has what happened: how long the thread ran since, and before that wanted to.
+ */
+static __always_inline void recover_switch_in(struct thread_state *t, struct task_struct *prev,
+                                              __u64 now)
+{
+    bool slept = t->why != WHY_RUNNABLE && t->why != WHY_NEW;
+    __u64 in = switch_time(prev, now) - (prev->se.sum_exec_runtime - t->out_exec_ns);
+    __u64 wake = in - (prev->sched_info.run_delay - t->out_delay_ns);
+
+    if (in < t->off_ns || in > now)
+        in = t->off_ns ? t->off_ns : now;
+    if (!slept || wake < t->off_ns || wake > in)
+        wake = slept ? in : t->off_ns;
+    send_wait(t, prev->pid, wake, slept && t->wake_ns >= t->off_ns && t->wake_ns <= in, in);
+    t->in_ns = in;
+    t->exec_ns = t->out_exec_ns;
+    if (has_account(prev))
+        t->stolen_ns = prev->se.cfs_rq->rq->clock - prev->se.cfs_rq->rq->clock_task;
+}
+
+static __always_inline void switch_out(struct thread_state *t, struct task_struct *prev,
+                                       bool preempt, __u32 state, __u64 now)
+{
+    if (t->off_ns || t->seen_ns)
+        recover_switch_in(t, prev, now);
+    t->seen_ns = 0;
+    if (preempt || !state) {
+        t->why = WHY_RUNNABLE;
+        t->obj = 0;
+        t->fd = WAIT_NO_FD;
+        t->arg = 0;
+        t->flags = 0;
+        t->call = CALL_NONE;
+    } else {
+        t->why = why_of(state);
+        describe_wait(t, prev, ROOM_SCHED, false);
+    }
+    t->off_ns = off_time(t, prev, now);
+    t->out_exec_ns = prev->se.sum_exec_runtime;
+    t->out_delay_ns = prev->sched_info.run_delay;
 }
 
 static __always_inline void switch_in(struct thread_state *t, struct task_struct *next, __u64 now)
