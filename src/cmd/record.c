@@ -269,6 +269,24 @@ static void print_result(const struct choice *c, const struct record_result *r)
         print_note("wrote %s, which \"waitscope report\" reads", c->capture);
 }
 
+static void print_attached(void *ctx, uint32_t threads, uint64_t attach_ns)
+{
+    const struct record_options *o = ctx;
+    const struct target *first = o->command ? &o->command->target : &o->targets[0];
+    struct buf line = BUF_INIT;
+
+    buf_addf(&line, "recording %s (%u)", first->comm, first->pid);
+    if (o->target_count > 1)
+        buf_addf(&line, " and %zu more", o->target_count - 1);
+    if (!o->command)
+        buf_addf(&line, ", %u thread%s", threads, threads == 1 ? "" : "s");
+    buf_adds(&line, ", attached in ");
+    text_duration(&line, attach_ns);
+    buf_adds(&line, "; Ctrl-C ends it");
+    print_note("%s", buf_str(&line));
+    buf_release(&line);
+}
+
 static int record(struct choice *c, struct record_options *o)
 {
     struct record_result result;
@@ -279,6 +297,8 @@ static int record(struct choice *c, struct record_options *o)
     o->duration_ns = c->duration_ns;
     o->max_bytes = c->max_bytes;
     o->progress = isatty(STDERR_FILENO);
+    o->attached = print_attached;
+    o->attached_ctx = o;
     failed = record_run(o, &result, &e);
     if (failed) {
         code = print_err(&e);

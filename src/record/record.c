@@ -332,6 +332,9 @@ int record_run(const struct record_options *options, struct record_result *resul
     ret = block_signals(&s, e);
     if (!ret)
         ret = attach(&s, e);
+    if (!ret && options->attached)
+        options->attached(options->attached_ctx, probes_alive(s.probes),
+                          clock_ns(CLOCK_MONOTONIC) - begun);
     if (!ret && options->command)
         ret = target_go(options->command, options->command_name, e);
     if (ret) {
@@ -339,7 +342,6 @@ int record_run(const struct record_options *options, struct record_result *resul
             unlink(options->capture_path);
         goto out;
     }
-    result->attach_ns = clock_ns(CLOCK_MONOTONIC) - begun;
     ret = follow(&s);
     if (!ret)
         ret = finish(&s, e);

@@ -20,6 +20,10 @@ struct record_options {
     uint64_t duration_ns; /* 0: no limit */
     uint64_t max_bytes;   /* of the capture file; 0: no limit */
     bool progress;        /* a line on standard error, written over itself */
+    /* Called when the probes are on and every thread is known, and before a command is let go:
+     * `attach_ns` since record_run() was called. May be NULL. */
+    void (*attached)(void *ctx, uint32_t threads, uint64_t attach_ns);
+    void *attached_ctx;
 };
 
 enum record_end { /* why a recording ended */
@@ -34,7 +38,6 @@ struct record_result {
     int signal;      /* with RECORD_END_SIGNAL */
     int exit_status; /* of the command, as the shell says it: 128 + N for signal N; else 0 */
     uint64_t records, lost, bytes, duration_ns;
-    uint64_t attach_ns; /* from the call to the probes being on and the snapshot taken */
 };
 
 /*
