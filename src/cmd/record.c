@@ -31,8 +31,8 @@ static const char help[] =
     "      --max-size SIZE   end when the capture has this size: 512M, 1G (default 1G)\n"
     "  -h, --help            this text\n"
     "\n"
-    "Needs root, or the capabilities CAP_BPF, CAP_PERFMON and CAP_SYS_PTRACE; \"waitscope\n"
-    "doctor\" checks. Calls that do not block cost nothing; a wait costs about a microsecond.\n"
+    "Needs root, or the capabilities CAP_BPF and CAP_PERFMON; \"waitscope doctor\" checks.\n"
+    "Calls that do not block cost nothing; a wait costs about a microsecond.\n"
     "Stored are names of threads and files, addresses, times, and of each request its first line\n"
     "without the query: no headers, no bodies. An existing file is never overwritten.\n";
 

@@ -62,16 +62,13 @@ static void check_rights(struct checks *c)
     static const struct {
         int bit;
         const char *name;
-    } needed[] = {
-        {CAP_BPF, "CAP_BPF"}, {CAP_PERFMON, "CAP_PERFMON"}, {CAP_SYS_PTRACE, "CAP_SYS_PTRACE"}};
+    } needed[] = {{CAP_BPF, "CAP_BPF"}, {CAP_PERFMON, "CAP_PERFMON"}};
     uint64_t have = capabilities();
     char missing[128] = "";
 
     for (size_t i = 0; i < sizeof(needed) / sizeof(*needed); i++) {
-        /* CAP_SYS_ADMIN stands for the first two, as it did before they existed. */
-        bool by_admin = i < 2 && (have & 1ull << CAP_SYS_ADMIN);
-
-        if ((have & 1ull << needed[i].bit) || by_admin)
+        /* CAP_SYS_ADMIN stands for both, as it did before they existed. */
+        if (have & (1ull << needed[i].bit | 1ull << CAP_SYS_ADMIN))
             continue;
         snprintf(missing + strlen(missing), sizeof(missing) - strlen(missing), "%s%s",
                  missing[0] ? ", " : "missing: ", needed[i].name);
