@@ -1,0 +1,267 @@
+/*
+ * internal: what the parts of the analysis share. One struct analysis goes through the stages in
+ * the order of this file; each stage is one source file.
+ *
+ *     records   copies of the records, sorted by time
+ *     lives     which thread a record belongs to; a tid that comes again is another thread
+ *     sockets   what each socket is
+ *     states    each thread's gap-free chain of states
+ *     requests  which request a thread has, from when to when (its tenures)
+ *     ledger    the segments of each request, and from them alone its ledger
+ *     roles, holds, verdict
+ *
+ * Times in records are CLOCK_MONOTONIC and arbitrary; from `lives` on all times are nanoseconds
+ * since the capture's begin, clamped to its duration by analysis_rel().
+ */
+#ifndef ANALYSIS_INTERNAL_H
+#define ANALYSIS_INTERNAL_H
+
+#include "analysis/analysis.h"
+#include "analysis/proto.h"
+
+#include <string.h>
+
+#define NEVER UINT64_MAX
+#define NONE UINT32_MAX
+
+/* What passes for "at the same moment": from the arrival of data to the wake-up it causes. */
+#define WAKE_DELAY_NS 100000u
+/* A send that takes longer than this was not answered from within. See request_pipelined(). */
+#define SEND_NS 500000u
+
+struct record {
+    uint64_t time_ns;
+    const struct event *ev;
+    uint32_t thread; /* NONE: of no thread of the target */
+};
+
+/* What the stages need to know of a thread beside its entry in the timeline, at the same index. */
+struct life {
+    /* lives */
+    const struct event_thread *attach, *final; /* NULL: not seen */
+    bool forked, exited;
+    uint32_t maker_plus1;  /* the thread that made it */
+    uint32_t first, count; /* its EVENT_WAITs in analysis.waits */
+
+    /* requests: the scan through its intervals, always up to its latest touch */
+    size_t scan;
+    uint32_t yields;         /* multiplexed waits in its whole life */
+    bool spontaneous;        /* it used downstreams out of the blue: see downstream.c */
+    uint32_t tenure_plus1;   /* the one that runs */
+    uint64_t tenure_end;     /* of the one before */
+    uint32_t touches;        /* of requests' connections */
+    uint32_t candidates;     /* requests it touched last that may go on at any time */
+    bool touched;            /* a socket, since the last multiplexed wait */
+    uint32_t slice;          /* number of multiplexed waits so far */
+    uint32_t pending;        /* requests received since the last one that sent nothing since */
+    uint32_t born_for_plus1; /* the request its maker had */
+    uint64_t prev_touch;     /* 0: none */
+    size_t survey;           /* see downstream_survey() */
+    uint64_t survey_yield, survey_recv;
+    uint64_t last_wake;              /* end of its last wait, or its start */
+    uint64_t yield_start, yield_end; /* its last multiplexed wait; NEVER: none */
+    uint64_t off_start, on_start;    /* when it last left the CPU, and came back */
+    uint64_t conn_obj, conn_wake;    /* the connection it blocked on last, and the wake-up */
+
+    /* roles */
+    uint32_t free_waits, free_yields; /* outside every tenure */
+    uint32_t accepts;
+    uint32_t tenures;
+    uint32_t socket_blocks; /* tenures in which it blocked on a connection */
+    uint32_t interleaved;   /* tenures that only an event loop has: see tenure_open() */
+    uint64_t work_ns;       /* waits of no request that are no idling */
+    uint64_t held_ns;       /* thread time that it gave to requests */
+};
+
+struct sock {
+    uint64_t obj;
+    const struct event_socket *desc; /* the last word on it; may be NULL */
+    uint8_t role;
+    bool tcp;             /* a stream over IPv4 or IPv6: may carry requests */
+    uint8_t first_op;     /* EVENT_RECV or EVENT_SEND; 0: none */
+    uint64_t established; /* NEVER: before the attach, or not known */
+
+    /* accepted */
+    uint32_t request_plus1; /* the last one on it */
+    uint64_t prev_end;      /* no request on it starts before */
+    uint64_t last_op;
+    uint64_t send_off, send_on, send_prev; /* at the last send: see request_pipelined() */
+    bool streams; /* several requests at once by protocol: none is told apart */
+
+    /* connected */
+    uint32_t owner_plus1;            /* request */
+    bool owes;                       /* its owner connects, or sent and has no reply yet */
+    bool connecting;                 /* nothing was sent on it yet */
+    bool inferred;                   /* whose it is follows from the order of events alone */
+    bool ambiguous;                  /* replies cannot be told apart any more */
+    uint64_t nameless;               /* when somebody unknown sent and has no reply yet; NEVER */
+    uint64_t reply_want, reply_have; /* bytes; want 0: not known */
+    uint8_t survey_op;               /* see downstream_survey() */
+};
+
+/* A request as it grows. */
+struct draft {
+    uint32_t sock;
+    uint64_t start, end, first_recv, last_send;
+    uint64_t bytes_in, bytes_out, expect_in; /* expect_in 0: not known */
+    uint64_t data_sends;                     /* sends of any kind */
+    bool answered, closed, streams;
+    uint32_t flags; /* enum request_flag */
+    int32_t status;
+    uint32_t protocol, name, group;
+    const struct protocol *proto;
+    uint32_t first_thread, last_thread; /* NONE: not touched */
+    uint32_t answer_thread;
+    uint32_t pending_thread, pending_slice; /* received there, nothing sent since */
+    uint32_t outstanding;                   /* downstreams that owe a reply */
+    uint32_t first_tenure_plus1, last_tenure_plus1;
+    uint64_t top_touch; /* the latest, and whose */
+    uint32_t top_thread;
+    uint32_t index;               /* in the timeline */
+    uint64_t held_ns, running_ns; /* thread time it was given, and of it on CPU */
+};
+
+/* How the time before a tenure is told. */
+enum cause {
+    CAUSE_NONE = 0,      /* nothing known */
+    CAUSE_FIRST = 1,     /* the request's first: it was queued */
+    CAUSE_READY = 2,     /* bytes came at `ready` */
+    CAUSE_CONNECTED = 3, /* the downstream connection stood at `ready` */
+    CAUSE_AMBIGUOUS = 4, /* others may have been at work as well */
+};
+
+/* A thread has a request from `start` to `end`; all the thread's time in it is the request's. */
+struct tenure {
+    uint32_t request, thread;
+    uint64_t start, first_touch, last_touch, end;
+    uint64_t wait_off;     /* its first wait after last_touch; NEVER */
+    uint64_t ready;        /* see enum cause */
+    uint64_t busy_from;    /* from here on the loop was busy with something else */
+    uint64_t unsure_until; /* from `end` to here the request is one candidate of several; 0 */
+    uint32_t next_plus1;   /* of the same request */
+    uint8_t cause;
+    bool exact_head; /* up to the first touch */
+    bool exact_tail;
+    bool shared;       /* other requests might have gone on meanwhile */
+    bool replied;      /* the last touch was a send on the request's own connection */
+    bool gap_inferred; /* whose the event is that ends the gap before it */
+};
+
+struct touch {
+    uint64_t time, ready; /* ready NEVER: not known, or a send */
+    uint32_t thread, request_plus1;
+};
+
+struct chunk {
+    struct chunk *next;
+    size_t used, size;
+    _Alignas(8) unsigned char bytes[];
+};
+
+struct analysis {
+    struct analysis_options options;
+    struct chunk *chunks;
+    VEC(struct record) records;
+    VEC(struct capture_loss) losses;
+    VEC(char *) probes;
+
+    struct timeline *tl;
+    uint64_t t0;
+    VEC(struct life) lives; /* beside tl->threads */
+    struct table tids, pids;
+    VEC(const struct event_wait *) waits; /* of one thread after the other, by time */
+    VEC(struct sock) socks;
+    struct table sock_index;
+    struct table files, anons; /* object → its last record */
+    struct table objects;      /* object → index in the timeline */
+    struct table futexes;      /* hash of process and address → index in the timeline */
+    uint32_t futex_count, futex_rest_plus1;
+    uint32_t call_strings[CALL_COUNT]; /* index + 1 */
+    uint32_t accept_call_plus1[2];
+    VEC(struct draft) drafts;
+    VEC(struct tenure) tenures;
+    VEC(struct touch) touches;
+};
+
+/* ---- records.c ---- */
+int records_add(struct analysis *a, const struct event *ev);
+/* Stable by time, in linear time for what is sorted already. */
+int records_sort(struct analysis *a);
+void records_release(struct analysis *a);
+uint64_t analysis_rel(const struct analysis *a, uint64_t abs_ns);
+
+/* ---- lives.c ---- */
+int lives_build(struct analysis *a);
+
+/* ---- sockets.c ---- */
+int sockets_build(struct analysis *a);
+struct sock *socket_find(struct analysis *a, uint64_t obj);
+
+/* ---- names.c ---- */
+/* Index + 1 in tl->objects, 0 when `obj` is none; -ENOMEM. `futex`: obj is an address. */
+int object_plus1(struct analysis *a, uint64_t obj, bool futex, uint32_t process, uint32_t *plus1);
+
+/* ---- calls.c ---- */
+enum state wait_state(const struct event_wait *w);
+bool call_is_futex(unsigned call);
+/* Index of the call's name + 1; 0 for none. */
+uint32_t call_string_plus1(struct analysis *a, unsigned call);
+/* True for calls that wait for something to come in: accept, recv, read, poll … */
+bool call_takes(const char *name);
+
+/* ---- states.c ---- */
+int states_build(struct analysis *a);
+
+/* ---- tenure.c ---- */
+struct act { /* what a thread did with a request's object */
+    uint32_t thread;
+    uint64_t time;
+    bool receives;
+    bool replies;   /* a send on the request's own connection */
+    bool inferred;  /* whose object it is */
+    uint8_t cause;  /* CAUSE_NONE, _READY, _CONNECTED */
+    uint64_t ready; /* NEVER: not known */
+    uint64_t obj;
+};
+/* Brings a thread's view up to `until`: waits that end its tenure are seen here. */
+void thread_scan(struct analysis *a, uint32_t thread, uint64_t until);
+int tenure_touch(struct analysis *a, uint32_t request, const struct act *act);
+/* A touch of a socket that belongs to no request. */
+int tenure_foreign(struct analysis *a, const struct act *act);
+void tenure_finish(struct analysis *a, uint32_t thread);
+/* The request a thread has now; NONE. */
+uint32_t tenure_request(const struct analysis *a, uint32_t thread);
+/* Other requests of the thread that might be what it works at now, beside `request`. */
+uint32_t thread_rivals(const struct analysis *a, uint32_t thread, uint32_t request);
+/* Around every change of what makes a request a candidate. */
+void draft_leave(struct analysis *a, uint32_t request);
+void draft_enter(struct analysis *a, uint32_t request);
+
+/* ---- requests.c, downstream.c ---- */
+int requests_build(struct analysis *a);
+/* The bytes that came with a record. */
+size_t io_data_len(const struct event_io *io);
+int downstream_send(struct analysis *a, struct sock *s, const struct act *act);
+int downstream_recv(struct analysis *a, struct sock *s, const struct act *act,
+                    const struct event_io *io);
+int downstream_connect(struct analysis *a, struct sock *s, const struct act *act);
+/* Finds the threads that use downstreams out of the blue. */
+void downstream_survey(struct analysis *a);
+
+/* ---- ledger.c ---- */
+/* Its mark in interval.flags: a part is charged to a request. roles.c takes it off. */
+#define INTERVAL_CHARGED 0x80
+int ledger_build(struct analysis *a);
+
+/* ---- roles.c, holds.c, verdict.c ---- */
+/* Indices of `thread`'s tenures and touches side by side in their order: from[thread] up to
+ * from[thread + 1]. */
+struct by_thread {
+    uint32_t *from, *index;
+};
+void by_thread_release(struct by_thread *b);
+int roles_build(struct analysis *a);
+int holds_build(struct analysis *a);
+int verdict_build(struct analysis *a);
+
+#endif

@@ -1,0 +1,26 @@
+#include "analysis/proto.h"
+
+static bool bytes_request(const uint8_t *data, size_t len, struct proto_head *head)
+{
+    (void)data;
+    (void)len;
+    buf_adds(&head->group, "bytes"); /* the caller, who knows how many, gives the name */
+    return true;
+}
+
+static const struct protocol bytes = {.name = "bytes", .request = bytes_request};
+
+/* The first that knows the bytes; the last knows all. */
+static const struct protocol *const protocols[] = {
+    &proto_http, &proto_http2, &proto_redis, &proto_tls, &bytes,
+};
+
+const struct protocol *proto_detect(const uint8_t *data, size_t len, struct proto_head *head)
+{
+    size_t i = 0;
+    while (protocols[i] != &bytes && !(len && protocols[i]->request(data, len, head)))
+        i++;
+    if (protocols[i] == &bytes)
+        bytes.request(data, len, head);
+    return protocols[i];
+}

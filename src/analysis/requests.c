@@ -1,0 +1,289 @@
+/*
+ * requests: where each begins and ends on its connection, and who touches it.
+ *
+ * One opens at the first bytes on an accepted connection that is idle, and ends at the last send
+ * before the next one or the close. It starts when its first byte could have been served.
+ */
+#include "analysis/internal.h"
+
+#define TCP_SYN_SENT 2
+#define TCP_CLOSE 7
+
+size_t io_data_len(const struct event_io *io)
+{
+    size_t room = io->event.size - sizeof(*io);
+    return io->data_len < room ? io->data_len : room;
+}
+
+/*
+ * Were the bytes there before the answer to the request before them was sent? A client on the
+ * same machine may have read the answer and asked again before the server's send returns, so
+ * bytes that come while the send runs prove nothing.
+ */
+static bool request_pipelined(const struct sock *s, uint64_t ready)
+{
+    if (ready >= s->prev_end || ready == NEVER)
+        return false;
+    if (ready < s->send_prev || ready < s->send_off)
+        return true;
+    return ready >= s->send_on && s->prev_end - ready > SEND_NS;
+}
+
+static int draft_name(struct analysis *a, struct draft *d, const struct event_io *io)
+{
+    struct proto_head head = {BUF_INIT, BUF_INIT, 0, false};
+
+    d->proto = proto_detect(io->data, io_data_len(io), &head);
+    if (!head.name.len)
+        buf_addf(&head.name, "%u bytes", io->bytes);
+    const struct buf *group = head.group.len ? &head.group : &head.name;
+    int rc = head.name.failed || head.group.failed ? -ENOMEM : 0;
+    d->protocol = timeline_intern(a->tl, d->proto->name);
+    d->name = timeline_intern_bytes(a->tl, buf_str(&head.name), head.name.len);
+    d->group = timeline_intern_bytes(a->tl, buf_str(group), group->len);
+    d->expect_in = head.length;
+    d->streams = head.streams;
+    buf_release(&head.name);
+    buf_release(&head.group);
+    return rc;
+}
+
+static void draft_finish(struct analysis *a, uint32_t request, uint64_t at)
+{
+    struct draft *d = &a->drafts.data[request];
+    struct sock *s = &a->socks.data[d->sock];
+
+    if (d->closed)
+        return;
+    draft_leave(a, request);
+    d->closed = true;
+    d->end = d->answered && !d->streams ? d->last_send : at;
+    if (d->end < d->start)
+        d->end = d->start;
+    if (d->answered && !d->streams)
+        d->flags |= REQUEST_COMPLETE;
+    if (s->prev_end < d->end)
+        s->prev_end = d->end;
+}
+
+static int draft_new(struct analysis *a, struct sock *s, const struct event_io *io,
+                     const struct act *act)
+{
+    uint64_t start = act->time;
+    if (act->ready != NEVER) {
+        start = act->ready;
+        if (s->established != NEVER && s->established > start)
+            start = s->established;
+    }
+    struct draft d = {
+        .sock = (uint32_t)(s - a->socks.data),
+        .first_recv = act->time,
+        .first_thread = NONE,
+        .last_thread = NONE,
+        .answer_thread = NONE,
+        .pending_thread = NONE,
+        .flags = request_pipelined(s, act->ready) ? REQUEST_PIPELINED : 0,
+    };
+    if (start < s->prev_end)
+        start = s->prev_end;
+    d.start = start < act->time ? start : act->time;
+    int rc = draft_name(a, &d, io);
+    if (d.streams)
+        d.flags |= REQUEST_PIPELINED;
+    if (rc < 0 || a->drafts.len >= NONE - 1 || vec_push(&a->drafts, d) < 0)
+        return -ENOMEM;
+    s->request_plus1 = (uint32_t)a->drafts.len;
+    return 0;
+}
+
+/* Does the receive open a request? If one is open it is finished. */
+static bool draft_opens(struct analysis *a, struct sock *s, const struct event_io *io)
+{
+    if (!s->request_plus1)
+        return true;
+    struct draft *d = &a->drafts.data[s->request_plus1 - 1];
+    if (d->closed)
+        return true;
+    if (d->streams)
+        return false;
+    if (d->answered) {
+        if (d->bytes_in < d->expect_in) /* answered before all of it was read */
+            return false;
+        draft_finish(a, s->request_plus1 - 1, 0);
+        return true;
+    }
+    /* The direction turned, so something was sent: that record is lost. */
+    if ((io->flags & IO_TURN) && d->bytes_in && !d->data_sends) {
+        d->flags |= REQUEST_LOSS;
+        draft_finish(a, s->request_plus1 - 1, d->top_touch);
+        return true;
+    }
+    return false;
+}
+
+static int accepted_recv(struct analysis *a, struct sock *s, const struct event_io *io,
+                         const struct act *act)
+{
+    if (io->flags & IO_PEEK)
+        return 0;
+    if (!io->bytes) { /* the client will send no more */
+        if (!s->request_plus1 || a->drafts.data[s->request_plus1 - 1].closed ||
+            a->drafts.data[s->request_plus1 - 1].answered ||
+            a->drafts.data[s->request_plus1 - 1].streams)
+            return tenure_foreign(a, act);
+        struct act fin = *act;
+        fin.cause = CAUSE_NONE;
+        return tenure_touch(a, s->request_plus1 - 1, &fin);
+    }
+    if (draft_opens(a, s, io)) {
+        int rc = draft_new(a, s, io, act);
+        if (rc < 0)
+            return rc;
+    }
+    uint32_t request = s->request_plus1 - 1;
+    struct draft *d = &a->drafts.data[request];
+    d->bytes_in += io->bytes;
+    if (d->expect_in && d->bytes_in > d->expect_in)
+        d->flags |= REQUEST_PIPELINED;
+    if (io->flags & IO_AFTER_LOSS)
+        d->flags |= REQUEST_LOSS;
+    s->last_op = act->time;
+    a->lives.data[act->thread].touches++;
+    if (!d->streams)
+        return tenure_touch(a, request, act);
+    if (d->first_thread == NONE)
+        d->first_thread = act->thread;
+    return tenure_foreign(a, act);
+}
+
+static int accepted_send(struct analysis *a, struct sock *s, const struct event_io *io,
+                         const struct act *act)
+{
+    a->lives.data[act->thread].touches++;
+    if (!s->request_plus1 || a->drafts.data[s->request_plus1 - 1].closed) {
+        /* An answer to what came before the attach. */
+        s->prev_end = act->time;
+        return tenure_foreign(a, act);
+    }
+    uint32_t request = s->request_plus1 - 1;
+    struct draft *d = &a->drafts.data[request];
+    size_t len = io_data_len(io);
+    bool interim = !d->answered && d->proto->interim && d->proto->interim(io->data, len);
+    struct act mine = *act;
+    mine.replies = !interim;
+    int rc = d->streams ? tenure_foreign(a, act) : tenure_touch(a, request, &mine);
+
+    d->data_sends++;
+    d->bytes_out += io->bytes;
+    if (io->flags & IO_AFTER_LOSS)
+        d->flags |= REQUEST_LOSS;
+    if (!interim && !d->answered && d->proto->status)
+        d->status = d->proto->status(io->data, len);
+    if (!interim) {
+        draft_leave(a, request);
+        d->answered = true;
+        draft_enter(a, request);
+        d->last_send = act->time;
+        d->answer_thread = act->thread;
+    }
+    const struct life *l = &a->lives.data[act->thread];
+    s->send_prev = s->last_op;
+    s->send_off = l->off_start;
+    s->send_on = l->on_start;
+    s->last_op = s->prev_end = act->time;
+    return rc;
+}
+
+static int see_io(struct analysis *a, const struct record *r)
+{
+    const struct event_io *io = (const void *)r->ev;
+    struct sock *s = socket_find(a, io->obj);
+    bool receives = r->ev->kind == EVENT_RECV;
+
+    /* Unix sockets and datagrams carry no requests here: they are the work of who has one. */
+    if (!s || !s->tcp || r->thread == NONE || (!receives && !io->bytes))
+        return 0;
+    const struct thread *t = &a->tl->threads.data[r->thread];
+    struct act act = {.thread = r->thread,
+                      .time = analysis_rel(a, r->time_ns),
+                      .receives = receives,
+                      .ready = NEVER,
+                      .obj = s->obj};
+    if (act.time < t->start_ns || act.time > t->end_ns)
+        return 0;
+    if (receives && io->ready_ns) {
+        act.cause = CAUSE_READY;
+        act.ready = analysis_rel(a, io->ready_ns);
+    }
+    if (s->role == ROLE_ACCEPTED)
+        return receives ? accepted_recv(a, s, io, &act) : accepted_send(a, s, io, &act);
+    if (s->role != ROLE_CONNECTED || (io->flags & IO_PEEK))
+        return 0;
+    return receives ? downstream_recv(a, s, &act, io) : downstream_send(a, s, &act);
+}
+
+static int see_conn(struct analysis *a, const struct record *r)
+{
+    const struct event_conn *c = (const void *)r->ev;
+    struct sock *s = socket_find(a, c->obj);
+    uint64_t now = analysis_rel(a, r->time_ns);
+
+    if (s && s->role == ROLE_ACCEPTED && c->new_state == TCP_CLOSE && s->request_plus1)
+        draft_finish(a, s->request_plus1 - 1, now);
+    if (!s || s->role != ROLE_CONNECTED || c->new_state != TCP_SYN_SENT || r->thread == NONE)
+        return 0;
+    const struct thread *t = &a->tl->threads.data[r->thread];
+    if (now < t->start_ns || now > t->end_ns)
+        return 0;
+    return downstream_connect(
+        a, s, &(struct act){.thread = r->thread, .time = now, .ready = NEVER, .obj = s->obj});
+}
+
+/* A thread that is made by one that serves a request may be made for it. */
+static int see_fork(struct analysis *a, const struct record *r)
+{
+    if (r->thread == NONE || !a->lives.data[r->thread].maker_plus1)
+        return 0;
+    uint32_t maker = a->lives.data[r->thread].maker_plus1 - 1;
+    thread_scan(a, maker, analysis_rel(a, r->time_ns));
+    uint32_t request = tenure_request(a, maker);
+    if (request != NONE && !a->drafts.data[request].answered)
+        a->lives.data[r->thread].born_for_plus1 = request + 1;
+    return 0;
+}
+
+static int (*const seers[EVENT_KINDS])(struct analysis *, const struct record *) = {
+    [EVENT_RECV] = see_io,
+    [EVENT_SEND] = see_io,
+    [EVENT_CONN] = see_conn,
+    [EVENT_FORK] = see_fork,
+};
+
+static void threads_prepare(struct analysis *a)
+{
+    a->accept_call_plus1[0] = call_string_plus1(a, CALL_accept);
+    a->accept_call_plus1[1] = call_string_plus1(a, CALL_accept4);
+    for (size_t i = 0; i < a->lives.len; i++) {
+        const struct thread *t = &a->tl->threads.data[i];
+        a->lives.data[i].last_wake = t->start_ns;
+        for (size_t k = 0; k < t->intervals.len; k++)
+            a->lives.data[i].yields += t->intervals.data[k].state == STATE_YIELDED;
+    }
+}
+
+int requests_build(struct analysis *a)
+{
+    threads_prepare(a);
+    downstream_survey(a);
+    for (size_t i = 0; i < a->records.len; i++) {
+        const struct record *r = &a->records.data[i];
+        int rc = r->ev->kind < EVENT_KINDS && seers[r->ev->kind] ? seers[r->ev->kind](a, r) : 0;
+        if (rc < 0)
+            return rc;
+    }
+    for (uint32_t i = 0; i < a->lives.len; i++)
+        tenure_finish(a, i);
+    for (uint32_t i = 0; i < a->drafts.len; i++)
+        draft_finish(a, i, a->tl->duration_ns);
+    return 0;
+}

@@ -1,0 +1,121 @@
+/*
+ * roles: what each thread is there for, and which waits are idle.
+ *
+ * Idle is to wait for work: of no request, in no ranking. A wait of no request on a file or on a
+ * connection to somewhere else is no idling: it is work in the background.
+ */
+#include "analysis/internal.h"
+
+/* One in so many tenures must look like an event loop's, for a race of two processes at one
+ * listener can look like it now and then. */
+#define INTERLEAVED_MIN 20
+
+static bool waits_for_work(const struct timeline *tl, const struct interval *iv)
+{
+    static const bool working[OBJ_KIND_COUNT] = {
+        [OBJ_FILE] = true, [OBJ_DIRECTORY] = true, [OBJ_DEVICE] = true,
+        [OBJ_PATH] = true, [OBJ_CONNECTED] = true,
+    };
+    const struct object *o = iv->object_plus1 ? &tl->objects.data[iv->object_plus1 - 1] : NULL;
+    return o && !working[o->kind] && iv->call_plus1 &&
+           call_takes(timeline_string(tl, iv->call_plus1 - 1));
+}
+
+static bool is_idle(const struct timeline *tl, const struct thread *t, const struct interval *iv)
+{
+    switch (iv->state) {
+    case STATE_BLOCKED:
+        return waits_for_work(tl, iv);
+    case STATE_FAULT:
+        return false;
+    case STATE_YIELDED:
+        return true;
+    default: /* a loop has its own place to wait for work; anywhere else it is held up */
+        return t->role != THREAD_ROLE_LOOP;
+    }
+}
+
+static void count_waits(struct analysis *a, uint32_t index)
+{
+    const struct thread *t = &a->tl->threads.data[index];
+    struct life *l = &a->lives.data[index];
+
+    for (size_t i = 0; i < t->intervals.len; i++) {
+        const struct interval *iv = &t->intervals.data[i];
+        if (!state_is_wait(iv->state) || (iv->flags & INTERVAL_CHARGED))
+            continue;
+        l->free_waits++;
+        l->free_yields += iv->state == STATE_YIELDED;
+        if (!is_idle(a->tl, t, iv))
+            l->work_ns += interval_end(t, i) - iv->start_ns;
+    }
+}
+
+static void mark_idle(struct analysis *a, uint32_t index)
+{
+    struct thread *t = &a->tl->threads.data[index];
+
+    for (size_t i = 0; i < t->intervals.len; i++) {
+        struct interval *iv = &t->intervals.data[i];
+        bool charged = iv->flags & INTERVAL_CHARGED;
+        iv->flags &= (uint8_t)~INTERVAL_CHARGED;
+        if (state_is_wait(iv->state) && !charged && is_idle(a->tl, t, iv))
+            iv->flags |= INTERVAL_IDLE;
+    }
+}
+
+/*
+ * A loop waits for its work in multiplexed waits. So does a worker that selects over two
+ * listeners; but that one then stays with its one request, and waits for its client or its
+ * backend in the open call.
+ */
+static enum role role_of(const struct life *l)
+{
+    if (l->touches) {
+        bool loop = l->free_yields > l->free_waits / 2;
+        bool stays =
+            l->interleaved < l->tenures / INTERLEAVED_MIN + 1 && l->socket_blocks > l->tenures / 2;
+        return loop && !stays ? THREAD_ROLE_LOOP : THREAD_ROLE_WORKER;
+    }
+    if (l->accepts)
+        return THREAD_ROLE_ACCEPTOR;
+    return l->work_ns || l->held_ns ? THREAD_ROLE_HELPER : THREAD_ROLE_OTHER;
+}
+
+/* True for a wait on a connection of TCP, at either end. */
+static bool on_connection(const struct timeline *tl, const struct segment *s)
+{
+    if (s->key != LEDGER_BLOCKED || !s->interval_plus1)
+        return false;
+    const struct interval *iv =
+        &tl->threads.data[s->thread_plus1 - 1].intervals.data[s->interval_plus1 - 1];
+    uint8_t kind = iv->object_plus1 ? tl->objects.data[iv->object_plus1 - 1].kind : OBJ_UNKNOWN;
+    return kind == OBJ_ACCEPTED || kind == OBJ_CONNECTED;
+}
+
+/* In how many requests each thread blocked on a connection. */
+static void count_socket_blocks(struct analysis *a)
+{
+    for (size_t i = 0; i < a->tl->requests.len; i++) {
+        const struct request *r = &a->tl->requests.data[i];
+        uint32_t seen_plus1 = 0;
+        for (size_t k = r->first_segment; k < (size_t)r->first_segment + r->segment_count; k++) {
+            const struct segment *s = &a->tl->segments.data[k];
+            if (s->thread_plus1 == seen_plus1 || !on_connection(a->tl, s))
+                continue;
+            seen_plus1 = s->thread_plus1;
+            a->lives.data[seen_plus1 - 1].socket_blocks++;
+        }
+    }
+}
+
+int roles_build(struct analysis *a)
+{
+    count_socket_blocks(a);
+    for (uint32_t i = 0; i < a->lives.len; i++) {
+        count_waits(a, i);
+        a->tl->threads.data[i].role = (uint8_t)role_of(&a->lives.data[i]);
+        mark_idle(a, i);
+    }
+    return 0;
+}

@@ -1,0 +1,136 @@
+/*
+ * sockets: what each socket is. A descriptor is no identity and a port number proves nothing: a
+ * socket is its cookie, and its role is what the kernel saw it do. For sockets older than the
+ * attach, in this order: it has a listener's port; else what it did first.
+ */
+#include "analysis/internal.h"
+
+#include <sys/socket.h>
+
+#define TCP_ESTABLISHED 1
+
+struct sock *socket_find(struct analysis *a, uint64_t obj)
+{
+    uint64_t index;
+    return table_get(&a->sock_index, obj, &index) ? &a->socks.data[index] : NULL;
+}
+
+static struct sock *socket_make(struct analysis *a, uint64_t obj)
+{
+    struct sock *s = socket_find(a, obj);
+    if (s)
+        return s;
+    struct sock fresh = {.obj = obj, .established = NEVER, .nameless = NEVER};
+    if (a->socks.len >= NONE || vec_push(&a->socks, fresh) < 0 ||
+        table_put(&a->sock_index, obj, a->socks.len - 1) < 0)
+        return NULL;
+    return vec_last(&a->socks);
+}
+
+static bool is_inet_stream(const struct event_socket *d)
+{
+    return (d->family == AF_INET || d->family == AF_INET6) && d->type == SOCK_STREAM;
+}
+
+static int see_socket(struct analysis *a, const struct record *r)
+{
+    const struct event_socket *d = (const void *)r->ev;
+    if (OBJECT_CLASS(d->obj) != OBJECT_SOCKET)
+        return 0;
+    struct sock *s = socket_make(a, d->obj);
+    if (!s)
+        return -ENOMEM;
+    s->desc = d;
+    s->tcp = is_inet_stream(d);
+    if (d->role != ROLE_UNKNOWN && d->role <= ROLE_LISTENER)
+        s->role = d->role;
+    if (d->established_ns && s->established == NEVER)
+        s->established = analysis_rel(a, d->established_ns);
+    return 0;
+}
+
+static int see_conn(struct analysis *a, const struct record *r)
+{
+    const struct event_conn *c = (const void *)r->ev;
+    if (OBJECT_CLASS(c->obj) != OBJECT_SOCKET)
+        return 0;
+    struct sock *s = socket_make(a, c->obj);
+    if (!s)
+        return -ENOMEM;
+    if (!s->desc)
+        s->tcp = true; /* only these have such states */
+    if (s->role == ROLE_UNKNOWN && c->role <= ROLE_LISTENER)
+        s->role = c->role;
+    if (c->new_state == TCP_ESTABLISHED && s->established == NEVER)
+        s->established = analysis_rel(a, r->time_ns);
+    return 0;
+}
+
+static int see_io(struct analysis *a, const struct record *r)
+{
+    const struct event_io *io = (const void *)r->ev;
+    if (OBJECT_CLASS(io->obj) != OBJECT_SOCKET)
+        return 0;
+    struct sock *s = socket_make(a, io->obj);
+    if (!s)
+        return -ENOMEM;
+    if (!s->first_op && io->bytes && !(io->flags & IO_PEEK))
+        s->first_op = (uint8_t)r->ev->kind;
+    return 0;
+}
+
+static int see_file(struct analysis *a, const struct record *r)
+{
+    const struct event_file *f = (const void *)r->ev;
+    return table_put(&a->files, f->obj, (uintptr_t)f);
+}
+
+static int see_anon(struct analysis *a, const struct record *r)
+{
+    const struct event_anon *n = (const void *)r->ev;
+    return table_put(&a->anons, n->obj, (uintptr_t)n);
+}
+
+static int (*const seers[EVENT_KINDS])(struct analysis *, const struct record *) = {
+    [EVENT_SOCKET] = see_socket, [EVENT_CONN] = see_conn, [EVENT_RECV] = see_io,
+    [EVENT_SEND] = see_io,       [EVENT_FILE] = see_file, [EVENT_ANON] = see_anon,
+};
+
+static uint64_t port_key(const struct event_socket *d)
+{
+    return (uint64_t)d->family << 16 | d->local_port;
+}
+
+static int roles_resolve(struct analysis *a)
+{
+    struct table listeners = TABLE_INIT;
+    int rc = 0;
+
+    for (size_t i = 0; rc == 0 && i < a->socks.len; i++) {
+        const struct sock *s = &a->socks.data[i];
+        if (s->role == ROLE_LISTENER && s->tcp && s->desc)
+            rc = table_put(&listeners, port_key(s->desc), 1);
+    }
+    for (size_t i = 0; i < a->socks.len; i++) {
+        struct sock *s = &a->socks.data[i];
+        if (s->role != ROLE_UNKNOWN || !s->tcp)
+            continue;
+        if (s->desc && table_get(&listeners, port_key(s->desc), NULL))
+            s->role = ROLE_ACCEPTED;
+        else if (s->first_op)
+            s->role = s->first_op == EVENT_RECV ? ROLE_ACCEPTED : ROLE_CONNECTED;
+    }
+    table_release(&listeners);
+    return rc;
+}
+
+int sockets_build(struct analysis *a)
+{
+    for (size_t i = 0; i < a->records.len; i++) {
+        const struct record *r = &a->records.data[i];
+        int rc = r->ev->kind < EVENT_KINDS && seers[r->ev->kind] ? seers[r->ev->kind](a, r) : 0;
+        if (rc < 0)
+            return rc;
+    }
+    return roles_resolve(a);
+}

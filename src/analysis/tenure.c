@@ -1,0 +1,366 @@
+/*
+ * tenure: which request a thread has, from when to when.
+ *
+ * What the records prove is only that a thread touched a request's socket. From touch to touch of
+ * the same request the time is the request's. What lies before the first touch and behind the
+ * last is given to it where nothing else can have been at work, and to nobody else where not:
+ *
+ *     one request per thread      wake ──┬── recv A ─── file ─── send A ──┬── accept
+ *                                        └────────────── A ──────────────┘
+ *     event loop   epoll ──┬── recv A ── recv B ── ? ── send A ── send B ── epoll
+ *                          └── A ───────┴── B ──┘ ambiguous: A's answer, or B's handler
+ *
+ * A thread with multiplexed waits (`yields`) may have other things to do between any two touches,
+ * so there the stretch is charged only when no other request of the thread could have gone on
+ * (thread_rivals). A thread without such waits serves one request at a time.
+ */
+#include "analysis/internal.h"
+
+static bool is_candidate(const struct draft *d)
+{
+    return !d->closed && !d->answered && !d->streams && !d->outstanding && d->last_thread != NONE;
+}
+
+void draft_leave(struct analysis *a, uint32_t request)
+{
+    const struct draft *d = &a->drafts.data[request];
+    if (is_candidate(d))
+        a->lives.data[d->last_thread].candidates--;
+}
+
+void draft_enter(struct analysis *a, uint32_t request)
+{
+    const struct draft *d = &a->drafts.data[request];
+    if (is_candidate(d))
+        a->lives.data[d->last_thread].candidates++;
+}
+
+static struct tenure *current(const struct analysis *a, uint32_t thread)
+{
+    uint32_t plus1 = a->lives.data[thread].tenure_plus1;
+    return plus1 ? &a->tenures.data[plus1 - 1] : NULL;
+}
+
+/* The thread may still be at work for the request of its tenure. */
+static bool goes_on(const struct analysis *a, const struct tenure *x)
+{
+    return x && !x->replied && !a->drafts.data[x->request].closed;
+}
+
+uint32_t tenure_request(const struct analysis *a, uint32_t thread)
+{
+    const struct tenure *x = current(a, thread);
+    return x && !a->drafts.data[x->request].closed ? x->request : NONE;
+}
+
+uint32_t thread_rivals(const struct analysis *a, uint32_t thread, uint32_t request)
+{
+    const struct tenure *x = current(a, thread);
+    uint32_t n = a->lives.data[thread].candidates;
+
+    if (request != NONE) {
+        const struct draft *d = &a->drafts.data[request];
+        n -= is_candidate(d) && d->last_thread == thread;
+    }
+    /* The current one awaits a reply, but its handler may still be running. */
+    if (goes_on(a, x) && x->request != request && !is_candidate(&a->drafts.data[x->request]))
+        n++;
+    return n;
+}
+
+/* Ends the thread's tenure; `at` is how far it goes if nothing else speaks against it. */
+static void tenure_close(struct analysis *a, uint32_t thread, uint64_t at)
+{
+    struct life *l = &a->lives.data[thread];
+    struct tenure *x = current(a, thread);
+
+    x->end = x->last_touch;
+    if (at > x->last_touch && goes_on(a, x)) {
+        if (thread_rivals(a, thread, x->request) == 0)
+            x->end = at;
+        else
+            x->unsure_until = at;
+    }
+    l->tenure_end = x->end;
+    l->tenure_plus1 = 0;
+}
+
+/* Is the object of a wait another client's connection than the request's? One socket may have
+ * two numbers if it was waited for before it had its cookie: its addresses tell. */
+static bool other_connection(struct analysis *a, const struct object *o, uint32_t request)
+{
+    uint64_t conn = a->socks.data[a->drafts.data[request].sock].obj, index;
+    if (o->id == conn)
+        return false;
+    if (!table_get(&a->objects, conn, &index))
+        return true;
+    const struct object *own = &a->tl->objects.data[index];
+    return own->local != o->local || own->remote != o->remote;
+}
+
+static void scan_blocked(struct analysis *a, uint32_t thread, const struct interval *iv,
+                         uint64_t end)
+{
+    struct life *l = &a->lives.data[thread];
+    struct tenure *x = current(a, thread);
+    const struct object *o = iv->object_plus1 ? &a->tl->objects.data[iv->object_plus1 - 1] : NULL;
+    bool accepts = iv->call_plus1 && (iv->call_plus1 == a->accept_call_plus1[0] ||
+                                      iv->call_plus1 == a->accept_call_plus1[1]);
+
+    accepts |= o && o->kind == OBJ_LISTENER;
+    l->accepts += accepts;
+    if (o && o->kind == OBJ_ACCEPTED) {
+        l->conn_obj = o->id;
+        l->conn_wake = end;
+    }
+    if (!x)
+        return;
+    if (accepts || (o && o->kind == OBJ_ACCEPTED && other_connection(a, o, x->request)))
+        tenure_close(a, thread, iv->start_ns);
+    else if (x->wait_off == NEVER)
+        x->wait_off = iv->start_ns;
+}
+
+static void slice_end(struct analysis *a, uint32_t thread, const struct interval *iv, uint64_t end)
+{
+    struct life *l = &a->lives.data[thread];
+
+    if (l->tenure_plus1)
+        tenure_close(a, thread, iv->start_ns);
+    l->touched = false;
+    l->slice++;
+    l->pending = 0;
+    l->yield_start = iv->start_ns;
+    l->yield_end = end;
+}
+
+static void scan_interval(struct analysis *a, uint32_t thread, const struct interval *iv,
+                          uint64_t end)
+{
+    struct life *l = &a->lives.data[thread];
+    struct tenure *x = current(a, thread);
+
+    if (iv->state == STATE_RUNNING) {
+        l->on_start = iv->start_ns;
+        return;
+    }
+    if (!l->scan || iv[-1].state == STATE_RUNNING)
+        l->off_start = iv->start_ns;
+    if (iv->state == STATE_RUNNABLE)
+        return;
+    l->last_wake = end;
+    if (iv->state == STATE_UNKNOWN) {
+        /* A multiplexed wait may be among what was lost. */
+        if (goes_on(a, x))
+            a->drafts.data[x->request].flags |= REQUEST_LOSS;
+        if (l->yields)
+            slice_end(a, thread, iv, end);
+    } else if (iv->state == STATE_YIELDED) {
+        slice_end(a, thread, iv, end);
+    } else if (iv->state == STATE_BLOCKED) {
+        scan_blocked(a, thread, iv, end);
+    } else if (x && x->wait_off == NEVER) {
+        x->wait_off = iv->start_ns;
+    }
+}
+
+void thread_scan(struct analysis *a, uint32_t thread, uint64_t until)
+{
+    struct life *l = &a->lives.data[thread];
+    const struct thread *t = &a->tl->threads.data[thread];
+
+    for (; l->scan < t->intervals.len; l->scan++) {
+        const struct interval *iv = &t->intervals.data[l->scan];
+        uint64_t end = interval_end(t, l->scan);
+        /* A wait that lasts beyond a touch began behind it: the two times come from clocks that
+         * may differ by a microsecond. */
+        if (iv->start_ns >= until || (state_is_wait(iv->state) && end > until))
+            break;
+        scan_interval(a, thread, iv, end);
+    }
+}
+
+struct pick {
+    uint64_t start;
+    bool exact, ambiguous;
+};
+
+static uint64_t later(uint64_t x, uint64_t y)
+{
+    return x > y ? x : y;
+}
+
+/* Where a thread that does not have the request took it up, seen from its first touch. */
+static struct pick pick_up(const struct analysis *a, uint32_t request, const struct act *act,
+                           bool going)
+{
+    const struct life *l = &a->lives.data[act->thread];
+    uint64_t free_since = later(l->last_wake, l->prev_touch);
+
+    /* Made for it by the thread that had it. */
+    if (l->born_for_plus1 == request + 1 && !l->prev_touch)
+        return (struct pick){a->tl->threads.data[act->thread].start_ns, true, false};
+    /* It stood at this very connection. */
+    if (act->obj && l->conn_obj == act->obj && l->conn_wake >= l->prev_touch)
+        return (struct pick){l->conn_wake, true, false};
+    if (act->receives) {
+        /* Nobody works for a message that nobody has read. */
+        if (going || (l->yields && l->touched))
+            return (struct pick){act->time, false, false};
+        uint32_t last = a->drafts.data[request].last_thread;
+        if (!l->yields)
+            return (struct pick){free_since, last == NONE || last == act->thread, false};
+        bool woke_for_it = act->ready == NEVER || act->ready <= l->last_wake;
+        return (struct pick){woke_for_it ? l->last_wake : act->time, false, false};
+    }
+    bool alone = thread_rivals(a, act->thread, request) == 0;
+    if (l->yields && !l->touched) /* a timer or a callback: all that the slice did, or its end */
+        return (struct pick){alone && l->yield_end != NEVER ? l->yield_end : l->last_wake, false,
+                             false};
+    if (alone)
+        return (struct pick){l->yields ? l->prev_touch : free_since, false, false};
+    return (struct pick){act->time, false, true};
+}
+
+/* What is known of the gap that the new tenure ends. */
+static void tenure_cause(const struct analysis *a, struct tenure *n, const struct act *act,
+                         bool ambiguous)
+{
+    const struct life *l = &a->lives.data[act->thread];
+    const struct draft *d = &a->drafts.data[n->request];
+
+    n->cause = !d->first_tenure_plus1 ? CAUSE_FIRST : ambiguous ? CAUSE_AMBIGUOUS : act->cause;
+    n->ready = act->ready;
+    n->gap_inferred = act->inferred;
+    n->busy_from = l->yields ? act->ready : NEVER;
+    /* The loop slept in between: it was not busy, it was not asked. */
+    if (l->yield_end != NEVER && n->busy_from != NEVER &&
+        n->busy_from + WAKE_DELAY_NS < l->yield_end)
+        n->busy_from = l->yield_end;
+}
+
+/* Does the thread have several connections at a time? It came back to a request, or was called
+ * away from a multiplexed wait by a connection that stood before that wait began. */
+static bool interleaves(const struct analysis *a, uint32_t request, const struct act *act)
+{
+    const struct life *l = &a->lives.data[act->thread];
+    const struct draft *d = &a->drafts.data[request];
+    uint64_t established = a->socks.data[d->sock].established;
+
+    if (d->first_tenure_plus1)
+        return d->first_thread == act->thread;
+    return !l->touched && l->yield_start != NEVER &&
+           (established == NEVER || established < l->yield_start);
+}
+
+static int tenure_open(struct analysis *a, uint32_t request, const struct act *act)
+{
+    struct life *l = &a->lives.data[act->thread];
+    struct tenure *x = current(a, act->thread);
+    bool going = goes_on(a, x);
+    struct pick pick = pick_up(a, request, act, going);
+
+    l->tenures++;
+    l->interleaved += interleaves(a, request, act);
+    if (x && going && !act->receives) { /* its work, or already that for the one that sends */
+        x->unsure_until = act->time;
+        x->end = l->tenure_end = x->last_touch;
+        l->tenure_plus1 = 0;
+    } else if (x) {
+        tenure_close(a, act->thread, act->time);
+    }
+
+    struct draft *d = &a->drafts.data[request];
+    uint64_t start = later(later(pick.start, l->tenure_end), d->start);
+    struct tenure n = {
+        .request = request,
+        .thread = act->thread,
+        .start = start < act->time ? start : act->time,
+        .first_touch = act->time,
+        .last_touch = act->time,
+        .end = act->time,
+        .wait_off = NEVER,
+        .exact_head = pick.exact,
+        .exact_tail = !l->yields,
+    };
+    tenure_cause(a, &n, act, pick.ambiguous);
+    if (a->tenures.len >= NONE - 1 || vec_push(&a->tenures, n) < 0)
+        return -ENOMEM;
+    l->tenure_plus1 = (uint32_t)a->tenures.len;
+    if (d->last_tenure_plus1)
+        a->tenures.data[d->last_tenure_plus1 - 1].next_plus1 = l->tenure_plus1;
+    else
+        d->first_tenure_plus1 = l->tenure_plus1;
+    d->last_tenure_plus1 = l->tenure_plus1;
+    return 0;
+}
+
+static void pending_note(struct life *l, struct draft *d, const struct act *act)
+{
+    bool noted = d->pending_thread == act->thread && d->pending_slice == l->slice;
+    if (act->receives && !noted) {
+        d->pending_thread = act->thread;
+        d->pending_slice = l->slice;
+        l->pending++;
+    } else if (!act->receives && noted) {
+        d->pending_thread = NONE;
+        l->pending--;
+    }
+}
+
+static int touch_note(struct analysis *a, uint32_t request, const struct act *act)
+{
+    struct life *l = &a->lives.data[act->thread];
+    l->prev_touch = act->time;
+    l->touched = true;
+    return vec_push(&a->touches, ((struct touch){act->time, act->receives ? act->ready : NEVER,
+                                                 act->thread, request == NONE ? 0 : request + 1}));
+}
+
+int tenure_touch(struct analysis *a, uint32_t request, const struct act *act)
+{
+    thread_scan(a, act->thread, act->time);
+
+    struct tenure *x = current(a, act->thread);
+    if (!x || x->request != request) {
+        int rc = tenure_open(a, request, act);
+        if (rc < 0)
+            return rc;
+        x = current(a, act->thread);
+    }
+    struct life *l = &a->lives.data[act->thread];
+    struct draft *d = &a->drafts.data[request];
+    x->last_touch = later(act->time, x->last_touch);
+    x->end = x->last_touch;
+    x->wait_off = NEVER;
+    x->replied = act->replies;
+    x->shared |= l->yields && thread_rivals(a, act->thread, request) > 0;
+
+    draft_leave(a, request);
+    if (d->first_thread == NONE)
+        d->first_thread = act->thread;
+    d->last_thread = act->thread;
+    draft_enter(a, request);
+    if (act->time >= d->top_touch) {
+        d->top_touch = act->time;
+        d->top_thread = act->thread;
+    }
+    pending_note(l, d, act);
+    return touch_note(a, request, act);
+}
+
+int tenure_foreign(struct analysis *a, const struct act *act)
+{
+    thread_scan(a, act->thread, act->time);
+    /* A thread that serves one request at a time does so in its name, whatever it is. */
+    if (a->lives.data[act->thread].yields && current(a, act->thread))
+        tenure_close(a, act->thread, act->time);
+    return touch_note(a, NONE, act);
+}
+
+void tenure_finish(struct analysis *a, uint32_t thread)
+{
+    thread_scan(a, thread, NEVER);
+    if (current(a, thread))
+        tenure_close(a, thread, a->tl->threads.data[thread].end_ns);
+}

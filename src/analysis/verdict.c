@@ -1,0 +1,322 @@
+/*
+ * verdict: what the words about a process rest on.
+ */
+#include "analysis/internal.h"
+
+#define NS_PER_S 1e9
+/* A request that waits for less was not kept waiting. */
+#define QUEUED_MIN_NS 1000000u
+#define WAIT_MIN_NS 100000u
+/* A way of serving that fewer than one in ten requests take does not make a process mixed. */
+#define MIXED_MIN 10
+
+struct tally { /* of a process */
+    uint64_t arrived, held_ns, running_ns, waited;
+    uint64_t by_loop, by_worker;
+    bool helpers;
+};
+
+/* Waits of a process inside requests, on objects that people see as one. */
+struct wait_group {
+    uint64_t ns;
+    uint32_t process, name, object_plus1;
+    uint8_t kind;
+    bool many; /* more than one object */
+};
+
+struct wait_groups {
+    VEC(struct wait_group) all;
+    VEC(uint32_t) names; /* by object: its group's name + 1 */
+    struct table index;
+};
+
+enum change_kind { QUEUE_END, HOLD_END, HOLD_START, QUEUE_START };
+
+struct change {
+    uint64_t time;
+    uint32_t process;
+    uint8_t kind; /* at the same time in the order of enum change_kind */
+};
+
+struct changes {
+    VEC(struct change) all;
+};
+
+static bool is_wait_key(unsigned key)
+{
+    return key >= LEDGER_BLOCKED && key <= LEDGER_OTHER;
+}
+
+static void tally_requests(struct analysis *a, struct tally *tallies)
+{
+    for (size_t i = 0; i < a->drafts.len; i++) {
+        const struct draft *d = &a->drafts.data[i];
+        if (d->first_thread == NONE)
+            continue;
+        const struct request *r = &a->tl->requests.data[d->index];
+        struct tally *t = &tallies[r->process];
+        struct verdict *v = &a->tl->processes.data[r->process].verdict;
+        uint64_t waited = 0;
+
+        t->arrived++;
+        v->queued_ns += r->ledger_ns[LEDGER_QUEUED];
+        v->queued_requests += r->ledger_ns[LEDGER_QUEUED] > QUEUED_MIN_NS;
+        if (!(r->flags & REQUEST_COMPLETE))
+            continue;
+        v->requests++;
+        t->held_ns += d->held_ns;
+        t->running_ns += d->running_ns;
+        for (unsigned k = 0; k < LEDGER_COUNT; k++)
+            waited += is_wait_key(k) ? r->ledger_ns[k] : 0;
+        t->waited += waited > WAIT_MIN_NS;
+        bool loop = d->answer_thread != NONE &&
+                    a->tl->threads.data[d->answer_thread].role == THREAD_ROLE_LOOP;
+        t->by_loop += loop;
+        t->by_worker += !loop;
+    }
+}
+
+static void tally_threads(struct analysis *a, struct tally *tallies)
+{
+    for (size_t i = 0; i < a->lives.len; i++) {
+        const struct thread *t = &a->tl->threads.data[i];
+        const struct life *l = &a->lives.data[i];
+        a->tl->processes.data[t->process].verdict.serving_threads += l->held_ns > 0;
+        if (t->role == THREAD_ROLE_HELPER && l->work_ns && !t->kernel)
+            tallies[t->process].helpers = true;
+    }
+}
+
+static enum model model_of(const struct tally *t)
+{
+    uint64_t all = t->by_loop + t->by_worker;
+    if (!all)
+        return MODEL_UNKNOWN;
+    if (t->by_loop >= all / MIXED_MIN + 1 && t->by_worker >= all / MIXED_MIN + 1)
+        return MODEL_MIXED;
+    if (t->by_loop < t->by_worker)
+        return MODEL_BLOCKING;
+    return t->helpers ? MODEL_NONBLOCKING_WORKERS : MODEL_NONBLOCKING;
+}
+
+static void verdict_fill(struct analysis *a, struct process *p, const struct tally *t)
+{
+    struct verdict *v = &p->verdict;
+
+    v->model = (uint8_t)model_of(t);
+    v->thread_waits = t->waited * 2 > v->requests;
+    v->efficiency = t->held_ns ? (double)t->running_ns / (double)t->held_ns : 0;
+    v->held_ns = v->requests ? (double)t->held_ns / (double)v->requests : 0;
+    v->capacity = v->held_ns > 0 ? v->serving_threads * NS_PER_S / v->held_ns : 0;
+    if (a->tl->duration_ns)
+        v->offered = (double)t->arrived * NS_PER_S / (double)a->tl->duration_ns;
+}
+
+/* Files by their folder, connections by their remote end, all else by its name. */
+static uint32_t group_name(struct timeline *tl, const struct object *o)
+{
+    const char *name = timeline_string(tl, o->name);
+    const char *slash = strrchr(name, '/');
+
+    if (o->kind == OBJ_ACCEPTED)
+        return timeline_intern(tl, "clients");
+    if ((o->kind != OBJ_FILE && o->kind != OBJ_PATH) || !slash || slash == name)
+        return o->name;
+    return timeline_intern_bytes(tl, name, (size_t)(slash - name));
+}
+
+static int group_add(struct analysis *a, struct wait_groups *g, uint32_t process,
+                     const struct interval *iv, uint64_t ns)
+{
+    struct timeline *tl = a->tl;
+    uint32_t object = iv->object_plus1, name = iv->call_plus1 ? iv->call_plus1 - 1 : 0;
+    uint64_t index;
+
+    if (object) {
+        if (!g->names.data[object - 1]) {
+            struct object copy = tl->objects.data[object - 1];
+            g->names.data[object - 1] = group_name(tl, &copy) + 1;
+        }
+        name = g->names.data[object - 1] - 1;
+    }
+    uint64_t key = (uint64_t)process << 32 | name;
+    if (!table_get(&g->index, key, &index)) {
+        struct wait_group fresh = {.process = process,
+                                   .name = name,
+                                   .object_plus1 = object,
+                                   .kind =
+                                       object ? tl->objects.data[object - 1].kind : OBJ_UNKNOWN};
+        index = g->all.len;
+        if (vec_push(&g->all, fresh) < 0 || table_put(&g->index, key, index) < 0)
+            return -ENOMEM;
+    }
+    struct wait_group *group = &g->all.data[index];
+    group->ns += ns;
+    group->many |= group->object_plus1 != object;
+    return 0;
+}
+
+static int groups_collect(struct analysis *a, struct wait_groups *g)
+{
+    const struct timeline *tl = a->tl;
+    int rc = 0;
+
+    for (size_t i = 0; rc == 0 && i < tl->objects.len; i++)
+        rc = vec_push(&g->names, 0);
+    for (size_t i = 0; rc == 0 && i < tl->requests.len; i++) {
+        const struct request *r = &tl->requests.data[i];
+        for (size_t k = r->first_segment;
+             rc == 0 && k < (size_t)r->first_segment + r->segment_count; k++) {
+            const struct segment *s = &tl->segments.data[k];
+            if (!is_wait_key(s->key) || !s->interval_plus1)
+                continue;
+            const struct interval *iv =
+                &tl->threads.data[s->thread_plus1 - 1].intervals.data[s->interval_plus1 - 1];
+            rc = group_add(a, g, r->process, iv, segment_end(tl, r, k) - s->start_ns);
+        }
+    }
+    return rc;
+}
+
+static int waits_on(struct analysis *a)
+{
+    struct wait_groups g = {VEC_INIT, VEC_INIT, TABLE_INIT};
+    int rc = groups_collect(a, &g);
+    uint64_t *most = calloc(a->tl->processes.len + 1, sizeof(*most));
+
+    if (!most)
+        rc = -ENOMEM;
+    for (size_t i = 0; rc == 0 && i < g.all.len; i++) {
+        const struct wait_group *group = &g.all.data[i];
+        struct verdict *v = &a->tl->processes.data[group->process].verdict;
+        if (group->ns <= most[group->process])
+            continue;
+        most[group->process] = group->ns;
+        v->waits_on = group->kind;
+        v->waits_on_name = group->many || !group->object_plus1
+                               ? group->name
+                               : a->tl->objects.data[group->object_plus1 - 1].name;
+    }
+    free(most);
+    vec_release(&g.all);
+    vec_release(&g.names);
+    table_release(&g.index);
+    return rc;
+}
+
+static int by_time(const void *x, const void *y)
+{
+    const struct change *p = x, *q = y;
+    if (p->time != q->time)
+        return p->time < q->time ? -1 : 1;
+    return p->kind - q->kind;
+}
+
+static int change_pair(struct changes *c, uint32_t process, uint64_t start, uint64_t end,
+                       enum change_kind first, enum change_kind last)
+{
+    if (start >= end)
+        return 0;
+    int rc = vec_push(&c->all, ((struct change){start, process, (uint8_t)first}));
+    return rc < 0 ? rc : vec_push(&c->all, ((struct change){end, process, (uint8_t)last}));
+}
+
+static void changes_sort(struct changes *c)
+{
+    if (c->all.len)
+        qsort(c->all.data, c->all.len, sizeof(*c->all.data), by_time);
+}
+
+static int peaks_find(struct analysis *a)
+{
+    struct changes c = {VEC_INIT};
+    uint32_t *now = calloc(a->tl->processes.len + 1, sizeof(*now));
+    int rc = now ? 0 : -ENOMEM;
+
+    for (size_t i = 0; rc == 0 && i < a->tl->requests.len; i++) {
+        const struct request *r = &a->tl->requests.data[i];
+        rc = change_pair(&c, r->process, r->start_ns, r->end_ns, QUEUE_START, QUEUE_END);
+    }
+    changes_sort(&c);
+    for (size_t i = 0; rc == 0 && i < c.all.len; i++) {
+        struct change ch = c.all.data[i];
+        struct verdict *v = &a->tl->processes.data[ch.process].verdict;
+        now[ch.process] += ch.kind == QUEUE_START ? 1 : -1u;
+        if (now[ch.process] > v->peak_in_flight)
+            v->peak_in_flight = now[ch.process];
+    }
+    free(now);
+    vec_release(&c.all);
+    return rc;
+}
+
+/* Long stretches in a queue, and when threads were held. */
+static int saturation_collect(struct analysis *a, struct changes *c)
+{
+    const struct timeline *tl = a->tl;
+    int rc = 0;
+
+    for (size_t i = 0; rc == 0 && i < tl->requests.len; i++) {
+        const struct request *r = &tl->requests.data[i];
+        if (!r->segment_count || r->ledger_ns[LEDGER_QUEUED] <= QUEUED_MIN_NS)
+            continue;
+        for (size_t k = r->first_segment;
+             rc == 0 && k < (size_t)r->first_segment + r->segment_count; k++)
+            if (tl->segments.data[k].key == LEDGER_QUEUED)
+                rc = change_pair(c, r->process, tl->segments.data[k].start_ns,
+                                 segment_end(tl, r, k), QUEUE_START, QUEUE_END);
+    }
+    if (!c->all.len)
+        return rc;
+    for (size_t i = 0; rc == 0 && i < a->tenures.len; i++) {
+        const struct tenure *x = &a->tenures.data[i];
+        const struct draft *d = &a->drafts.data[x->request];
+        rc = change_pair(c, tl->threads.data[x->thread].process,
+                         x->start > d->start ? x->start : d->start,
+                         x->end < d->end ? x->end : d->end, HOLD_START, HOLD_END);
+    }
+    return rc;
+}
+
+static int saturation_find(struct analysis *a)
+{
+    struct changes c = {VEC_INIT};
+    struct load {
+        uint32_t held, queued;
+    } *loads = calloc(a->tl->processes.len + 1, sizeof(*loads));
+    int rc = loads ? saturation_collect(a, &c) : -ENOMEM;
+
+    changes_sort(&c);
+    for (size_t i = 0; rc == 0 && i < c.all.len; i++) {
+        struct change ch = c.all.data[i];
+        struct load *l = &loads[ch.process];
+        struct verdict *v = &a->tl->processes.data[ch.process].verdict;
+        l->held += ch.kind == HOLD_START ? 1 : ch.kind == HOLD_END ? -1u : 0;
+        l->queued += ch.kind == QUEUE_START ? 1 : ch.kind == QUEUE_END ? -1u : 0;
+        if (!v->saturated && v->serving_threads && l->queued && l->held >= v->serving_threads) {
+            v->saturated = true;
+            v->saturated_ns = ch.time;
+        }
+    }
+    free(loads);
+    vec_release(&c.all);
+    return rc;
+}
+
+int verdict_build(struct analysis *a)
+{
+    size_t count = a->tl->processes.len;
+    struct tally *tallies = calloc(count + 1, sizeof(*tallies));
+    if (!tallies)
+        return -ENOMEM;
+    tally_requests(a, tallies);
+    tally_threads(a, tallies);
+    for (size_t i = 0; i < count; i++)
+        verdict_fill(a, &a->tl->processes.data[i], &tallies[i]);
+    free(tallies);
+
+    int rc = waits_on(a);
+    if (rc == 0)
+        rc = peaks_find(a);
+    return rc < 0 ? rc : saturation_find(a);
+}
