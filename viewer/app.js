@@ -8,7 +8,7 @@ var waitscope = waitscope || {};
  * @typedef {{kind: 'interval', thread: number, index: number}
  *     | {kind: 'request', request: number}
  *     | {kind: 'thread', thread: number}
- *     | {kind: 'area', t0: number, t1: number, lanes: string[]}} Selection
+ *     | {kind: 'area', t0: number, t1: number, lanes: string[]}} Choice
  *
  * @typedef {'lanes' | 'overlay' | 'overview' | 'table' | 'details' | 'bar' | 'mirror'} Part
  */
@@ -22,7 +22,7 @@ waitscope.app = (function () {
     let model = null;
     /** @type {View} */
     let view = { t0: 0, t1: 1 };
-    /** @type {Selection | null} */
+    /** @type {Choice | null} */
     let selection = null;
     /** @type {Set<string>} */
     let toggled = new Set();
@@ -46,14 +46,14 @@ waitscope.app = (function () {
     /** @param {...Part} parts */
     function invalidate(...parts) {
         for (const part of parts) dirty.add(part);
-        if (!frame) frame = requestAnimationFrame(paint);
+        if (!frame) frame = requestAnimationFrame(paintDirty);
     }
 
     function all() {
         invalidate('lanes', 'overlay', 'overview', 'table', 'details', 'bar', 'mirror');
     }
 
-    function paint() {
+    function paintDirty() {
         frame = 0;
         if (!model) return;
         for (const [part, run] of painters) if (dirty.delete(part)) run();
@@ -147,7 +147,7 @@ waitscope.app = (function () {
 
     /* ---- selection */
 
-    /** @param {Selection | null} s @param {boolean} [jump] show it, wherever it is */
+    /** @param {Choice | null} s @param {boolean} [jump] show it, wherever it is */
     function select(s, jump) {
         selection = s;
         if (s && jump) show(s);
@@ -155,7 +155,7 @@ waitscope.app = (function () {
         invalidate('overlay', 'details', 'table', 'mirror');
     }
 
-    /** The stretch of time of a selection. @param {Selection} s */
+    /** The stretch of time of a selection. @param {Choice} s */
     function spanOf(s) {
         const q = model && model.requests;
         if (s.kind === 'area') return { t0: s.t0, t1: s.t1 };
@@ -173,7 +173,7 @@ waitscope.app = (function () {
     }
 
     /** Brings a selection into the picture; zooms only when it would be out of it or a speck.
-     * @param {Selection} s */
+     * @param {Choice} s */
     function show(s) {
         const span = spanOf(s);
         if (!model || !span) return;
@@ -190,7 +190,7 @@ waitscope.app = (function () {
         if (lane) waitscope.lanes.scrollTo(lane);
     }
 
-    /** Zooms to a selection. @param {Selection} s */
+    /** Zooms to a selection. @param {Choice} s */
     function focus(s) {
         const span = spanOf(s);
         if (model && span) setView(scale.around(span.t0, span.t1, model.header.duration_ns));
@@ -292,10 +292,22 @@ waitscope.app = (function () {
         return theme === 'system' ? DARK.matches : theme === 'dark';
     }
 
+    /** The style sheet's colours by name, asked once a theme. @type {Map<string, string>} */
+    const colours = new Map();
+
+    /** @param {string} name */
+    function css(name) {
+        let value = colours.get(name);
+        if (value === undefined)
+            colours.set(name, (value = getComputedStyle(document.documentElement).getPropertyValue(name)));
+        return value;
+    }
+
     /** @param {string} t */
     function setTheme(t) {
         theme = t === 'light' || t === 'dark' ? t : 'system';
         document.documentElement.dataset.theme = dark() ? 'dark' : 'light';
+        colours.clear();
         for (const canvas of document.querySelectorAll('canvas.swatch'))
             waitscope.dom.drawSwatch(/** @type {HTMLCanvasElement} */ (canvas));
         all();
@@ -337,7 +349,7 @@ waitscope.app = (function () {
     }
 
     /** A part of the timeline arrived. @param {any} msg */
-    function part(msg) {
+    function receive(msg) {
         if (!model) return;
         if (msg.type === 'strings') for (const s of msg.values) model.strings.push(s);
         else if (msg.type === 'objects') model.objects = msg.objects;
@@ -348,7 +360,6 @@ waitscope.app = (function () {
         } else if (msg.type === 'requests') {
             model.requests = msg.requests;
             model.pack = allRows = msg.pack;
-            waitscope.table.resort();
             relayout();
             all();
         }
@@ -397,9 +408,10 @@ waitscope.app = (function () {
         spanOf,
         setFilter,
         dark,
+        css,
         setTheme,
         say,
         begin,
-        part,
+        receive,
     };
 })();

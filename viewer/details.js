@@ -13,7 +13,7 @@ waitscope.details = (function () {
     const tabs = { details: dom.get('tab-details'), legend: dom.get('tab-legend') };
     const panels = { details: panel, legend: dom.get('legend') };
     let stop = () => {};
-    /** @type {Selection | null | undefined} */
+    /** @type {Choice | null | undefined} */
     let shown;
 
     /** @param {'details' | 'legend'} which */
@@ -41,7 +41,7 @@ waitscope.details = (function () {
 
     /* ---- pieces */
 
-    /** @param {string} text @param {Selection} to @param {string} [title] */
+    /** @param {string} text @param {Choice} to @param {string} [title] */
     function link(text, to, title) {
         return el('button', { type: 'button', class: 'link', title: title || 'Show it in the picture', click: () => app.select(to, true) }, text);
     }
@@ -224,12 +224,12 @@ waitscope.details = (function () {
         return [
             el('h2', null, m.strings[q.name[r]] || `request ${q.id[r]}`),
             el('p', { class: 'big' }, format.time(latency), el('small', null, q.status[r] ? ` status ${q.status[r]}` : '')),
-            ledgerBar(m, q, r),
+            ledgerBar(q, r),
             ...notes.map((n) => el('p', { class: 'note' }, n)),
             ledgerTable(m, q, r),
             el('h3', null, 'How sure this is'),
             table(
-                ['grade', 'ms', 'share', ''],
+                ['grade', 'time', 'share', ''],
                 m.header.grades.map((g, i) => [g, exact(q.grade[i][r]), format.percent(q.grade[i][r] / latency), M.GRADES[g] || '']).filter((_, i) => q.grade[i][r] > 0),
                 'figures',
             ),
@@ -251,9 +251,10 @@ waitscope.details = (function () {
         ];
     }
 
-    /** The stretches in order, as in the picture. @param {Model} m @param {Requests} q @param {number} r */
-    function ledgerBar(m, q, r) {
+    /** The stretches in order, as in the picture. @param {Requests} q @param {number} r */
+    function ledgerBar(q, r) {
         const canvas = el('canvas', { class: 'bar', role: 'img', 'aria-label': 'The request’s time from begin to end, by what it was spent on; the table below has the numbers' });
+        /** @type {{cat: number, ns: number}[]} */
         const parts = [];
         for (let s = q.segFirst[r]; s < q.segFirst[r + 1]; s++) parts.push({ cat: q.segCat[s], ns: M.segEnd(q, s) - q.segStart[s] });
         requestAnimationFrame(() => dom.bar(canvas, Math.max(panel.clientWidth - 32, 100), 22, parts, q.latency[r]));
@@ -269,7 +270,7 @@ waitscope.details = (function () {
             .map(({ key, cat, ns }) => [cat === undefined ? key : stateTitle(cat), exact(ns), format.percent(ns / q.latency[r])]);
         const sum = m.header.ledger.reduce((a, _, i) => a + q.ledger[i][r], 0);
         rows.push([el('strong', null, 'latency'), exact(q.latency[r]), sum === q.latency[r] ? '' : `the parts give ${format.exact(sum)}`]);
-        return table(['where it went', 'ms', 'share'], rows, 'figures sum');
+        return table(['where it went', 'time', 'share'], rows, 'figures sum');
     }
 
     /** @param {Model} m @param {Requests} q @param {number} r */
@@ -318,7 +319,7 @@ waitscope.details = (function () {
     /* ---- a thread, and areas */
 
     /** @param {Model} m @param {number} i */
-    function thread(m, i) {
+    function threadPage(m, i) {
         const t = m.header.threads[i];
         const process = m.header.processes[t.process];
         return [
@@ -334,7 +335,7 @@ waitscope.details = (function () {
         ];
     }
 
-    /** @param {Model} m @param {Extract<Selection, {kind: 'area'}>} s */
+    /** @param {Model} m @param {Extract<Choice, {kind: 'area'}>} s */
     function area(m, s) {
         const inside = app.lanes.lanes.filter((l) => s.lanes.includes(l.key));
         const threads = inside.filter((l) => l.thread >= 0).map((l) => l.thread);
@@ -384,7 +385,7 @@ waitscope.details = (function () {
         const all = cats.reduce((a, c) => a + sums[c], 0);
         const rows = cats.map((c) => [stateTitle(c), exact(sums[c]), format.percent(sums[c] / all)]);
         rows.push([el('strong', null, 'together'), exact(all), '']);
-        return table(['state', 'ms', 'share'], rows, `figures sum ${kind}`);
+        return table(['state', 'time', 'share'], rows, `figures sum ${kind}`);
     }
 
     /** @param {Model} m @param {{state: number, call: string, object: number, count: number, ns: number, max: number}[]} sums */
@@ -441,7 +442,7 @@ waitscope.details = (function () {
               : key.kind === 'request'
                 ? request(m, key.request)
                 : key.kind === 'thread'
-                  ? thread(m, key.thread)
+                  ? threadPage(m, key.thread)
                   : area(m, key);
         const focused = panel.contains(document.activeElement);
         panel.replaceChildren(...nodes);

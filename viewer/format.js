@@ -19,7 +19,8 @@ waitscope.format = waitscope.pure('format', function () {
         return grouped(String(Math.round(n)));
     }
 
-    /** A time to read at a glance: 870 ns, 12.3 µs, 4.56 ms, 7.89 s, 2 min 5 s. @param {number} ns */
+    /** A time to read at a glance: 870 ns, 12.3 µs, 4.56 ms, 7.89 s, 2 min 5 s.
+     * @param {number} ns @returns {string} */
     function time(ns) {
         if (ns < 0) return '−' + time(-ns);
         if (ns < 999.5) return Math.round(ns) + ' ns';

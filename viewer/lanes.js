@@ -8,6 +8,7 @@ waitscope.lanes = (function () {
     'use strict';
 
     const { app, dom, model: M, format, scale, layout, paint, palette } = waitscope;
+    const { css } = app;
     const AXIS = 26;
     const WIDE = 40; /* pixels from which on an interval carries text */
     const FONT = '11px system-ui, sans-serif';
@@ -67,11 +68,6 @@ waitscope.lanes = (function () {
 
     /* ---- drawing */
 
-    /** @param {string} name */
-    function css(name) {
-        return getComputedStyle(document.documentElement).getPropertyValue(name);
-    }
-
     function draw() {
         const m = app.model;
         if (!m || box.clientWidth < 20) return;
@@ -118,8 +114,10 @@ waitscope.lanes = (function () {
         axis(ctx, m);
     }
 
-    /** What an interval wide enough says of itself. @param {Model} m @param {Lane} lane @param {number} i */
-    function wordsOf(m, lane, i) {
+    /** What an interval wide enough says of itself; a request says its name once.
+     * @param {Model} m @param {Lane} lane @param {number} i @param {number} named the request that
+     * the last words were of */
+    function wordsOf(m, lane, i, named) {
         if (lane.thread >= 0) {
             const iv = M.interval(m, lane.thread, i);
             if (!iv) return '';
@@ -137,7 +135,7 @@ waitscope.lanes = (function () {
         if (s < 0 || !q) return '';
         const r = q.segRequest[s];
         const word = M.CATEGORIES[q.segCat[s]].word;
-        return s === q.segFirst[r] ? `${m.strings[q.name[r]]} · ${word}` : word;
+        return r === named ? word : `${m.strings[q.name[r]]} · ${word}`;
     }
 
     /** @param {CanvasRenderingContext2D} ctx @param {Model} m
@@ -146,12 +144,15 @@ waitscope.lanes = (function () {
     function words(ctx, m, wide, left, top, dark) {
         ctx.font = FONT;
         ctx.textBaseline = 'middle';
+        let named = -1;
         for (const { lane, i, x0, x1 } of wide) {
             const track = trackOf(lane);
             if (!track) continue;
             const cat = track.cat[i] & 15;
             if (cat === M.EMPTY || cat === M.UNKNOWN) continue;
-            let text = wordsOf(m, lane, i);
+            let text = wordsOf(m, lane, i, named);
+            const s = segmentAt(lane, i);
+            if (s >= 0 && m.requests) named = m.requests.segRequest[s];
             const room = x1 - x0 - 8;
             if (text.length * 3.2 > room) text = text.slice(0, Math.max(Math.floor(room / 3.2), 1));
             let width = ctx.measureText(text).width;
@@ -245,9 +246,11 @@ waitscope.lanes = (function () {
             const mid = y + (lane.kind === 'thread' ? lane.h - 2 : lane.h) / 2 + 0.5;
             if (lane.kind === 'row') continue;
             if (lane.kind === 'thread') {
-                clipped(ctx, lane.label, 22, mid, left - 30 - ctx.measureText(lane.note).width - 8, ink, FONT);
-                ctx.fillStyle = muted;
                 ctx.font = FONT;
+                const note = left > 120 ? ctx.measureText(lane.note).width : -8;
+                clipped(ctx, lane.label, 22, mid, left - 38 - note, ink, FONT);
+                if (note < 0) continue;
+                ctx.fillStyle = muted;
                 ctx.textAlign = 'right';
                 ctx.fillText(lane.note, left - 8, mid);
                 ctx.textAlign = 'left';
@@ -313,7 +316,9 @@ waitscope.lanes = (function () {
             const x = Math.round(left + ((t - app.view.t0) / (app.view.t1 - app.view.t0)) * w);
             ctx.fillStyle = css('--tick');
             ctx.fillRect(x, AXIS - 7, 1, 6);
+            ctx.globalCompositeOperation = 'destination-over'; /* behind the lanes */
             ctx.fillRect(x, AXIS, 1, h);
+            ctx.globalCompositeOperation = 'source-over';
             ctx.fillStyle = css('--muted');
             ctx.fillText(format.axis(t, step, m.header.duration_ns), x + 4, AXIS / 2);
         }
@@ -341,7 +346,7 @@ waitscope.lanes = (function () {
         ctx.strokeRect(x0, y - 0.5, width, lane.h - 1);
     }
 
-    /** @param {CanvasRenderingContext2D} ctx @param {Model} m @param {Selection} s */
+    /** @param {CanvasRenderingContext2D} ctx @param {Model} m @param {Choice} s */
     function drawSelection(ctx, m, s) {
         const { left, h, per } = plot();
         const span = app.spanOf(s);
@@ -378,7 +383,7 @@ waitscope.lanes = (function () {
         }
     }
 
-    /** @param {CanvasRenderingContext2D} ctx @param {Extract<Selection, {kind: 'area'}>} s @param {number} x0 @param {number} x1 */
+    /** @param {CanvasRenderingContext2D} ctx @param {Extract<Choice, {kind: 'area'}>} s @param {number} x0 @param {number} x1 */
     function area(ctx, s, x0, x1) {
         const inside = app.lanes.lanes.filter((l) => s.lanes.includes(l.key));
         if (inside.length === 0) return;
@@ -480,7 +485,7 @@ waitscope.lanes = (function () {
         return { t0: q.start[r], t1: q.start[r] + q.latency[r] };
     }
 
-    /** @param {Hit} hit @returns {Selection | null} */
+    /** @param {Hit} hit @returns {Choice | null} */
     function selectionOf(hit) {
         const q = app.model && app.model.requests;
         if (hit.lane.thread >= 0 && hit.i >= 0) return { kind: 'interval', thread: hit.lane.thread, index: hit.i };
@@ -556,14 +561,14 @@ waitscope.lanes = (function () {
     /* ---- the hand */
 
     /** @type {{how: 'area' | 'pan' | 'none', x: number, y: number, view: View, top: number, moved: boolean,
-     *     area: Extract<Selection, {kind: 'area'}> | null} | null} */
+     *     area: Extract<Choice, {kind: 'area'}> | null} | null} */
     let drag = null;
     /** Fingers on the picture, for pinching. @type {Map<number, {x: number, y: number}>} */
     const fingers = new Map();
     let pinch = 0;
 
     /** @param {PointerEvent | WheelEvent | MouseEvent} e */
-    function at(e) {
+    function spot(e) {
         const r = box.getBoundingClientRect();
         return { x: e.clientX - r.left, y: e.clientY - r.top };
     }
@@ -583,7 +588,7 @@ waitscope.lanes = (function () {
     }
 
     box.addEventListener('pointerdown', (e) => {
-        const p = at(e);
+        const p = spot(e);
         if (!app.model || p.x > box.clientWidth || (e.button !== 0 && e.button !== 1)) return;
         if (e.pointerType === 'touch') {
             fingers.set(e.pointerId, p);
@@ -603,7 +608,7 @@ waitscope.lanes = (function () {
     }
 
     box.addEventListener('pointermove', (e) => {
-        const p = at(e);
+        const p = spot(e);
         mouse = e.pointerType === 'touch' ? null : p;
         if (fingers.has(e.pointerId)) fingers.set(e.pointerId, p);
         if (fingers.size === 2 && app.model) {
@@ -632,7 +637,7 @@ waitscope.lanes = (function () {
         fingers.delete(e.pointerId);
         const d = drag;
         drag = null;
-        const p = at(e);
+        const p = spot(e);
         if (!app.model || p.x > box.clientWidth) return;
         if (d && d.moved) {
             if (d.area && d.area.t1 > d.area.t0 && d.area.lanes.length) app.select(d.area);
@@ -672,7 +677,7 @@ waitscope.lanes = (function () {
             if (e.ctrlKey || e.metaKey) {
                 /* A trackpad's pinch comes as many small steps. */
                 const by = e.deltaY * (Math.abs(e.deltaY) < 40 ? 0.01 : 0.0025);
-                app.zoom(Math.exp(by), app.view.t0 + (at(e).x - left) * per);
+                app.zoom(Math.exp(by), app.view.t0 + (spot(e).x - left) * per);
             } else if (e.shiftKey || Math.abs(e.deltaX) > Math.abs(e.deltaY)) {
                 const by = e.deltaX || e.deltaY;
                 app.pan((e.deltaMode === 1 ? by * 30 : by) / w);
@@ -737,7 +742,7 @@ waitscope.lanes = (function () {
     }
 
     /** Selects the next interval or request of the keyboard's lane. @param {number} by */
-    function step(by) {
+    function stepBy(by) {
         const s = app.selection;
         const lane = app.lanes.lanes.find((l) => l.key === cursor) || app.lanes.lanes.find((l) => trackOf(l) !== null);
         const track = lane ? trackOf(lane) : null;
@@ -754,7 +759,7 @@ waitscope.lanes = (function () {
         if (lane.row >= 0) while (i >= 0 && i < track.n - 1 && segmentAt(lane, i) < 0) i += by < 0 ? -1 : 1;
         const q = app.model && app.model.requests;
         const seg = segmentAt(lane, i);
-        /** @type {Selection | null} */
+        /** @type {Choice | null} */
         let s = null;
         if (lane.thread >= 0) s = { kind: 'interval', thread: lane.thread, index: i };
         else if (seg >= 0 && q) s = { kind: 'request', request: q.segRequest[seg] };
@@ -792,5 +797,5 @@ waitscope.lanes = (function () {
     app.onPaint('mirror', mirror);
     new ResizeObserver(() => app.invalidate('lanes', 'overlay')).observe(box);
 
-    return { forget, scrollTo, moveLane, enter, step, trackOf, lossName };
+    return { forget, scrollTo, moveLane, enter, step: stepBy, trackOf, lossName };
 })();

@@ -6,6 +6,13 @@ waitscope.layout = waitscope.pure('layout', function () {
 
     const NONE = 0xffffffff;
 
+    /** 0, 1, 2 … @param {number} n */
+    function range(n) {
+        const out = new Uint32Array(n);
+        for (let i = 0; i < n; i++) out[i] = i;
+        return out;
+    }
+
     /** A binary heap of row numbers, the one with the least key on top.
      * @param {(row: number) => number} key */
     function heap(key) {
@@ -85,7 +92,7 @@ waitscope.layout = waitscope.pure('layout', function () {
      * @returns {Pack}
      */
     function packRows(q, ids, processes, k, empty) {
-        if (!ids) ids = Uint32Array.from({ length: q.n }, (_, i) => i);
+        if (!ids) ids = range(q.n);
         const { rowOf, process } = assign(q, ids, processes);
 
         /* Rows stand by process, in the order they were opened. */
@@ -258,6 +265,36 @@ waitscope.layout = waitscope.pure('layout', function () {
         return some.filter((i) => kept.has(i));
     }
 
+    /**
+     * Sorts ids in place, stably; a generator, which gives way now and then.
+     * @param {Uint32Array} ids @param {(a: number, b: number) => number} compare
+     */
+    function* sort(ids, compare) {
+        const n = ids.length;
+        const RUN = 512;
+        for (let i = 0; i < n; i += RUN) {
+            ids.subarray(i, i + RUN).sort(compare);
+            yield;
+        }
+        /** @type {Uint32Array} */
+        let from = ids;
+        /** @type {Uint32Array} */
+        let to = new Uint32Array(n);
+        for (let run = RUN; run < n; run *= 2) {
+            for (let i = 0; i < n; i += 2 * run) {
+                const mid = Math.min(i + run, n);
+                const end = Math.min(i + 2 * run, n);
+                for (let a = i, b = mid, at = i; at < end; at++) {
+                    if ((at & 2047) === 0) yield;
+                    to[at] = a < mid && (b >= end || compare(from[a], from[b]) <= 0) ? from[a++] : from[b++];
+                }
+            }
+            [from, to] = [to, from];
+        }
+        if (from !== ids) ids.set(from);
+        return ids;
+    }
+
     /** The lane at a height, -1 when there is none. @param {Lane[]} list @param {number} y */
     function laneAt(list, y) {
         let lo = 0;
@@ -271,5 +308,5 @@ waitscope.layout = waitscope.pure('layout', function () {
         return -1;
     }
 
-    return { NONE, packRows, addSums, lanes, laneAt };
+    return { NONE, packRows, addSums, lanes, laneAt, sort, range };
 });

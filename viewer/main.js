@@ -70,7 +70,7 @@ waitscope.main = (function () {
         } else if (msg.type === 'progress') loading(`Reading ${name}: ${format.percent(msg.share)}`);
         else if (msg.type === 'refused') refuse(msg.message, begun);
         else if (msg.type === 'end') ended(msg.problems);
-        else app.part(msg);
+        else app.receive(msg);
         if (msg.type === 'requests') {
             waitscope.table.reset();
             found();
@@ -84,13 +84,21 @@ waitscope.main = (function () {
         get('facts').textContent = text || factsText();
     }
 
+    /** The reader's own day and time. @param {number} ms since 1970 */
+    function clock(ms) {
+        const d = new Date(ms);
+        if (!(ms > 0) || Number.isNaN(d.getTime())) return '';
+        return new Date(ms - d.getTimezoneOffset() * 60e3).toISOString().slice(0, 19).replace('T', ' ');
+    }
+
     function factsText() {
         const m = app.model;
         if (!m) return '';
         const h = m.header;
         const threads = format.plural(h.threads.length, 'thread');
-        const when = Number(h.t0_real_ns) > 0 ? new Date(Number(h.t0_real_ns) / 1e6).toLocaleString([], { dateStyle: 'medium', timeStyle: 'medium' }) : '';
-        return [m.name, h.command, h.host, when, format.time(h.duration_ns), threads, format.plural(h.requests, 'request')].filter(Boolean).join(' · ');
+        return [m.name, h.command, h.host, clock(Number(h.t0_real_ns) / 1e6), format.time(h.duration_ns), threads, format.plural(h.requests, 'request')]
+            .filter(Boolean)
+            .join(' · ');
     }
 
     /** @param {string} message @param {boolean} begun */
@@ -166,7 +174,8 @@ waitscope.main = (function () {
                     'article',
                     null,
                     el('h2', null, `${p.comm || 'process'} ${p.pid}`, p.model ? el('span', { class: 'model' }, p.model) : null),
-                    ...p.verdict.text.map((t, i) => el('p', i === 0 ? { class: 'first' } : null, t)),
+                    el('p', { class: 'first' }, p.verdict.text[0]),
+                    p.verdict.text.length > 1 ? el('p', null, p.verdict.text.slice(1).join(' ')) : null,
                 ),
             ),
         );
@@ -235,13 +244,13 @@ waitscope.main = (function () {
     /* ---- files: picked or dropped, at any time */
 
     /** @param {FileList | null | undefined} files */
-    function take(files) {
+    function takeFile(files) {
         const file = files && files[0];
         if (file) open({ blob: file }, file.name);
     }
     for (const id of ['open', 'choose']) get(id).addEventListener('click', () => input.click());
     input.addEventListener('change', () => {
-        take(input.files);
+        takeFile(input.files);
         input.value = '';
     });
     let over = 0;
@@ -259,7 +268,7 @@ waitscope.main = (function () {
         e.preventDefault();
         over = 0;
         get('drop').hidden = true;
-        take(e.dataTransfer && e.dataTransfer.files);
+        takeFile(e.dataTransfer && e.dataTransfer.files);
     });
 
     /* ---- the height of the table */

@@ -7,7 +7,7 @@ var waitscope = waitscope || {};
 waitscope.overview = (function () {
     'use strict';
 
-    const { app, dom, model: M, format, scale } = waitscope;
+    const { app, dom, model: M, format, scale, palette } = waitscope;
     const FLIGHT = 26; /* height of the lower strip */
     const GAP = 5;
     const GRIP = 7;
@@ -18,8 +18,8 @@ waitscope.overview = (function () {
     const canvas = dom.get('overview-canvas');
     const box = dom.get('overview-box');
 
-    /** The pictures below the window, kept until size, theme or data change. */
-    let kept = { key: '', canvas: document.createElement('canvas') };
+    /** The picture below the window, kept until size, theme or data change. */
+    let kept = { key: '', of: /** @type {Header | null} */ (null), image: new ImageData(1, 1) };
 
     /** The most threads at work at once, idle ones aside. @param {Header['overview']} o */
     function peak(o) {
@@ -32,103 +32,82 @@ waitscope.overview = (function () {
         return most;
     }
 
-    /** @param {number} w @param {number} h */
-    function background(w, h) {
-        const m = /** @type {Model} */ (app.model);
-        const key = `${w} ${h} ${devicePixelRatio} ${app.dark()} ${m.header.t0_real_ns} ${m.name} ${m.header.intervals}`;
-        if (kept.key === key) return kept.canvas;
-        kept.key = key;
-        const { ctx, ratio } = dom.fit(kept.canvas, w, h);
-        ctx.clearRect(0, 0, w, h);
-        const o = m.header.overview;
-        if (o.n === 0) return kept.canvas;
-        const top = h - FLIGHT - GAP;
-        const most = Math.max(peak(o) * 1.08, 1000);
-        stackStates(ctx, o, w, top, most, ratio);
-        flights(ctx, o, w, h);
-        gaps(ctx, m.header, w, h, ratio);
-        legend(ctx, o, w, h, most, top);
-        return kept.canvas;
+    /** What the full height stands for, in thousandths. @param {Header['overview']} o */
+    function scales(o) {
+        return { threads: Math.max(peak(o) * 1.08, 1000), flight: Math.max(...o.in_flight, 1000) };
     }
 
-    /** @param {CanvasRenderingContext2D} ctx @param {Header['overview']} o @param {number} w
-     * @param {number} h @param {number} most @param {number} ratio */
-    function stackStates(ctx, o, w, h, most, ratio) {
-        const base = new Float64Array(o.n);
-        const end = (/** @type {Model} */ (app.model)).header.duration_ns;
-        const x = (/** @type {number} */ i) => (Math.min(i * o.bucket_ns, end) / end) * w;
-        for (const key of ORDER) {
-            ctx.fillStyle = dom.fill(ctx, M.BY_KEY[key], app.dark(), ratio);
-            ctx.beginPath();
-            for (let i = 0; i < o.n; i++) {
-                const v = o.states[key][i];
-                if (!v) continue;
-                const y0 = h - (base[i] / most) * h;
-                base[i] += v;
-                const y1 = Math.max(h - (base[i] / most) * h, 0);
-                if (y1 < y0) ctx.rect(x(i), y1, Math.max(x(i + 1) - x(i), 0.3), y0 - y1);
+    /** Pixel by pixel, as the lanes are drawn: filling shapes with patterns costs a hundred times more.
+     * @param {Header} header @param {number} w @param {number} h @param {number} ratio */
+    function background(header, w, h, ratio) {
+        const key = `${w} ${h} ${app.dark()}`;
+        if (kept.key === key && kept.of === header) return kept.image;
+        const image = new ImageData(w, h);
+        kept = { key, of: header, image };
+        const px = new Uint32Array(image.data.buffer);
+        const tiles = palette.tiles(app.dark(), ratio);
+        const mask = tiles.side - 1;
+        const o = header.overview;
+        const end = header.duration_ns;
+        const most = scales(o);
+        const base = h - Math.round((FLIGHT + GAP) * ratio);
+        const flight = palette.pixel(app.css('--flight').trim());
+        /** @param {number} x @param {number} from @param {number} to @param {number} cat */
+        const column = (x, from, to, cat) => {
+            for (let y = Math.max(to, 0); y < from; y++) {
+                const dot = cat < 0 ? flight : tiles.data[(cat * tiles.side + (y & mask)) * tiles.side + (x & mask)];
+                if (dot) px[y * w + x] = dot;
             }
-            ctx.fill();
+        };
+        for (let x = 0; x < w && o.n; x++) {
+            const i = Math.min(Math.floor(((x + 0.5) / w) * (end / o.bucket_ns)), o.n - 1);
+            let sum = 0;
+            let y = base;
+            for (const name of ORDER) {
+                if (!o.states[name][i]) continue;
+                sum += o.states[name][i];
+                const top = base - Math.round((sum / most.threads) * base);
+                column(x, y, top, M.BY_KEY[name]);
+                y = Math.max(top, 0);
+            }
+            const high = (FLIGHT - 2) * ratio;
+            column(x, h, h - Math.round((o.in_flight[i] / most.flight) * high), -1);
+            column(x, h, h - Math.round((o.queued[i] / most.flight) * high), M.BY_KEY.queued);
         }
+        /* What was lost shows as gaps. */
+        for (const loss of header.lost.windows) {
+            const x0 = Math.floor((loss.start / end) * w);
+            const x1 = Math.min(Math.max(Math.ceil((loss.end / end) * w), x0 + 2), w);
+            for (let x = x0; x < x1; x++) {
+                for (let y = 0; y < h; y++) px[y * w + x] = 0;
+                column(x, h, 0, M.UNKNOWN);
+            }
+        }
+        return image;
     }
 
     /** @param {CanvasRenderingContext2D} ctx @param {Header['overview']} o @param {number} w @param {number} h */
-    function flights(ctx, o, w, h) {
-        const most = Math.max(...o.in_flight, 1000);
-        const end = (/** @type {Model} */ (app.model)).header.duration_ns;
-        const style = getComputedStyle(document.documentElement);
-        const rows = [
-            { of: o.in_flight, fill: style.getPropertyValue('--flight') },
-            { of: o.queued, fill: waitscope.palette.colour(M.BY_KEY.queued, app.dark()) },
-        ];
-        for (const { of, fill } of rows) {
-            ctx.fillStyle = fill;
-            ctx.beginPath();
-            ctx.moveTo(0, h);
-            of.forEach((v, i) => {
-                const y = h - (v / most) * (FLIGHT - 2);
-                ctx.lineTo((Math.min(i * o.bucket_ns, end) / end) * w, y);
-                ctx.lineTo((Math.min((i + 1) * o.bucket_ns, end) / end) * w, y);
-            });
-            ctx.lineTo(w, h);
-            ctx.fill();
-        }
-        ctx.fillStyle = style.getPropertyValue('--line');
-        ctx.fillRect(0, h - FLIGHT - GAP / 2 - 0.5, w, 1);
-    }
-
-    /** What was lost shows as gaps. @param {CanvasRenderingContext2D} ctx @param {Header} header
-     * @param {number} w @param {number} h @param {number} ratio */
-    function gaps(ctx, header, w, h, ratio) {
-        ctx.fillStyle = dom.fill(ctx, M.UNKNOWN, app.dark(), ratio);
-        for (const loss of header.lost.windows) {
-            const x0 = (loss.start / header.duration_ns) * w;
-            const x1 = Math.max((loss.end / header.duration_ns) * w, x0 + 2);
-            ctx.clearRect(x0, 0, x1 - x0, h);
-            ctx.fillRect(x0, 0, x1 - x0, h);
-        }
-    }
-
-    /** @param {CanvasRenderingContext2D} ctx @param {Header['overview']} o @param {number} w
-     * @param {number} h @param {number} most @param {number} top */
-    function legend(ctx, o, w, h, most, top) {
-        const style = getComputedStyle(document.documentElement);
+    function words(ctx, o, w, h) {
+        const most = scales(o).threads;
+        const top = h - FLIGHT - GAP;
         const threads = Math.floor(most / 1000);
         const flight = Math.round(Math.max(...o.in_flight, 0) / 1000);
         ctx.font = '11px system-ui, sans-serif';
         ctx.textBaseline = 'top';
-        const plate = (/** @type {string} */ s, /** @type {number} */ y) => {
+        const plate = (/** @type {string} */ text, /** @type {number} */ y) => {
             ctx.globalAlpha = 0.82;
-            ctx.fillStyle = style.getPropertyValue('--panel');
-            ctx.fillRect(3, y - 1, ctx.measureText(s).width + 6, 14);
+            ctx.fillStyle = app.css('--panel');
+            ctx.fillRect(3, y - 1, ctx.measureText(text).width + 6, 14);
             ctx.globalAlpha = 1;
-            ctx.fillStyle = style.getPropertyValue('--muted');
-            ctx.fillText(s, 6, y);
+            ctx.fillStyle = app.css('--muted');
+            ctx.fillText(text, 6, y);
         };
         const y = top - (threads * 1000 * top) / most;
-        ctx.fillStyle = style.getPropertyValue('--muted');
+        ctx.fillStyle = app.css('--muted');
         ctx.fillRect(0, y, 3, 1);
         plate(format.plural(threads, 'thread'), Math.max(y - 1, 1));
+        ctx.fillStyle = app.css('--line');
+        ctx.fillRect(0, top + GAP / 2 - 0.5, w, 1);
         plate(flight ? `up to ${format.plural(flight, 'request')} in flight` : 'requests in flight', h - FLIGHT + 1);
     }
 
@@ -138,20 +117,18 @@ waitscope.overview = (function () {
         const w = box.clientWidth;
         const h = box.clientHeight;
         if (w < 10) return;
-        const back = background(w, h);
-        const { ctx } = dom.fit(canvas, w, h);
-        const style = getComputedStyle(document.documentElement);
-        ctx.clearRect(0, 0, w, h);
-        ctx.drawImage(back, 0, 0, w, h);
+        const { ctx, ratio, pw, ph } = dom.fit(canvas, w, h);
+        ctx.putImageData(background(m.header, pw, ph, ratio), 0, 0);
+        words(ctx, m.header.overview, w, h);
         const { x0, x1 } = window_();
-        ctx.fillStyle = style.getPropertyValue('--shade');
+        ctx.fillStyle = app.css('--shade');
         ctx.fillRect(0, 0, x0, h);
         ctx.fillRect(x1, 0, w - x1, h);
-        ctx.strokeStyle = style.getPropertyValue('--accent');
+        ctx.strokeStyle = app.css('--accent');
         ctx.lineWidth = 1.5;
         ctx.strokeRect(x0 + 0.75, 0.75, Math.max(x1 - x0 - 1.5, 1), h - 1.5);
         if (x1 - x0 < w - 1) {
-            ctx.fillStyle = style.getPropertyValue('--accent');
+            ctx.fillStyle = app.css('--accent');
             ctx.fillRect(x0 - 1, h / 2 - 9, 4, 18);
             ctx.fillRect(x1 - 3, h / 2 - 9, 4, 18);
         }
@@ -232,7 +209,7 @@ waitscope.overview = (function () {
         { passive: false },
     );
 
-    function key() {
+    function buildKey() {
         const list = dom.get('overview-key');
         list.replaceChildren(
             ...['blocked', 'yielded', 'running', 'runnable', 'lock', 'other', 'idle', 'queued'].map((k) => {
@@ -244,5 +221,5 @@ waitscope.overview = (function () {
 
     app.onPaint('overview', paint);
     new ResizeObserver(() => app.invalidate('overview')).observe(box);
-    return { key, peak };
+    return { key: buildKey };
 })();

@@ -66,7 +66,7 @@ waitscope.paint = waitscope.pure('paint', function () {
      * @param {number} min width in pixels from which on an interval is told to `wide`
      * @param {(i: number, x0: number, x1: number) => void} wide
      */
-    function track(box, track, t0, per, tiles, phase, min, wide) {
+    function paintTrack(box, track, t0, per, tiles, phase, min, wide) {
         const { t, cat, n } = track;
         if (n === 0) return;
         const x0 = Math.max(0, Math.floor((t[0] - t0) / per));
@@ -144,5 +144,5 @@ waitscope.paint = waitscope.pure('paint', function () {
         }
     }
 
-    return { track };
+    return { track: paintTrack };
 });

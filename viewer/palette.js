@@ -16,7 +16,7 @@ waitscope.palette = waitscope.pure('palette', function () {
     const LOOKS = [
         { light: ['#0068a8', '#3d92c8'], dark: ['#2f8fd6', '#63b1ea'], hatch: 'lines', ink: ['#fff', '#04131f'] },
         { light: ['#f2c733', '#c89b06'], dark: ['#e3bd3d', '#a5851d'], hatch: 'dots', ink: ['#1d1700', '#1d1700'] },
-        { light: ['#d95400', '#a83c00'], dark: ['#f26b1d', '#b94a0a'], hatch: 'slash', ink: ['#fff', '#1f0b00'] },
+        { light: ['#d95400', '#b84500'], dark: ['#f26b1d', '#c4500c'], hatch: 'slash', ink: ['#fff', '#1f0b00'] },
         { light: ['#9fd8c5', '#7cc2ab'], dark: ['#3f8f78', '#57ab92'], hatch: 'waves', ink: ['#06281e', '#fff'] },
         { light: ['#a2498f', '#7a2c69'], dark: ['#c274b2', '#8f4a81'], hatch: 'cross', ink: ['#fff', '#1d0518'] },
         { light: ['#bdb8dc', '#9a93c4'], dark: ['#7a74ab', '#9a94c8'], hatch: 'bars', ink: ['#1b1733', '#fff'] },
@@ -34,11 +34,11 @@ waitscope.palette = waitscope.pure('palette', function () {
     /* True where a hatch's line runs; x and y from 0 to 7. */
     /** @type {Record<string, (x: number, y: number) => boolean>} */
     const HATCHES = {
-        lines: (x, y) => y === 3,
-        rows: (x, y) => y % 3 === 1,
+        lines: (_x, y) => y === 3,
+        rows: (_x, y) => y % 3 === 1,
         bars: (x) => x === 3,
         posts: (x) => x % 4 < 2,
-        slash: (x, y) => (x + y) % 8 < 3,
+        slash: (x, y) => (x + y) % 8 < 2,
         backslash: (x, y) => (x - y + 8) % 8 < 2,
         cross: (x, y) => (x + y) % 8 === 0 || (x - y + 8) % 8 === 0,
         net: (x, y) => (x + y) % 8 === 0,
@@ -88,5 +88,5 @@ waitscope.palette = waitscope.pure('palette', function () {
         return LOOKS[cat].ink[dark ? 1 : 0];
     }
 
-    return { LOOKS, STACK, tiles, colour, ink };
+    return { LOOKS, STACK, pixel, tiles, colour, ink };
 });

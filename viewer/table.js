@@ -7,7 +7,7 @@ var waitscope = waitscope || {};
 waitscope.table = (function () {
     'use strict';
 
-    const { app, dom, model: M, format } = waitscope;
+    const { app, dom, model: M, format, layout } = waitscope;
     const ROW = 26;
     const TALLEST = 8e6; /* pixels; browsers draw nothing on boxes that are much taller */
     const BAR = 130;
@@ -38,6 +38,7 @@ waitscope.table = (function () {
     let descending = true;
     /** @type {Uint32Array} */
     let order = new Uint32Array(0);
+    let fresh = false; /* to be scrolled to its begin */
     let active = 0; /* place in order where the keyboard stands */
     /** @type {{row: any, cells: any[]}[]} */
     let pool = [];
@@ -119,38 +120,60 @@ waitscope.table = (function () {
         app.invalidate('table');
     }
 
-    /** The requests that fit the filter, in the order of the column. */
+    let stop = () => {};
+
+    /** The requests that fit the filter, in the order of the column; what takes long is done in
+     * slices while the old order stands. */
     function resort() {
         const m = app.model;
         const q = m && m.requests;
+        stop();
         if (!m || !q) {
             order = new Uint32Array(0);
             return;
         }
-        if (columns.length === 0) build();
-        const ids = app.matches ? app.matches.slice() : Uint32Array.from({ length: q.n }, (_, i) => i);
         const column = columns.find((c) => c.key === sortKey) || columns[0];
-        const keys = new Float64Array(q.n);
-        if (column.text && column.value) {
-            /** Names repeat or are many: each is ranked once. @type {Map<number | string, number>} */
-            const ranks = new Map();
-            for (const r of ids) ranks.set(column.value(q, m, r), 0);
-            [...ranks.keys()].sort((a, b) => (a < b ? -1 : a > b ? 1 : 0)).forEach((s, i) => ranks.set(s, i));
-            for (const r of ids) keys[r] = ranks.get(column.value(q, m, r)) || 0;
-        } else {
-            const get = column.ns || column.value || (() => 0);
-            for (const r of ids) keys[r] = Number(get(q, m, r));
-        }
-        const sign = descending ? -1 : 1;
-        /* What is equal stands by latency, then in the order it came. */
-        ids.sort((a, b) => sign * (keys[a] - keys[b]) || q.latency[b] - q.latency[a] || a - b);
-        order = ids;
-        active = Math.min(active, Math.max(order.length - 1, 0));
+        const ids = app.matches ? app.matches.slice() : layout.range(q.n);
+        stop = app.slowly(sorted(m, q, ids, column, descending ? -1 : 1), () => {
+            order = ids;
+            active = Math.min(active, Math.max(order.length - 1, 0));
+            app.invalidate('table');
+        });
         for (const cell of head.children) {
-            const on = cell.dataset.key === sortKey;
-            if (on) cell.setAttribute('aria-sort', descending ? 'descending' : 'ascending');
+            if (cell.dataset.key === sortKey) cell.setAttribute('aria-sort', descending ? 'descending' : 'ascending');
             else cell.removeAttribute('aria-sort');
         }
+    }
+
+    /** @param {Model} m @param {Requests} q @param {Uint32Array} ids @param {Column} column @param {number} sign */
+    function* sorted(m, q, ids, column, sign) {
+        const keys = new Float64Array(q.n);
+        const get = column.ns || column.value || (() => 0);
+        if (!column.text) {
+            for (let i = 0; i < ids.length; i++) {
+                if ((i & 4095) === 0) yield;
+                keys[ids[i]] = Number(get(q, m, ids[i]));
+            }
+        } else {
+            /* Texts are ranked first: each is compared with others once, not in every column. */
+            /** @type {Map<string, number>} */
+            const found = new Map();
+            for (let i = 0; i < ids.length; i++) {
+                if ((i & 1023) === 0) yield;
+                const text = String(get(q, m, ids[i]));
+                const at = found.get(text);
+                if (at === undefined) found.set(text, (keys[ids[i]] = found.size));
+                else keys[ids[i]] = at;
+            }
+            const texts = [...found.keys()];
+            const places = layout.range(texts.length);
+            yield* layout.sort(places, (a, b) => (texts[a] < texts[b] ? -1 : texts[a] > texts[b] ? 1 : 0));
+            const ranks = new Uint32Array(texts.length);
+            places.forEach((text, i) => (ranks[text] = i));
+            for (let i = 0; i < ids.length; i++) keys[ids[i]] = ranks[keys[ids[i]]];
+        }
+        /* What is equal stands by latency, then in the order it came. */
+        yield* layout.sort(ids, (a, b) => sign * (keys[a] - keys[b]) || q.latency[b] - q.latency[a] || a - b);
     }
 
     function headHeight() {
@@ -180,6 +203,8 @@ waitscope.table = (function () {
             empty.textContent = !q ? 'Requests are being read …' : q.n === 0 ? 'No request was seen in this recording.' : 'No request fits the filter.';
             return;
         }
+        if (fresh) grid.scrollTop = 0;
+        fresh = false;
         const { tall, room, top } = place();
         body.style.height = `${tall}px`;
         const first = Math.max(Math.floor(top / ROW) - 2, 0);
@@ -228,7 +253,7 @@ waitscope.table = (function () {
                 return;
             }
             const ns = c.ns ? c.ns(q, m, r) : 0;
-            const text = c.ns ? format.ms(ns) : c.show ? c.show(q, m, r) : String(c.value ? c.value(q, m, r) : '');
+            const text = c.ns ? (ns === 0 ? '0' : format.ms(ns)) : c.show ? c.show(q, m, r) : String(c.value ? c.value(q, m, r) : '');
             if (cell.textContent !== text) cell.textContent = text;
             if (c.ns) {
                 cell.dataset.ns = String(ns);
@@ -282,7 +307,7 @@ waitscope.table = (function () {
             active = 0;
             sortKey = 'blocked';
             descending = true;
-            grid.scrollTop = 0;
+            fresh = true;
             build();
             resort();
         },

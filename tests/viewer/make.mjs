@@ -164,7 +164,8 @@ export function world(options = {}) {
     /* Threads that serve nobody, and one that holds a lock. */
     for (let i = 0; i < others; i++) {
         const t = thread(0, 4711, i ? `housekeeper-${i}` : 'gc', i === 0 ? 'helper' : 'other');
-        while (t.at < now) {
+        const stopAt = Math.max(...threads.slice(0, workers + 1).map((x) => x.at));
+        while (t.at < stopAt - 2e8) {
             put(t, 'sleep', 5e7 + expo(1e8), wait('nanosleep', -1, { fd: -1, flags: i ? 1 : 0 }));
             put(t, 'running', expo(4e5));
         }
