@@ -60,22 +60,40 @@ void cells_cut(struct buf *out, const char *s, size_t len, size_t width)
     buf_add(out, s + i, len - i);
 }
 
-void cells_wrap(struct buf *out, const char *s, size_t len, const char *indent, size_t width)
+/* Bytes of the next word of `s`; "4.00 ms" and "93 %" are one. */
+static size_t word_len(const char *s, size_t len)
 {
-    size_t margin = cells_width(indent, strlen(indent)), used = 0;
+    size_t word = 0;
+    while (word < len && s[word] != ' ')
+        word++;
+    if (word && word < len && s[word - 1] >= '0' && s[word - 1] <= '9') {
+        size_t unit = word + 1;
+        while (unit < len && s[unit] != ' ')
+            unit++;
+        if (unit - word <= 4)
+            word = unit;
+    }
+    return word;
+}
+
+void cells_wrap(struct buf *out, const char *s, size_t len, const char *first, size_t hang,
+                size_t width)
+{
+    size_t used = cells_width(first, strlen(first));
+    bool fresh = true; /* no word is on the line yet */
+    buf_adds(out, first);
     for (size_t i = 0; i < len;) {
-        size_t word = 0;
-        while (i + word < len && s[i + word] != ' ')
-            word++;
-        size_t columns = cells_width(s + i, word);
-        if (used && used + 1 + columns > width) {
-            buf_addc(out, '\n');
-            used = 0;
+        size_t word = word_len(s + i, len - i), columns = cells_width(s + i, word);
+        if (!fresh && used + 1 + columns > width) {
+            buf_addf(out, "\n%*s", (int)hang, "");
+            used = hang;
+            fresh = true;
         }
-        buf_adds(out, used ? " " : indent);
-        used += used ? 1 : margin;
+        if (!fresh)
+            buf_addc(out, ' ');
+        used += columns + !fresh;
+        fresh = false;
         buf_add(out, s + i, word);
-        used += columns;
         i += word;
         while (i < len && s[i] == ' ')
             i++;

@@ -12,8 +12,10 @@
 size_t cells_width(const char *s, size_t len);
 /* Appends `s`, with "…" in its middle where it is wider than `width` (at least 1). */
 void cells_cut(struct buf *out, const char *s, size_t len, size_t width);
-/* Appends `s` broken at spaces into lines of at most `width` columns, where words allow it:
- * `indent` before each, a line feed behind each. */
-void cells_wrap(struct buf *out, const char *s, size_t len, const char *indent, size_t width);
+/* Appends `s` broken at spaces into lines of at most `width` columns, where words allow it, each
+ * with a line feed behind it. `first` stands before the first line and as many spaces as `hang`
+ * before the others. A number stays with its unit. */
+void cells_wrap(struct buf *out, const char *s, size_t len, const char *first, size_t hang,
+                size_t width);
 
 #endif

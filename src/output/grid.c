@@ -6,7 +6,7 @@
 
 #define MARGIN "  "
 #define GAP 2
-/* A column is not cut to less. */
+/* A column is not cut to less, nor to less than its title. */
 #define LEAST 12
 #define NOTE_INDENT "        "
 
@@ -76,6 +76,7 @@ static void shrink(const struct grid *g, size_t *widths, size_t width)
         unsigned widest = g->count;
         for (unsigned c = 0; c < g->count; c++)
             if (g->columns[c].cut != GRID_WHOLE && widths[c] > LEAST &&
+                widths[c] > strlen(g->columns[c].title) &&
                 (widest == g->count || widths[c] > widths[widest]))
                 widest = c;
         if (widest == g->count)

@@ -152,7 +152,8 @@ struct json_object *part_verdict(struct buf *out, const struct timeline *tl, uin
     part_uint(out, o, "serving_threads", v->serving_threads);
     part_uint(out, o, "requests", v->requests);
     part_double(out, o, "efficiency", v->efficiency);
-    part_uint(out, o, "held_ns", v->held_ns > 0 ? (uint64_t)(v->held_ns + 0.5) : 0);
+    part_uint(out, o, "held_ns",
+              v->held_ns > 0 && v->held_ns < 1e18 ? (uint64_t)(v->held_ns + 0.5) : 0);
     part_double(out, o, "capacity", v->capacity);
     part_double(out, o, "offered", v->offered);
     part_uint(out, o, "queued_ns", v->queued_ns);

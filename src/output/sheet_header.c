@@ -13,7 +13,10 @@ static void add_when(struct sheet *sheet)
     char when[64] = "";
     if (tl->t0_real_ns && gmtime_r(&second, &tm))
         strftime(when, sizeof(when), " from %Y-%m-%d %H:%M:%S UTC", &tm);
-    text_duration(sheet->out, tl->duration_ns);
+    if (tl->duration_ns)
+        text_duration(sheet->out, tl->duration_ns);
+    else
+        buf_adds(sheet->out, "0 s");
     buf_adds(sheet->out, when);
     if (tl->host)
         buf_addf(sheet->out, " on %s", timeline_string(tl, tl->host));
@@ -47,7 +50,7 @@ static void add_counts(struct sheet *sheet)
 static void add_loud(struct sheet *sheet, struct buf *text)
 {
     buf_adds(sheet->out, sheet->loud);
-    cells_wrap(sheet->out, buf_str(text), text->len, "", sheet->width);
+    cells_wrap(sheet->out, buf_str(text), text->len, "", 2, sheet->width);
     buf_adds(sheet->out, sheet->plain);
     sheet->out->failed |= text->failed;
     buf_release(text);

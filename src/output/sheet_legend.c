@@ -1,5 +1,8 @@
 #include "output/sheet.h"
 
+#include "output/cells.h"
+
+#include <stdio.h>
 #include <string.h>
 
 static const struct {
@@ -36,15 +39,25 @@ static bool is_used(const char *text, const char *word)
     return false;
 }
 
+static void add_word(struct sheet *sheet, size_t i)
+{
+    char first[64];
+    snprintf(first, sizeof(first), "  %-12s  ", words[i].word);
+    cells_wrap(sheet->out, words[i].meaning, strlen(words[i].meaning), first, strlen(first),
+               sheet->width);
+}
+
 /* The words that the page above uses, in the order of a request's life. */
 void sheet_legend(struct sheet *sheet)
 {
     bool used[sizeof(words) / sizeof(*words)];
     for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++)
         used[i] = is_used(buf_str(sheet->out), words[i].word);
-    sheet_title(sheet, "Words", "");
-    for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++)
-        if (used[i])
-            buf_addf(sheet->out, "  %s%-12s%s  %s\n", sheet->dim, words[i].word, sheet->plain,
-                     words[i].meaning);
+    for (size_t i = 0, shown = 0; i < sizeof(words) / sizeof(*words); i++) {
+        if (!used[i])
+            continue;
+        if (!shown++)
+            sheet_title(sheet, "Words", "");
+        add_word(sheet, i);
+    }
 }

@@ -58,7 +58,7 @@ static void add_full(struct sheet *sheet, uint32_t process)
     sheet->out->failed |= text.failed;
     for (const char *line = buf_str(&text); *line;) {
         size_t len = strcspn(line, "\n");
-        cells_wrap(sheet->out, line, len, "  ", sheet->width);
+        cells_wrap(sheet->out, line, len, "  ", 4, sheet->width);
         line += len + (line[len] == '\n');
     }
     buf_release(&text);
@@ -132,7 +132,7 @@ static void add_others(struct sheet *sheet)
         buf_addf(&line, "No request was seen in %s%s%s.", count > 1 ? "the processes " : "process ",
                  buf_str(&text), count > sheet->rows ? ", …" : "");
         buf_addc(sheet->out, '\n');
-        cells_wrap(sheet->out, buf_str(&line), line.len, "", sheet->width);
+        cells_wrap(sheet->out, buf_str(&line), line.len, "", 2, sheet->width);
         sheet->out->failed |= line.failed || text.failed;
         buf_release(&line);
     }
@@ -142,16 +142,16 @@ static void add_others(struct sheet *sheet)
 static void explain_none(struct sheet *sheet)
 {
     static const char *const reasons[] = {
-        "- none came in while this was recorded: put load on the server and record again;",
-        "- another process answers them: record that one too, with -p PID,PID or from its start "
+        "none came in while this was recorded: put load on the server and record again;",
+        "another process answers them: record that one too, with -p PID,PID or from its start "
         "with `waitscope record -- COMMAND`;",
-        "- they do not come over TCP connections that a recorded process accepted, but over UDP, "
+        "they do not come over TCP connections that a recorded process accepted, but over UDP, "
         "shared memory or a connection it made itself.",
     };
     sheet_title(sheet, "No request was seen", "");
     buf_adds(sheet->out, "  That may be because\n");
     for (size_t i = 0; i < sizeof(reasons) / sizeof(*reasons); i++)
-        cells_wrap(sheet->out, reasons[i], strlen(reasons[i]), "  ", sheet->width);
+        cells_wrap(sheet->out, reasons[i], strlen(reasons[i]), "  - ", 4, sheet->width);
     buf_adds(sheet->out, "  What the threads waited for is below all the same.\n");
 }
 

@@ -59,10 +59,9 @@ static void print_groups(struct sheet *sheet, const struct groups *groups)
     sheet_grid(sheet, &g);
     sheet_more(sheet, grid_rows(&g), groups->all.len, "kinds of requests");
     if (open) {
-        buf_adds(sheet->out, "  Not counted here: ");
+        buf_adds(sheet->out, "  Not counted: ");
         text_count(sheet->out, open);
-        buf_addf(sheet->out, " that %s not both begun and answered in the recording.\n",
-                 open == 1 ? "was" : "were");
+        buf_addf(sheet->out, " not begun or not answered in the recording\n");
     }
     grid_release(&g);
 }
@@ -125,9 +124,11 @@ static void add_longest_wait(struct sheet *sheet, struct grid *g, const struct r
     for (size_t i = 0; i < waits->all.len; i++)
         if (!longest || waits->all.data[i].ns > longest->ns)
             longest = &waits->all.data[i];
-    if (!longest)
-        return;
     struct buf *out = grid_text(g);
+    if (!longest) {
+        buf_adds(out, "no thread waited");
+        return;
+    }
     buf_adds(out, waits->all.len > 1 ? "longest of " : "only wait: ");
     if (waits->all.len > 1) {
         text_count(out, waits->all.len);
@@ -137,7 +138,16 @@ static void add_longest_wait(struct sheet *sheet, struct grid *g, const struct r
     buf_addc(out, ' ');
     sheet_call_on(out, sheet->tl, longest->state, longest->call_plus1, longest->object_plus1);
     buf_addf(out, ", thread %u", sheet->tl->threads.data[longest->thread].tid);
-    grid_note(g);
+}
+
+static void add_flags(struct grid *g, const struct request *r)
+{
+    if (!(r->flags & REQUEST_COMPLETE))
+        buf_adds(grid_text(g), "not begun or not answered in the recording; ");
+    if (r->flags & REQUEST_LOSS)
+        buf_adds(grid_text(g), "records were lost meanwhile; ");
+    if (r->flags & REQUEST_PIPELINED)
+        buf_adds(grid_text(g), "several at once on its connection; ");
 }
 
 static void add_slow(struct sheet *sheet, struct grid *g, const struct request *r,
@@ -147,18 +157,14 @@ static void add_slow(struct sheet *sheet, struct grid *g, const struct request *
     buf_addf(out, "#%" PRIu64 " %s", r->id, timeline_string(sheet->tl, r->name));
     if (r->status)
         buf_addf(out, " → %d", r->status);
-    if (!(r->flags & REQUEST_COMPLETE))
-        buf_adds(out, " (no answer)");
-    if (r->flags & REQUEST_LOSS)
-        buf_adds(out, " (lost records)");
-    if (r->flags & REQUEST_PIPELINED)
-        buf_adds(out, " (pipelined)");
     grid_next(g);
     add_ms(g, r->end_ns - r->start_ns);
     for (unsigned key = 0; key < LEDGER_COUNT; key++)
         if (shown[key])
             add_ms(g, r->ledger_ns[key]);
+    add_flags(g, r);
     add_longest_wait(sheet, g, r, waits);
+    grid_note(g);
 }
 
 void sheet_slowest(struct sheet *sheet)

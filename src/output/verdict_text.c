@@ -2,6 +2,8 @@
 
 #include "base/text.h"
 
+#include <math.h>
+
 /* A ledger key below this share of the latency is left out of the sentence. */
 #define SHARE_WORTH_A_WORD 0.01
 /* Offered rate ÷ capacity from which on threads are about to run out. */
@@ -16,7 +18,7 @@ struct words {
 
 void verdict_rate(struct buf *out, double rate)
 {
-    if (!(rate >= 0))
+    if (!isfinite(rate) || rate < 0)
         buf_addc(out, '?');
     else if (rate < 9.995)
         buf_addf(out, "%.2f", rate);
@@ -29,12 +31,20 @@ void verdict_rate(struct buf *out, double rate)
 void verdict_percent(struct buf *out, double share)
 {
     double percent = share * 100;
-    if (!(percent > 0))
+    if (!isfinite(percent))
+        buf_addc(out, '?');
+    else if (percent <= 0)
         buf_adds(out, "0 %");
     else if (percent < 0.05)
         buf_adds(out, "under 0.1 %");
     else
         buf_addf(out, percent < 9.95 ? "%.1f %%" : "%.0f %%", percent);
+}
+
+/* A quotient that exists and says something. */
+static bool is_known(double n)
+{
+    return isfinite(n) && n > 0 && n < 1e18;
 }
 
 /* "1 thread", "8 threads" */
@@ -136,7 +146,7 @@ static void add_mean(const struct words *w)
 
 static void add_efficiency(const struct words *w)
 {
-    if (!(w->v->held_ns > 0))
+    if (!is_known(w->v->held_ns))
         return;
     buf_adds(w->out, "Of the time a request holds a thread, the thread is on a CPU for ");
     verdict_percent(w->out, w->v->efficiency);
@@ -146,7 +156,7 @@ static void add_efficiency(const struct words *w)
 static void add_capacity(const struct words *w)
 {
     const struct verdict *v = w->v;
-    if (!(v->held_ns > 0) || !(v->capacity > 0))
+    if (!is_known(v->held_ns) || !is_known(v->capacity))
         return;
     add_count(w->out, v->serving_threads, "thread");
     buf_adds(w->out, v->serving_threads == 1 ? ", held for " : ", each held for ");
@@ -174,45 +184,24 @@ static void add_queue(const struct words *w)
 static void add_saturation(const struct words *w)
 {
     const struct verdict *v = w->v;
-    if (v->saturated) {
-        if (v->serving_threads == 1)
-            buf_adds(w->out, "The only thread was taken");
-        else
-            buf_addf(w->out, "All %u threads were taken", v->serving_threads);
-        buf_adds(w->out, " while requests queued, first ");
-        text_duration(w->out, v->saturated_ns);
-        buf_adds(w->out, " into the recording; ");
+    if (v->saturated && v->serving_threads == 1) {
+        buf_adds(w->out, "Its only thread was taken while requests queued, first ");
+    } else if (v->saturated) {
+        buf_addf(w->out, "All %u threads were taken while requests queued, first ",
+                 v->serving_threads);
     } else {
-        buf_adds(w->out, "Threads did not run out; ");
+        buf_adds(w->out, v->model == MODEL_NONBLOCKING ? "At" : "Threads did not run out: at");
     }
-    buf_adds(w->out, "at the peak ");
+    if (v->saturated) {
+        text_duration(w->out, v->saturated_ns);
+        buf_adds(w->out, " into the recording; at");
+    }
+    buf_adds(w->out, " the peak ");
     add_count(w->out, v->peak_in_flight, "request");
-    buf_adds(w->out, v->peak_in_flight == 1 ? " was in flight.\n" : " were in flight at once.\n");
-}
-
-/* What would change it: only where threads ran out, or are about to. */
-static void add_advice(const struct words *w)
-{
-    const struct verdict *v = w->v;
-    double cpu_ns = v->efficiency * v->held_ns;
-    bool short_of_threads = v->saturated && v->queued_requests;
-    bool nearly_full = v->capacity > 0 && v->offered / v->capacity >= NEARLY_FULL;
-    if ((!short_of_threads && !nearly_full) || !(cpu_ns > 0))
-        return;
-    if (!v->thread_waits) {
-        buf_adds(w->out, "What would change it: less CPU time for each request, or more threads "
-                         "on more CPUs.\n");
-        return;
-    }
-    buf_adds(w->out, "What would change it: ");
-    if (v->peak_in_flight > v->serving_threads)
-        buf_addf(w->out, "%u threads instead of %u, so that each request in flight has one; or ",
-                 v->peak_in_flight, v->serving_threads);
-    buf_adds(w->out, "threads that do not wait: a request needs ");
-    text_duration(w->out, (uint64_t)(cpu_ns + 0.5));
-    buf_adds(w->out, " of CPU, so that one thread could answer up to ");
-    verdict_rate(w->out, 1e9 / cpu_ns);
-    buf_adds(w->out, "/s.\n");
+    buf_adds(w->out, v->peak_in_flight == 1 ? " was" : " were");
+    buf_adds(w->out, " in flight at once, on ");
+    add_count(w->out, v->serving_threads, "thread");
+    buf_adds(w->out, ".\n");
 }
 
 static void add_holds(const struct words *w)
@@ -220,14 +209,43 @@ static void add_holds(const struct words *w)
     const struct process_sums *s = w->sums;
     if (!s->holds)
         return;
-    buf_adds(w->out, "An event loop was held up ");
-    add_count(w->out, s->holds, "time");
-    buf_adds(w->out, s->holds == 1 ? ", for " : ", at the longest for ");
+    buf_adds(w->out, "Its event loop was held up ");
+    if (s->holds == 1) {
+        buf_adds(w->out, "once, for ");
+    } else {
+        text_count(w->out, s->holds);
+        buf_adds(w->out, " times, at the longest for ");
+    }
     text_duration(w->out, s->hold_max_ns);
     buf_adds(w->out, s->holds == 1 ? "; " : "; in all, ");
     add_count(w->out, s->victims, "request");
-    buf_adds(w->out, s->victims == 1 ? " stood ready meanwhile and had to wait.\n"
-                                     : " stood ready meanwhile and had to wait.\n");
+    buf_adds(w->out, " stood ready meanwhile and had to wait.\n");
+}
+
+/* What would change it: where threads run out, or an event loop stands still. */
+static void add_advice(const struct words *w)
+{
+    const struct verdict *v = w->v;
+    double cpu_ns = v->efficiency * v->held_ns;
+    bool full = (v->saturated && v->queued_requests) ||
+                (is_known(v->capacity) && v->offered / v->capacity >= NEARLY_FULL);
+    if (v->model == MODEL_NONBLOCKING && v->thread_waits) {
+        buf_adds(w->out, "What would change it: calls that do not wait, or worker threads for "
+                         "those that do; the event loop has to stay free.\n");
+    } else if (full && !v->thread_waits) {
+        buf_adds(w->out, "What would change it: less CPU time for each request, or more threads "
+                         "on more CPUs.\n");
+    } else if (full && is_known(cpu_ns)) {
+        buf_adds(w->out, "What would change it: ");
+        if (v->peak_in_flight > v->serving_threads)
+            buf_addf(w->out, "%u threads instead of %u, one for each request in flight; or ",
+                     v->peak_in_flight, v->serving_threads);
+        buf_adds(w->out, "threads that do not wait: a request needs ");
+        text_duration(w->out, (uint64_t)(cpu_ns + 0.5));
+        buf_adds(w->out, " of CPU, so that one thread could answer up to ");
+        verdict_rate(w->out, 1e9 / cpu_ns);
+        buf_adds(w->out, "/s.\n");
+    }
 }
 
 void verdict_text(const struct timeline *tl, uint32_t process, const struct process_sums *sums,

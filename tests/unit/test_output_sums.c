@@ -1,0 +1,362 @@
+/* What the reports add up: waits, groups, the overview, and what the page of text makes of them. */
+#include "output_scene.h"
+
+#include "output/groups.h"
+#include "output/output.h"
+#include "output/overview.h"
+#include "output/waits.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+/* A request on one thread whose wait lies in three segments, as another thread ran meanwhile. */
+static void make_parallel(struct timeline *tl)
+{
+    timeline_init(tl);
+    uint32_t process = scene_process(tl, 1, "p");
+    uint32_t conn = scene_object(tl, OBJ_ACCEPTED, "c", "l", "r");
+    uint32_t file = scene_object(tl, OBJ_FILE, "/f", "", "");
+    struct thread *t = scene_thread(tl, process, 1, "p", THREAD_ROLE_WORKER);
+    scene_interval(tl, t, 100, STATE_RUNNING, NULL, 0, 0);
+    scene_interval(tl, t, 900, STATE_BLOCKED, "read", file, 0);
+    scene_interval(tl, t, 1000, STATE_RUNNING, NULL, 0, 0);
+    t = scene_thread(tl, process, 2, "p", THREAD_ROLE_HELPER);
+    scene_interval(tl, t, 300, STATE_LOCK, "futex", 0, 0);
+    scene_interval(tl, t, 500, STATE_RUNNING, NULL, 0, 0);
+    scene_interval(tl, t, 1000, STATE_LOCK, "futex", 0, 0);
+    struct request *r = scene_request(tl, process, conn, "GET /", "GET /", 50);
+    scene_segment(tl, r, 100, LEDGER_RUNNING, 1, 1);
+    scene_segment(tl, r, 300, LEDGER_BLOCKED, 1, 2);
+    scene_segment(tl, r, 500, LEDGER_RUNNING, 2, 2);
+    scene_segment(tl, r, 600, LEDGER_BLOCKED, 1, 2);
+    scene_segment(tl, r, 850, LEDGER_LOCK, 2, 3);
+    tl->duration_ns = 1000 * US;
+}
+
+static void test_request_waits_merge(void **state)
+{
+    (void)state;
+    struct timeline tl;
+    struct request_waits waits = {VEC_INIT};
+    make_parallel(&tl);
+    assert_int_equal(request_waits(&tl, &tl.requests.data[0], &waits), 0);
+    assert_int_equal(waits.all.len, 2);
+    const struct request_wait *w = &waits.all.data[0];
+    assert_int_equal(w->thread, 0);
+    assert_int_equal(w->state, STATE_BLOCKED);
+    assert_int_equal(w->start_ns, 100 * US);
+    assert_int_equal(w->ns, 750 * US); /* to the request's end, not the wait's */
+    assert_string_equal(timeline_string(&tl, w->call_plus1 - 1), "read");
+    w = &waits.all.data[1];
+    assert_int_equal(w->thread, 1);
+    assert_int_equal(w->state, STATE_LOCK);
+    assert_int_equal(w->start_ns, 500 * US);
+    assert_int_equal(w->ns, 350 * US);
+    request_waits_release(&waits);
+    timeline_release(&tl);
+}
+
+static void test_request_wait_begins_with_it(void **state)
+{
+    (void)state;
+    struct timeline tl;
+    struct request_waits waits = {VEC_INIT};
+    make_parallel(&tl);
+    struct request *r = &tl.requests.data[0];
+    r->first_segment++; /* from the middle of the wait on */
+    r->segment_count--;
+    r->start_ns = tl.segments.data[r->first_segment].start_ns = 150 * US;
+    assert_int_equal(request_waits(&tl, r, &waits), 0);
+    assert_int_equal(waits.all.data[0].start_ns, 150 * US);
+    assert_int_equal(waits.all.data[0].ns, 700 * US);
+    /* Without an interval the segment itself is all that is known. */
+    tl.segments.data[r->first_segment].interval_plus1 = 0;
+    assert_int_equal(request_waits(&tl, r, &waits), 0);
+    assert_int_equal(waits.all.len, 3);
+    assert_int_equal(waits.all.data[0].ns, 150 * US);
+    assert_int_equal(waits.all.data[0].state, STATE_BLOCKED);
+    assert_int_equal(waits.all.data[0].call_plus1, 0);
+    request_waits_release(&waits);
+    timeline_release(&tl);
+}
+
+static void test_thread_sums(void **state)
+{
+    (void)state;
+    struct timeline tl;
+    struct wait_sums sums = {0};
+    scene_init(&tl);
+    assert_int_equal(wait_sums_add_thread(&sums, &tl, &tl.threads.data[1]), 0);
+    wait_sums_finish(&sums);
+    assert_int_equal(sums.all.len, 2);
+    assert_true(sums.all.data[0].idle);
+    assert_int_equal(sums.all.data[0].count, 2);
+    assert_int_equal(sums.all.data[0].ns, 5700 * US);
+    assert_int_equal(sums.all.data[0].max_ns, 4700 * US);
+    assert_false(sums.all.data[1].idle);
+    assert_int_equal(sums.all.data[1].count, 1);
+    assert_int_equal(sums.all.data[1].ns, 4000 * US);
+    wait_sums_release(&sums);
+    timeline_release(&tl);
+}
+
+/* Folding while they gather changes nothing but the memory. */
+static void test_sums_fold_on_the_way(void **state)
+{
+    (void)state;
+    enum { WAITS = 300000, OBJECTS = 40000 };
+    struct timeline tl;
+    struct wait_sums sums = {0};
+    timeline_init(&tl);
+    uint32_t process = scene_process(&tl, 1, "p");
+    for (unsigned i = 0; i < OBJECTS; i++) {
+        char name[32];
+        snprintf(name, sizeof(name), "/f/%u", i);
+        scene_object(&tl, OBJ_FILE, name, "", "");
+    }
+    struct thread *t = scene_thread(&tl, process, 1, "p", THREAD_ROLE_WORKER);
+    for (unsigned i = 0; i < WAITS; i++)
+        scene_interval(&tl, t, i + 1, STATE_BLOCKED, "read", 1 + i % OBJECTS, 0);
+    assert_int_equal(wait_sums_add_thread(&sums, &tl, t), 0);
+    assert_true(sums.all.cap < WAITS);
+    wait_sums_finish(&sums);
+    assert_int_equal(sums.all.len, OBJECTS);
+    uint64_t count = 0, ns = 0;
+    for (size_t i = 0; i < sums.all.len; i++) {
+        count += sums.all.data[i].count;
+        ns += sums.all.data[i].ns;
+        assert_true(sums.all.data[i].count == 7 || sums.all.data[i].count == 8);
+    }
+    assert_int_equal(count, WAITS);
+    assert_int_equal(ns, WAITS * US);
+    wait_sums_release(&sums);
+    timeline_release(&tl);
+}
+
+static void test_groups(void **state)
+{
+    (void)state;
+    struct timeline tl;
+    struct groups groups;
+    timeline_init(&tl);
+    uint32_t a = scene_process(&tl, 1, "a"), b = scene_process(&tl, 2, "b");
+    uint32_t a2 = scene_process(&tl, 3, "a");
+    uint32_t conn = scene_object(&tl, OBJ_ACCEPTED, "c", "l", "r");
+    /* 1 … 200 µs, in two processes of one name, and backwards. */
+    for (uint32_t i = 200; i > 0; i--)
+        scene_segment(&tl, scene_request(&tl, i % 2 ? a : a2, conn, "GET /x", "GET /:n", 0), i,
+                      LEDGER_RUNNING, 0, 0);
+    scene_segment(&tl, scene_request(&tl, b, conn, "GET /x", "GET /:n", 0), 7, LEDGER_QUEUED, 0, 0);
+    struct request *open = scene_request(&tl, b, conn, "GET /x", "GET /:n", 0);
+    scene_segment(&tl, open, 100000, LEDGER_QUEUED, 0, 0);
+    open->flags = 0;
+    assert_int_equal(groups_init(&groups, &tl), 0);
+    assert_int_equal(groups.all.len, 2);
+    const struct group *g = &groups.all.data[0];
+    assert_int_equal(g->complete, 200);
+    assert_int_equal(g->open, 0);
+    assert_int_equal(g->p50_ns, 100 * US);
+    assert_int_equal(g->p99_ns, 198 * US);
+    assert_int_equal(g->max_ns, 200 * US);
+    assert_int_equal(g->sum_ns, 200 * 201 / 2 * US);
+    assert_int_equal(g->ledger_ns[LEDGER_RUNNING], g->sum_ns);
+    g = &groups.all.data[1];
+    assert_int_equal(g->complete, 1);
+    assert_int_equal(g->open, 1);
+    assert_int_equal(g->p50_ns, 7 * US);
+    assert_int_equal(g->p99_ns, 7 * US);
+    assert_int_equal(g->max_ns, 7 * US);
+    groups_release(&groups);
+    timeline_release(&tl);
+}
+
+static uint64_t row_sum(const struct overview *ov, unsigned row)
+{
+    uint64_t sum = 0;
+    for (size_t i = 0; i < ov->buckets; i++)
+        sum += ov->rows[row][i];
+    return sum;
+}
+
+static void test_overview(void **state)
+{
+    (void)state;
+    struct timeline tl;
+    struct overview ov;
+    scene_init(&tl); /* 10 ms: 1,000 buckets of 10 µs, each value a thousandth of a thread */
+    assert_int_equal(overview_init(&ov, &tl), 0);
+    assert_int_equal(ov.bucket_ns, 10 * US);
+    assert_int_equal(ov.buckets, 1000);
+    assert_int_equal(row_sum(&ov, OVERVIEW_RUNNING), 1000 * (20 + 30));
+    assert_int_equal(row_sum(&ov, OVERVIEW_RUNNABLE), 1000 * 10);
+    assert_int_equal(row_sum(&ov, OVERVIEW_BLOCKED), 1000 * (400 + 600));
+    assert_int_equal(row_sum(&ov, OVERVIEW_YIELDED), 1000 * 80);
+    assert_int_equal(row_sum(&ov, OVERVIEW_LOCK), 0);
+    assert_int_equal(row_sum(&ov, OVERVIEW_OTHER), 0);
+    assert_int_equal(row_sum(&ov, OVERVIEW_IDLE), 1000 * (1000 + 570 + 200));
+    assert_int_equal(row_sum(&ov, OVERVIEW_IN_FLIGHT), 1000 * (440 + 620 + 610));
+    assert_int_equal(row_sum(&ov, OVERVIEW_QUEUED), 1000 * 10);
+    assert_int_equal(ov.rows[OVERVIEW_BLOCKED][300], 2000);
+    assert_int_equal(ov.rows[OVERVIEW_IDLE][0], 3000);
+    overview_release(&ov);
+
+    /* Buckets that do not divide the time, intervals that do not fill a bucket. */
+    tl.duration_ns = 10000 * US - 1;
+    assert_int_equal(overview_init(&ov, &tl), 0);
+    assert_int_equal(ov.bucket_ns, 10 * US);
+    assert_int_equal(ov.buckets, 1000);
+    overview_release(&ov);
+    tl.duration_ns = 10000 * US + 1;
+    assert_int_equal(overview_init(&ov, &tl), 0);
+    assert_int_equal(ov.bucket_ns, 10001);
+    assert_int_equal(ov.buckets, 1000);
+    assert_int_equal(ov.rows[OVERVIEW_RUNNING][105] + ov.rows[OVERVIEW_RUNNABLE][105], 1000);
+    overview_release(&ov);
+    timeline_release(&tl);
+}
+
+static void test_overview_of_little(void **state)
+{
+    (void)state;
+    struct timeline tl;
+    struct overview ov;
+    timeline_init(&tl);
+    assert_int_equal(overview_init(&ov, &tl), 0);
+    assert_int_equal(ov.buckets, 0);
+    assert_int_equal(ov.bucket_ns, 1);
+    overview_release(&ov);
+    tl.duration_ns = 3;
+    assert_int_equal(overview_init(&ov, &tl), 0);
+    assert_int_equal(ov.buckets, 3);
+    overview_release(&ov);
+    timeline_release(&tl);
+}
+
+static void page_of(const struct timeline *tl, struct buf *out)
+{
+    buf_clear(out);
+    assert_int_equal(output_text(tl, &(struct text_options){0}, out), 0);
+}
+
+static void has(const struct buf *out, const char *text)
+{
+    if (!strstr(buf_str(out), text))
+        fail_msg("not on the page: %s\n%s", text, buf_str(out));
+}
+
+static void has_not(const struct buf *out, const char *text)
+{
+    if (strstr(buf_str(out), text))
+        fail_msg("on the page: %s\n%s", text, buf_str(out));
+}
+
+/* Files of a folder stand together from four on, clients by their listener. */
+static void test_waits_are_put_together(void **state)
+{
+    (void)state;
+    for (unsigned files = 3; files <= 4; files++) {
+        struct timeline tl;
+        struct buf out = BUF_INIT;
+        timeline_init(&tl);
+        uint32_t process = scene_process(&tl, 1, "p");
+        uint32_t client = scene_object(&tl, OBJ_ACCEPTED, "9.9.9.9:1", "1.1.1.1:80", "9.9.9.9:1");
+        uint32_t other = scene_object(&tl, OBJ_ACCEPTED, "9.9.9.9:2", "1.1.1.1:80", "9.9.9.9:2");
+        struct thread *t = scene_thread(&tl, process, 1, "p", THREAD_ROLE_WORKER);
+        struct request *r = scene_request(&tl, process, client, "GET /", "GET /", 0);
+        uint64_t now = 0;
+        uint32_t at = 0;
+        for (unsigned i = 0; i < files; i++) {
+            char name[32];
+            snprintf(name, sizeof(name), "/srv/data/%u", i);
+            uint32_t file = scene_object(&tl, OBJ_FILE, name, "", "");
+            scene_interval(&tl, t, now += 100, STATE_BLOCKED, "read", file, 0);
+            scene_segment(&tl, r, now, LEDGER_BLOCKED, 1, ++at);
+        }
+        scene_interval(&tl, t, now += 10, STATE_BLOCKED, "sendto", client, 0);
+        scene_segment(&tl, r, now, LEDGER_BLOCKED, 1, ++at);
+        scene_interval(&tl, t, now += 10, STATE_BLOCKED, "sendto", other, 0);
+        scene_segment(&tl, r, now, LEDGER_BLOCKED, 1, ++at);
+        scene_interval(&tl, t, now + 5000, STATE_BLOCKED, "accept4", client, INTERVAL_IDLE);
+        tl.duration_ns = t->end_ns;
+        page_of(&tl, &out);
+        has(&out, "20.0 us      2  10.0 us  blocked  sendto  1.1.1.1:80 (its clients)\n");
+        if (files == 3) {
+            has(&out, "100 us      1   100 us  blocked  read    /srv/data/0\n");
+            has(&out, "100 us      1   100 us  blocked  read    /srv/data/2\n");
+        } else {
+            has(&out, "400 us      4   100 us  blocked  read    /srv/data/ (4 files)\n");
+            has_not(&out, "/srv/data/2");
+        }
+        has_not(&out, "accept4"); /* idle */
+        buf_release(&out);
+        timeline_release(&tl);
+    }
+}
+
+/* With no request at all the waits of the threads are shown, and why that may be. */
+static void test_no_request(void **state)
+{
+    (void)state;
+    struct timeline tl;
+    struct buf out = BUF_INIT;
+    scene_init(&tl);
+    tl.requests.len = tl.holds.len = 0;
+    page_of(&tl, &out);
+    has(&out, "No request was seen\n");
+    has(&out, "Waits of all threads");
+    has(&out, "blocked  pread64     /srv/7.jpg");
+    has(&out, "yielded  epoll_wait  [eventpoll]");
+    has_not(&out, "accept4");
+    has_not(&out, "Slowest");
+    buf_release(&out);
+    timeline_release(&tl);
+}
+
+/* Ten workers of one server: one verdict in full, a line for each of the others. */
+static void test_prefork(void **state)
+{
+    (void)state;
+    struct timeline tl;
+    struct buf out = BUF_INIT;
+    timeline_init(&tl);
+    uint32_t conn = scene_object(&tl, OBJ_ACCEPTED, "c", "l", "r");
+    for (uint32_t i = 0; i < 20; i++) {
+        uint32_t process = scene_process(&tl, 100 + i, i < 19 ? "worker" : "sh");
+        tl.processes.data[process].verdict.model = MODEL_BLOCKING;
+        for (uint32_t k = 0; k < 20 - i && i < 19; k++)
+            scene_segment(&tl, scene_request(&tl, process, conn, "GET /", "GET /", k), k + 1,
+                          LEDGER_QUEUED, 0, 0);
+    }
+    tl.duration_ns = 1000 * US;
+    page_of(&tl, &out);
+    has(&out, "worker, pid 100: blocking\n");
+    has_not(&out, "worker, pid 101: blocking\n");
+    has(&out, "Further processes that served requests");
+    has(&out, "\n  110  worker");
+    has_not(&out, "\n  111  worker");
+    has(&out, "… and 8 more processes\n");
+    has(&out, "No request was seen in process sh (119).\n");
+    buf_release(&out);
+    timeline_release(&tl);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_request_waits_merge),
+        cmocka_unit_test(test_request_wait_begins_with_it),
+        cmocka_unit_test(test_thread_sums),
+        cmocka_unit_test(test_sums_fold_on_the_way),
+        cmocka_unit_test(test_groups),
+        cmocka_unit_test(test_overview),
+        cmocka_unit_test(test_overview_of_little),
+        cmocka_unit_test(test_waits_are_put_together),
+        cmocka_unit_test(test_no_request),
+        cmocka_unit_test(test_prefork),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

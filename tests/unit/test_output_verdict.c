@@ -1,0 +1,240 @@
+/* The sentences of a verdict: what they say of each kind of server, in one and in many. */
+#include "output_scene.h"
+
+#include "output/verdict_text.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+/* A pool of 8 threads with 100 users, 2 % of whose held time is on a CPU. */
+static const struct verdict pool = {
+    .model = MODEL_BLOCKING,
+    .thread_waits = true,
+    .waits_on = OBJ_CONNECTED,
+    .serving_threads = 8,
+    .requests = 7800,
+    .efficiency = 0.02,
+    .held_ns = 10.2e6,
+    .capacity = 784.3,
+    .offered = 780,
+    .queued_ns = 700000000000,
+    .queued_requests = 7700,
+    .peak_in_flight = 100,
+    .saturated = true,
+    .saturated_ns = 12300000,
+};
+static const struct process_sums pool_sums = {
+    .complete = 7800,
+    .latency_ns = 7800 * 100000000ull,
+    .ledger_ns = {[LEDGER_QUEUED] = 7800 * 89800000ull,
+                  [LEDGER_BLOCKED] = 7800 * 9990000ull,
+                  [LEDGER_RUNNING] = 7800 * 204000ull,
+                  [LEDGER_RUNNABLE] = 7800 * 6000ull},
+};
+
+static void say(const struct verdict *v, const struct process_sums *sums, struct buf *out)
+{
+    struct timeline tl;
+    timeline_init(&tl);
+    uint32_t process = scene_process(&tl, 1, "server");
+    uint32_t name = timeline_intern(&tl, "10.0.0.5:5432");
+    tl.processes.data[process].verdict = *v;
+    tl.processes.data[process].verdict.waits_on_name = v->waits_on ? name : 0;
+    buf_clear(out);
+    verdict_text(&tl, process, sums, out);
+    timeline_release(&tl);
+}
+
+static void has(const struct buf *out, const char *sentence)
+{
+    if (!strstr(buf_str(out), sentence))
+        fail_msg("not said: %s\nbut:\n%s", sentence, buf_str(out));
+}
+
+static void has_not(const struct buf *out, const char *words)
+{
+    if (strstr(buf_str(out), words))
+        fail_msg("said: %s\nin:\n%s", words, buf_str(out));
+}
+
+static void test_pool(void **state)
+{
+    (void)state;
+    struct buf out = BUF_INIT;
+    say(&pool, &pool_sums, &out);
+    assert_string_equal(
+        buf_str(&out),
+        "Blocking: each request holds a thread until it is answered, and the thread waits with "
+        "it.\n"
+        "It waits most for another server: 10.0.0.5:5432.\n"
+        "A request takes 100 ms on average: 89.8 ms queued, 9.99 ms blocked.\n"
+        "Of the time a request holds a thread, the thread is on a CPU for 2.0 %.\n"
+        "8 threads, each held for 10.2 ms a request, can answer at most 784 requests/s; 780/s "
+        "arrived (99 %).\n"
+        "All 8 threads were taken while requests queued, first 12.3 ms into the recording; at "
+        "the peak 100 requests were in flight at once, on 8 threads.\n"
+        "7,700 requests queued for more than 1 ms, all requests together for 700 s: waiting "
+        "for a thread, not for what they asked for.\n"
+        "What would change it: 100 threads instead of 8, one for each request in flight; or "
+        "threads that do not wait: a request needs 204 us of CPU, so that one thread could "
+        "answer up to 4,902/s.\n");
+    buf_release(&out);
+}
+
+static void test_event_loop(void **state)
+{
+    (void)state;
+    struct verdict v = {.model = MODEL_NONBLOCKING, .serving_threads = 1, .requests = 7800};
+    struct process_sums sums = pool_sums;
+    struct buf out = BUF_INIT;
+    v.efficiency = 0.97;
+    v.held_ns = 200e3;
+    v.capacity = 5000;
+    v.offered = 780;
+    v.peak_in_flight = 100;
+    say(&v, &sums, &out);
+    has(&out, "Non-blocking: no thread waits for a request; while one is outstanding, its thread "
+              "serves others.\n");
+    has(&out, "1 thread, held for 200 us a request, can answer at most 5,000 requests/s; 780/s "
+              "arrived (16 %).\n");
+    has(&out, "At the peak 100 requests were in flight at once, on 1 thread.\n");
+    has_not(&out, "It waits most");
+    has_not(&out, "ran out");
+    has_not(&out, "What would change it");
+    has_not(&out, "held up");
+
+    /* The classic mistake. */
+    v.thread_waits = true;
+    v.waits_on = OBJ_FILE;
+    sums.holds = 3;
+    sums.hold_max_ns = 50100000;
+    sums.victims = 40;
+    say(&v, &sums, &out);
+    has(&out, "Non-blocking, and yet a thread waits inside requests");
+    has(&out, "Its event loop was held up 3 times, at the longest for 50.1 ms; in all, 40 "
+              "requests stood ready meanwhile and had to wait.\n");
+    has(&out, "What would change it: calls that do not wait, or worker threads");
+    sums.holds = sums.victims = 1;
+    say(&v, &sums, &out);
+    has(&out, "Its event loop was held up once, for 50.1 ms; 1 request stood ready meanwhile");
+
+    /* Full, though it never waits. */
+    v.thread_waits = false;
+    v.offered = 4900;
+    say(&v, &sums, &out);
+    has(&out, "What would change it: less CPU time for each request");
+    buf_release(&out);
+}
+
+static void test_every_model_says_something(void **state)
+{
+    (void)state;
+    struct buf out = BUF_INIT;
+    for (unsigned model = 0; model <= MODEL_COUNT; model++)
+        for (unsigned waits = 0; waits < 2; waits++) {
+            struct verdict v = pool;
+            v.model = (uint8_t)model;
+            v.thread_waits = waits;
+            say(&v, &pool_sums, &out);
+            has_not(&out, "(null)");
+            assert_true(strchr(buf_str(&out), '\n') - buf_str(&out) > 20);
+        }
+    for (uint32_t kind = 0; kind <= OBJ_KIND_COUNT; kind++) {
+        struct verdict v = pool;
+        v.waits_on = kind;
+        say(&v, &pool_sums, &out);
+        has_not(&out, "(null)");
+        if (kind && kind < OBJ_KIND_COUNT)
+            has(&out, "It waits most for ");
+    }
+    buf_release(&out);
+}
+
+static void test_nothing_to_judge(void **state)
+{
+    (void)state;
+    struct verdict none = {0};
+    struct process_sums sums = {0};
+    struct buf out = BUF_INIT;
+    say(&none, &sums, &out);
+    assert_string_equal(buf_str(&out), "No request was seen in this process.\n");
+    sums.open = 1;
+    say(&none, &sums, &out);
+    has(&out, "1 request began and none was answered before the recording ended.\n");
+    sums.open = 1200;
+    say(&none, &sums, &out);
+    has(&out, "1,200 requests began and none was answered before the recording ended.\n");
+    buf_release(&out);
+}
+
+static void test_one_of_each(void **state)
+{
+    (void)state;
+    struct verdict v = pool;
+    struct process_sums sums = pool_sums;
+    struct buf out = BUF_INIT;
+    v.serving_threads = v.peak_in_flight = v.queued_requests = 1;
+    sums.complete = 1;
+    say(&v, &sums, &out);
+    has(&out, "1 thread, held for 10.2 ms a request, can");
+    has(&out, "Its only thread was taken while requests queued, first 12.3 ms");
+    has(&out, "at the peak 1 request was in flight at once, on 1 thread.\n");
+    has(&out, "1 request queued for more than 1 ms");
+    has_not(&out, "1 threads");
+    has_not(&out, "1 requests");
+    has_not(&out, "instead of");
+    buf_release(&out);
+}
+
+static void rate_is(double rate, const char *wanted)
+{
+    struct buf out = BUF_INIT;
+    verdict_rate(&out, rate);
+    assert_string_equal(buf_str(&out), wanted);
+    buf_release(&out);
+}
+
+static void percent_is(double share, const char *wanted)
+{
+    struct buf out = BUF_INIT;
+    verdict_percent(&out, share);
+    assert_string_equal(buf_str(&out), wanted);
+    buf_release(&out);
+}
+
+static void test_figures(void **state)
+{
+    (void)state;
+    rate_is(0, "0.00");
+    rate_is(8.9, "8.90");
+    rate_is(9.996, "10.0");
+    rate_is(99.94, "99.9");
+    rate_is(99.96, "100");
+    rate_is(1234.5, "1,235");
+    rate_is(-1, "?");
+    rate_is(1 / 0.0, "?");
+    percent_is(0, "0 %");
+    percent_is(0.0001, "under 0.1 %");
+    percent_is(0.0231, "2.3 %");
+    percent_is(0.0996, "10 %");
+    percent_is(0.97, "97 %");
+    percent_is(1.24, "124 %");
+    percent_is(0 / 0.0, "?");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_pool),
+        cmocka_unit_test(test_event_loop),
+        cmocka_unit_test(test_every_model_says_something),
+        cmocka_unit_test(test_nothing_to_judge),
+        cmocka_unit_test(test_one_of_each),
+        cmocka_unit_test(test_figures),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
