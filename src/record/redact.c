@@ -77,4 +77,5 @@ void redact(struct event_io *io)
         keep = len < UNKNOWN_KEEP ? len : UNKNOWN_KEEP;
     memset(io->data + keep, 0, io->event.size - offsetof(struct event_io, data) - keep);
     io->data_len = (uint16_t)keep;
+    io->event.size = (uint16_t)((offsetof(struct event_io, data) + keep + 7) & ~(size_t)7);
 }

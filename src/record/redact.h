@@ -4,7 +4,8 @@
  * The probes copy the first bytes of a request and of its answer, which may hold passwords,
  * cookies, keys. What names a request stays: an HTTP request's method and path without its
  * query, an answer's status line, a Redis command's verb. Of anything else 8 bytes stay, enough
- * to know a protocol by. The rest becomes zeros and `data_len` shrinks; the record keeps its size.
+ * to know a protocol by. `data_len` and the record shrink to what is left, behind which there are
+ * zeros up to the next multiple of 8.
  */
 #ifndef RECORD_REDACT_H
 #define RECORD_REDACT_H
