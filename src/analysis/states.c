@@ -132,11 +132,13 @@ static int chain_final(struct chain *c, const struct life *l, const struct event
     uint64_t off =
         since_attach ? c->cursor : between(c->cursor, analysis_rel(c->a, w->off_ns), end);
     bool lost = w->flags & WAIT_AFTER_LOSS || w->off_ns >= l->final->event.time_ns;
-    uint64_t wake = w->wake_ns ? between(off, analysis_rel(c->a, w->wake_ns), end) : end;
+    /* A wake-up older than the wait was that of the wait before. */
+    bool woken = w->wake_ns && w->wake_ns >= w->off_ns;
+    uint64_t wake = woken ? between(off, analysis_rel(c->a, w->wake_ns), end) : end;
 
     int rc = chain_plain(c, off, lost ? STATE_UNKNOWN : STATE_RUNNING);
     if (rc == 0)
-        rc = chain_wait(c, wake, w, w->wake_ns != 0, INTERVAL_OPEN);
+        rc = chain_wait(c, wake, w, woken, INTERVAL_OPEN);
     return rc < 0 ? rc : chain_plain(c, end, STATE_RUNNABLE);
 }
 
