@@ -161,8 +161,10 @@ struct event_io {
     uint8_t data[];
 };
 
-/* The two sizes of data[]: what a status line needs and what a request line needs. */
+/* The sizes of data[] in the ring: a status line, a short command, a request line. What reaches
+ * the capture is cut to what names a request. */
 #define IO_DATA_SMALL 32
+#define IO_DATA_MEDIUM 64
 #define IO_DATA_LARGE 160
 
 struct event_conn {

@@ -31,7 +31,7 @@ static __always_inline struct socket_state *socket_get(struct sock *sk, __u8 rol
 
 static __always_inline void socket_announce(struct socket_state *s, struct sock *sk)
 {
-    if (!s->announced || !is_described(s->obj))
+    if (!s->announced)
         s->announced = describe_socket((__u64)sk, s->obj, s->established_ns, s->role);
 }
 
@@ -106,6 +106,11 @@ struct io_large {
     __u8 data[IO_DATA_LARGE];
 };
 
+struct io_medium {
+    struct event_io io;
+    __u8 data[IO_DATA_MEDIUM];
+};
+
 struct io_small {
     struct event_io io;
     __u8 data[IO_DATA_SMALL];
@@ -155,7 +160,11 @@ static __always_inline void record_io(__u16 kind, struct socket_state *s, struct
     }
     if (ret > 0 && !(flags & IO_PEEK))
         s->direction = kind;
-    if (buffer && kind == EVENT_RECV && ret > IO_DATA_SMALL) {
+    if (buffer && kind == EVENT_RECV && ret > IO_DATA_SMALL && ret <= IO_DATA_MEDIUM) {
+        send_io_data(struct io_medium, kind, s, ready, ret, flags, tid, now, buffer);
+        return;
+    }
+    if (buffer && kind == EVENT_RECV && ret > IO_DATA_MEDIUM) {
         send_io_data(struct io_large, kind, s, ready, ret, flags, tid, now, buffer);
         return;
     }
