@@ -115,6 +115,14 @@ static void add_ms(struct grid *g, uint64_t ns)
     grid_next(g);
 }
 
+/* Adds to the row's note, behind what stands there already. */
+static void note(struct grid *g, const char *words)
+{
+    if (grid_text(g)->len > g->from)
+        buf_adds(grid_text(g), "; ");
+    buf_adds(grid_text(g), words);
+}
+
 static void add_longest_wait(struct sheet *sheet, struct grid *g, const struct request *r,
                              struct request_waits *waits)
 {
@@ -124,12 +132,10 @@ static void add_longest_wait(struct sheet *sheet, struct grid *g, const struct r
     for (size_t i = 0; i < waits->all.len; i++)
         if (!longest || waits->all.data[i].ns > longest->ns)
             longest = &waits->all.data[i];
-    struct buf *out = grid_text(g);
-    if (!longest) {
-        buf_adds(out, "no thread waited");
+    if (!longest)
         return;
-    }
-    buf_adds(out, waits->all.len > 1 ? "longest of " : "only wait: ");
+    struct buf *out = grid_text(g);
+    note(g, waits->all.len > 1 ? "longest of " : "only wait: ");
     if (waits->all.len > 1) {
         text_count(out, waits->all.len);
         buf_adds(out, " waits: ");
@@ -142,12 +148,18 @@ static void add_longest_wait(struct sheet *sheet, struct grid *g, const struct r
 
 static void add_flags(struct grid *g, const struct request *r)
 {
-    if (!(r->flags & REQUEST_COMPLETE))
-        buf_adds(grid_text(g), "not begun or not answered in the recording; ");
-    if (r->flags & REQUEST_LOSS)
-        buf_adds(grid_text(g), "records were lost meanwhile; ");
-    if (r->flags & REQUEST_PIPELINED)
-        buf_adds(grid_text(g), "several at once on its connection; ");
+    static const struct {
+        bool set;
+        uint32_t flag;
+        const char *words;
+    } flags[] = {
+        {false, REQUEST_COMPLETE, "not begun or not answered in the recording"},
+        {true, REQUEST_LOSS, "records were lost meanwhile"},
+        {true, REQUEST_PIPELINED, "several at once on its connection"},
+    };
+    for (size_t i = 0; i < sizeof(flags) / sizeof(*flags); i++)
+        if (flags[i].set == !!(r->flags & flags[i].flag))
+            note(g, flags[i].words);
 }
 
 static void add_slow(struct sheet *sheet, struct grid *g, const struct request *r,

@@ -60,7 +60,9 @@ static void add_crew(struct grid *g, const struct timeline *tl, const struct cre
 {
     buf_addf(grid_text(g), "%s", timeline_string(tl, c->comm));
     grid_next(g);
-    buf_addf(grid_text(g), "%s%s", role_name(c->role), c->kernel ? " (kernel)" : "");
+    /* Not "other", which is a state too. */
+    buf_addf(grid_text(g), "%s%s", c->role == THREAD_ROLE_OTHER ? "-" : role_name(c->role),
+             c->kernel ? " (kernel)" : "");
     grid_next(g);
     text_count(grid_text(g), c->threads);
     grid_next(g);

@@ -103,21 +103,22 @@ static void put_together(struct wait_rows *rows, const struct timeline *tl)
     rows->all.len = kept;
 }
 
-static void collect(struct sheet *sheet, struct wait_sums *sums)
+static void collect_requests(struct sheet *sheet, struct wait_sums *sums)
 {
     const struct timeline *tl = sheet->tl;
     struct request_waits waits = {VEC_INIT};
-    int ret = 0;
-    for (size_t i = 0; i < tl->requests.len && ret == 0; i++) {
-        ret = request_waits(tl, &tl->requests.data[i], &waits);
-        if (ret == 0)
-            ret = wait_sums_add_request(sums, tl, &waits);
-    }
-    for (size_t i = 0; !tl->requests.len && i < tl->threads.len && ret == 0; i++)
-        ret = wait_sums_add_thread(sums, tl, &tl->threads.data[i]);
-    wait_sums_finish(sums);
+    for (size_t i = 0; i < tl->requests.len; i++)
+        if (request_waits(tl, &tl->requests.data[i], &waits) < 0 ||
+            wait_sums_add_request(sums, tl, &waits) < 0)
+            sheet->out->failed = true;
     request_waits_release(&waits);
-    sheet->out->failed |= ret < 0;
+}
+
+static void collect_threads(struct sheet *sheet, struct wait_sums *sums)
+{
+    for (size_t i = 0; i < sheet->tl->threads.len; i++)
+        if (wait_sums_add_thread(sums, sheet->tl, &sheet->tl->threads.data[i]) < 0)
+            sheet->out->failed = true;
 }
 
 static void add_row(struct grid *g, const struct timeline *tl, const struct wait_row *row)
@@ -154,34 +155,54 @@ static void print_rows(struct sheet *sheet, const struct wait_rows *rows)
     grid_init(&g, columns, sizeof(columns) / sizeof(*columns));
     for (size_t i = 0; i < rows->all.len && i < sheet->rows; i++)
         add_row(&g, sheet->tl, &rows->all.data[i]);
-    if (sheet->tl->requests.len)
-        sheet_title(sheet, "Waits inside requests", "what a thread stood still for");
-    else
-        sheet_title(sheet, "Waits of all threads", "without waiting for work");
     sheet_grid(sheet, &g);
     sheet_more(sheet, grid_rows(&g), rows->all.len, "kinds of waits");
     grid_release(&g);
 }
 
-void sheet_waits(struct sheet *sheet)
+static void rank(struct sheet *sheet, struct wait_sums *sums, const char *title, const char *remark)
 {
-    struct wait_sums sums = {0};
     struct wait_rows rows = {VEC_INIT};
-    collect(sheet, &sums);
-    for (size_t i = 0; i < sums.all.len; i++) {
-        if (sums.all.data[i].idle)
+    wait_sums_finish(sums);
+    for (size_t i = 0; i < sums->all.len; i++) {
+        if (sums->all.data[i].idle)
             continue;
-        if (vec_push(&rows.all, row_of(sheet->tl, &sums.all.data[i])) < 0)
+        if (vec_push(&rows.all, row_of(sheet->tl, &sums->all.data[i])) < 0)
             sheet->out->failed = true;
     }
     if (rows.all.len) {
         qsort(rows.all.data, rows.all.len, sizeof(*rows.all.data), by_row);
         put_together(&rows, sheet->tl);
         qsort(rows.all.data, rows.all.len, sizeof(*rows.all.data), by_total);
+        sheet_title(sheet, title, remark);
         print_rows(sheet, &rows);
     }
     vec_release(&rows.all);
-    wait_sums_release(&sums);
+}
+
+/* So much of the requests' time is unattributed, or there is no request, that their waits tell
+ * too little. */
+static bool is_little_known(const struct sheet *sheet)
+{
+    uint64_t latency_ns = 0, unknown_ns = 0;
+    for (size_t i = 0; i < sheet->tl->requests.len; i++) {
+        latency_ns += sheet->tl->requests.data[i].end_ns - sheet->tl->requests.data[i].start_ns;
+        unknown_ns += sheet->tl->requests.data[i].ledger_ns[LEDGER_UNATTRIBUTED];
+    }
+    return unknown_ns * 10 >= latency_ns;
+}
+
+void sheet_waits(struct sheet *sheet)
+{
+    struct wait_sums in_requests = {0}, of_threads = {0};
+    collect_requests(sheet, &in_requests);
+    rank(sheet, &in_requests, "Waits inside requests", "what a thread stood still for");
+    if (is_little_known(sheet)) {
+        collect_threads(sheet, &of_threads);
+        rank(sheet, &of_threads, "Waits of all threads", "inside requests or not");
+    }
+    wait_sums_release(&in_requests);
+    wait_sums_release(&of_threads);
 }
 
 /* ---- loop holds */
@@ -234,21 +255,18 @@ void sheet_holds(struct sheet *sheet)
     const struct timeline *tl = sheet->tl;
     struct hold_list holds = {VEC_INIT};
     struct grid g;
-    if (!tl->holds.len)
-        return;
-    if (vec_reserve(&holds.all, tl->holds.len) < 0) {
-        sheet->out->failed = true;
-        return;
-    }
     for (size_t i = 0; i < tl->holds.len; i++)
-        holds.all.data[holds.all.len++] = &tl->holds.data[i];
+        if (tl->holds.data[i].victim_count && vec_push(&holds.all, &tl->holds.data[i]) < 0)
+            sheet->out->failed = true;
+    if (!holds.all.len)
+        return;
     qsort(holds.all.data, holds.all.len, sizeof(*holds.all.data), by_harm);
     grid_init(&g, columns, sizeof(columns) / sizeof(*columns));
     for (size_t i = 0; i < holds.all.len && i < sheet->rows; i++)
         add_hold(&g, tl, holds.all.data[i]);
     sheet_title(sheet, "Event loops held up", "requests stood ready meanwhile and had to wait");
     sheet_grid(sheet, &g);
-    sheet_more(sheet, grid_rows(&g), tl->holds.len, "holds");
+    sheet_more(sheet, grid_rows(&g), holds.all.len, "holds");
     grid_release(&g);
     vec_release(&holds.all);
 }

@@ -17,6 +17,8 @@ static void add_request(struct process_sums *s, const struct request *r)
 static void add_hold(struct process_sums *s, const struct hold *h)
 {
     uint64_t ns = h->end_ns - h->start_ns;
+    if (!h->victim_count)
+        return;
     s->holds++;
     s->victims += h->victim_count;
     if (ns > s->hold_max_ns)

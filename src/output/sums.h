@@ -10,8 +10,8 @@ struct process_sums {
     uint64_t complete, open; /* requests answered, and not (yet) */
     uint64_t latency_ns;     /* of the complete ones, as is the ledger */
     uint64_t ledger_ns[LEDGER_COUNT];
-    uint64_t holds, hold_max_ns;
-    uint64_t victims; /* requests that stood ready, summed over the holds */
+    uint64_t holds, hold_max_ns; /* loop holds that made a request wait */
+    uint64_t victims;            /* requests that stood ready, summed over the holds */
 };
 
 /* An array with an element for each process, for the caller to free(); NULL without memory. */

@@ -6,6 +6,10 @@
 
 /* A ledger key below this share of the latency is left out of the sentence. */
 #define SHARE_WORTH_A_WORD 0.01
+/* From this share of unattributed time on it is said; from the next on no figure rests on the rest.
+ */
+#define SHARE_WORTH_A_WARNING 0.1
+#define SHARE_THAT_SPOILS 0.5
 /* Offered rate ÷ capacity from which on threads are about to run out. */
 #define NEARLY_FULL 0.8
 
@@ -39,6 +43,11 @@ void verdict_percent(struct buf *out, double share)
         buf_adds(out, "under 0.1 %");
     else
         buf_addf(out, percent < 9.95 ? "%.1f %%" : "%.0f %%", percent);
+}
+
+bool verdict_is_short(const struct verdict *v)
+{
+    return v->saturated && v->queued_requests && v->model != MODEL_NONBLOCKING;
 }
 
 /* A quotient that exists and says something. */
@@ -144,6 +153,26 @@ static void add_mean(const struct words *w)
     buf_adds(w->out, ".\n");
 }
 
+static double unknown_share(const struct process_sums *s)
+{
+    return s->latency_ns ? (double)s->ledger_ns[LEDGER_UNATTRIBUTED] / (double)s->latency_ns : 0;
+}
+
+/* Loud, so that nobody takes a part for the whole. */
+static void add_unknown(const struct words *w)
+{
+    double share = unknown_share(w->sums);
+    if (share < SHARE_WORTH_A_WARNING)
+        return;
+    buf_adds(w->out, "Beware: where ");
+    verdict_percent(w->out, share);
+    buf_adds(w->out, " of that time went could not be told. ");
+    buf_adds(w->out, share < SHARE_THAT_SPOILS
+                         ? "The figures below are of the rest alone.\n"
+                         : "So how long threads are held, and how many requests they could "
+                           "answer, is not known either.\n");
+}
+
 static void add_efficiency(const struct words *w)
 {
     if (!is_known(w->v->held_ns))
@@ -178,21 +207,24 @@ static void add_queue(const struct words *w)
     add_count(w->out, v->queued_requests, "request");
     buf_adds(w->out, " queued for more than 1 ms, all requests together for ");
     text_duration(w->out, v->queued_ns);
-    buf_adds(w->out, ": waiting for a thread, not for what they asked for.\n");
+    buf_addf(w->out, ": waiting for %s, not for what they asked for.\n",
+             v->model == MODEL_NONBLOCKING ? "the event loop" : "a thread");
 }
 
 static void add_saturation(const struct words *w)
 {
     const struct verdict *v = w->v;
-    if (v->saturated && v->serving_threads == 1) {
-        buf_adds(w->out, "Its only thread was taken while requests queued, first ");
-    } else if (v->saturated) {
-        buf_addf(w->out, "All %u threads were taken while requests queued, first ",
-                 v->serving_threads);
+    bool known = unknown_share(w->sums) < SHARE_THAT_SPOILS;
+    if (v->model == MODEL_NONBLOCKING || (!v->saturated && !known)) {
+        buf_adds(w->out, "At");
+    } else if (!v->saturated) {
+        buf_adds(w->out, "Threads did not run out: at");
     } else {
-        buf_adds(w->out, v->model == MODEL_NONBLOCKING ? "At" : "Threads did not run out: at");
-    }
-    if (v->saturated) {
+        if (v->serving_threads > 2)
+            buf_addf(w->out, "All %u threads were", v->serving_threads);
+        else
+            buf_adds(w->out, v->serving_threads == 2 ? "Both threads were" : "The one thread was");
+        buf_adds(w->out, " taken while requests queued, first ");
         text_duration(w->out, v->saturated_ns);
         buf_adds(w->out, " into the recording; at");
     }
@@ -227,8 +259,8 @@ static void add_advice(const struct words *w)
 {
     const struct verdict *v = w->v;
     double cpu_ns = v->efficiency * v->held_ns;
-    bool full = (v->saturated && v->queued_requests) ||
-                (is_known(v->capacity) && v->offered / v->capacity >= NEARLY_FULL);
+    bool full =
+        verdict_is_short(v) || (is_known(v->capacity) && v->offered / v->capacity >= NEARLY_FULL);
     if (v->model == MODEL_NONBLOCKING && v->thread_waits) {
         buf_adds(w->out, "What would change it: calls that do not wait, or worker threads for "
                          "those that do; the event loop has to stay free.\n");
@@ -264,10 +296,15 @@ void verdict_text(const struct timeline *tl, uint32_t process, const struct proc
     }
     add_waits_on(&w);
     add_mean(&w);
-    add_efficiency(&w);
-    add_capacity(&w);
+    add_unknown(&w);
+    bool known = unknown_share(sums) < SHARE_THAT_SPOILS;
+    if (known) {
+        add_efficiency(&w);
+        add_capacity(&w);
+    }
     add_saturation(&w);
     add_queue(&w);
     add_holds(&w);
-    add_advice(&w);
+    if (known)
+        add_advice(&w);
 }

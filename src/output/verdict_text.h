@@ -12,6 +12,10 @@
 void verdict_text(const struct timeline *tl, uint32_t process, const struct process_sums *sums,
                   struct buf *out);
 
+/* Threads ran out: requests queued while each serving thread was held by another. An event loop
+ * that is busy for a moment is not meant. */
+bool verdict_is_short(const struct verdict *v);
+
 /* "1,234", "56.7", "8.90": a rate per second. */
 void verdict_rate(struct buf *out, double rate);
 /* "97 %", "2.3 %", "0.4 %", "0 %"; `share` is 0 to 1. */

@@ -130,6 +130,46 @@ static void test_event_loop(void **state)
     buf_release(&out);
 }
 
+/* What is not known is said, and no figure is made of the rest. */
+static void test_unattributed(void **state)
+{
+    (void)state;
+    struct process_sums sums = pool_sums;
+    struct buf out = BUF_INIT;
+    sums.ledger_ns[LEDGER_QUEUED] -= 20000000ull * 7800;
+    sums.ledger_ns[LEDGER_UNATTRIBUTED] = 20000000ull * 7800;
+    say(&pool, &sums, &out);
+    has(&out, "Beware: where 20 % of that time went could not be told. The figures below are of "
+              "the rest alone.\n");
+    has(&out, "8 threads, each held for");
+    sums.ledger_ns[LEDGER_QUEUED] -= 60000000ull * 7800;
+    sums.ledger_ns[LEDGER_UNATTRIBUTED] += 60000000ull * 7800;
+    say(&pool, &sums, &out);
+    has(&out, "Beware: where 80 % of that time went could not be told. So how long threads");
+    has_not(&out, "held for");
+    has_not(&out, "What would change it");
+    buf_release(&out);
+}
+
+/* A loop that is busy for a moment while something is ready has not run out of threads. */
+static void test_busy_loop_is_not_short(void **state)
+{
+    (void)state;
+    struct verdict v = pool;
+    struct buf out = BUF_INIT;
+    v.model = MODEL_NONBLOCKING;
+    v.thread_waits = false;
+    v.serving_threads = 1;
+    v.offered = 10;
+    assert_true(verdict_is_short(&pool));
+    assert_false(verdict_is_short(&v));
+    say(&v, &pool_sums, &out);
+    has_not(&out, "taken");
+    has_not(&out, "What would change it");
+    has(&out, ": waiting for the event loop, not for what they asked for.\n");
+    buf_release(&out);
+}
+
 static void test_every_model_says_something(void **state)
 {
     (void)state;
@@ -181,7 +221,7 @@ static void test_one_of_each(void **state)
     sums.complete = 1;
     say(&v, &sums, &out);
     has(&out, "1 thread, held for 10.2 ms a request, can");
-    has(&out, "Its only thread was taken while requests queued, first 12.3 ms");
+    has(&out, "The one thread was taken while requests queued, first 12.3 ms");
     has(&out, "at the peak 1 request was in flight at once, on 1 thread.\n");
     has(&out, "1 request queued for more than 1 ms");
     has_not(&out, "1 threads");
@@ -231,6 +271,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_pool),
         cmocka_unit_test(test_event_loop),
+        cmocka_unit_test(test_unattributed),
+        cmocka_unit_test(test_busy_loop_is_not_short),
         cmocka_unit_test(test_every_model_says_something),
         cmocka_unit_test(test_nothing_to_judge),
         cmocka_unit_test(test_one_of_each),
