@@ -50,6 +50,16 @@ bool verdict_is_short(const struct verdict *v)
     return v->saturated && v->queued_requests && v->model != MODEL_NONBLOCKING;
 }
 
+static double unknown_share(const struct process_sums *s)
+{
+    return s->latency_ns ? (double)s->ledger_ns[LEDGER_UNATTRIBUTED] / (double)s->latency_ns : 0;
+}
+
+bool verdict_is_known(const struct process_sums *sums)
+{
+    return unknown_share(sums) < SHARE_THAT_SPOILS;
+}
+
 /* A quotient that exists and says something. */
 static bool is_known(double n)
 {
@@ -88,6 +98,11 @@ static void add_model(const struct words *w)
     };
     const struct verdict *v = w->v;
     const char *sentence = v->model < MODEL_COUNT ? sentences[v->model][v->thread_waits] : NULL;
+    if (sentence && !verdict_is_known(w->sums)) {
+        buf_addf(w->out, "It looks %s, but too little of it is known to be sure.\n",
+                 model_name(v->model));
+        return;
+    }
     if (!sentence)
         sentence = "How it serves its requests could not be told.";
     buf_addf(w->out, "%s\n", sentence);
@@ -153,11 +168,6 @@ static void add_mean(const struct words *w)
     buf_adds(w->out, ".\n");
 }
 
-static double unknown_share(const struct process_sums *s)
-{
-    return s->latency_ns ? (double)s->ledger_ns[LEDGER_UNATTRIBUTED] / (double)s->latency_ns : 0;
-}
-
 /* Loud, so that nobody takes a part for the whole. */
 static void add_unknown(const struct words *w)
 {
@@ -167,7 +177,7 @@ static void add_unknown(const struct words *w)
     buf_adds(w->out, "Beware: where ");
     verdict_percent(w->out, share);
     buf_adds(w->out, " of that time went could not be told. ");
-    buf_adds(w->out, share < SHARE_THAT_SPOILS
+    buf_adds(w->out, verdict_is_known(w->sums)
                          ? "The figures below are of the rest alone.\n"
                          : "So how long threads are held, and how many requests they could "
                            "answer, is not known either.\n");
@@ -214,8 +224,7 @@ static void add_queue(const struct words *w)
 static void add_saturation(const struct words *w)
 {
     const struct verdict *v = w->v;
-    bool known = unknown_share(w->sums) < SHARE_THAT_SPOILS;
-    if (v->model == MODEL_NONBLOCKING || (!v->saturated && !known)) {
+    if (v->model == MODEL_NONBLOCKING || (!v->saturated && !verdict_is_known(w->sums))) {
         buf_adds(w->out, "At");
     } else if (!v->saturated) {
         buf_adds(w->out, "Threads did not run out: at");
@@ -297,14 +306,13 @@ void verdict_text(const struct timeline *tl, uint32_t process, const struct proc
     add_waits_on(&w);
     add_mean(&w);
     add_unknown(&w);
-    bool known = unknown_share(sums) < SHARE_THAT_SPOILS;
-    if (known) {
+    if (verdict_is_known(sums)) {
         add_efficiency(&w);
         add_capacity(&w);
     }
     add_saturation(&w);
     add_queue(&w);
     add_holds(&w);
-    if (known)
+    if (verdict_is_known(sums))
         add_advice(&w);
 }

@@ -12,6 +12,8 @@
 void verdict_text(const struct timeline *tl, uint32_t process, const struct process_sums *sums,
                   struct buf *out);
 
+/* Enough of its requests' time is attributed to judge by it. */
+bool verdict_is_known(const struct process_sums *sums);
 /* Threads ran out: requests queued while each serving thread was held by another. An event loop
  * that is busy for a moment is not meant. */
 bool verdict_is_short(const struct verdict *v);

@@ -145,6 +145,7 @@ static void test_unattributed(void **state)
     sums.ledger_ns[LEDGER_QUEUED] -= 60000000ull * 7800;
     sums.ledger_ns[LEDGER_UNATTRIBUTED] += 60000000ull * 7800;
     say(&pool, &sums, &out);
+    has(&out, "It looks blocking, but too little of it is known to be sure.\n");
     has(&out, "Beware: where 80 % of that time went could not be told. So how long threads");
     has_not(&out, "held for");
     has_not(&out, "What would change it");
