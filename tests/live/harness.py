@@ -278,11 +278,11 @@ class Case:
         server.port = int(re.search(r":(\d+)", server.line(40)).group(1))
         return server
 
-    def load(self, port, paths, requests=0, connections=1, keepalive=True, rate=0, seconds=0,
+    def load(self, port, paths, requests=0, connections=64, keepalive=True, rate=0, seconds=0,
              start_id=1, background=False):
         """Runs the project's load generator; returns its lines, one dict for each request."""
-        argv = [self.program("samples/load"), "--port", port, "--connections", connections,
-                "--start-id", start_id, "--deadline", 30]
+        argv = [self.program("samples/load"), "--port", port, "--start-id", start_id,
+                "--connections", connections, "--deadline", 30]
         for path in paths:
             argv += ["--path", path]
         if requests:
