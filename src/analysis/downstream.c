@@ -4,12 +4,17 @@
  * It belongs to the request that its user had when it sent on the idle connection, until the
  * reply has come and somebody else sends. A loop tells no one for whom it sends. Certain is it
  * when no other request of the thread could have gone on by itself. The next best thing is the
- * order of events: a request was received and the send follows, in the same slice, with nothing
- * else received and unanswered, on a thread that never sends downstream without having received
- * something first. A thread that does (after a timer, or when another thread has handed it a
- * result) may do so behind any other request's receive as well: there nothing follows.
+ * order of events, and that depends on the loop:
+ *
+ *     direct (nginx, libuv, plain epoll)     recv A, ask for A, recv B, ask for B
+ *     deferred (asyncio's tasks)             recv A, recv B, ask for A, ask for B
+ *
+ * On a thread that always did the first and never the second, what follows a receive at once is
+ * for what was received. On any other nothing follows from the order.
  */
 #include "analysis/internal.h"
+
+#define TCP_SYN_SENT 2
 
 static uint32_t owner_of(const struct analysis *a, const struct sock *s)
 {
@@ -54,12 +59,8 @@ static uint32_t user_of(const struct analysis *a, const struct sock *s, uint32_t
     }
     if (thread_rivals(a, thread, request) == 0)
         return request;
-    const struct draft *d = &a->drafts.data[request];
     *inferred = true;
-    return !l->spontaneous && l->pending == 1 && d->pending_thread == thread &&
-                   d->pending_slice == l->slice
-               ? request
-               : NONE;
+    return l->direct && a->tenures.data[l->tenure_plus1 - 1].received ? request : NONE;
 }
 
 static int send_nameless(struct analysis *a, struct sock *s, const struct act *act)
@@ -141,39 +142,70 @@ int downstream_connect(struct analysis *a, struct sock *s, const struct act *act
     return tenure_touch(a, owner, &mine);
 }
 
-/* The end of the thread's last multiplexed wait before `time`. */
-static uint64_t survey_yield(struct analysis *a, uint32_t thread, uint64_t time)
-{
-    struct life *l = &a->lives.data[thread];
-    const struct thread *t = &a->tl->threads.data[thread];
+/* What is known of a thread's habit. */
+struct habit {
+    size_t interval;       /* up to which its multiplexed waits were looked at */
+    uint32_t recvs, asked; /* in the slice; questions since the last receive */
+    bool at_once;          /* the last that happened was a question, and before it a receive */
+    uint32_t direct;       /* receive, question, receive */
+    bool deferred;
+};
 
-    for (; l->survey < t->intervals.len && interval_end(t, l->survey) <= time; l->survey++)
-        if (t->intervals.data[l->survey].state == STATE_YIELDED)
-            l->survey_yield = interval_end(t, l->survey);
-    return l->survey_yield;
+/* So often must a thread have asked between two receives to be called direct. */
+#define DIRECT_MIN 8
+
+static void habit_advance(struct habit *h, const struct thread *t, uint64_t now)
+{
+    for (; h->interval < t->intervals.len && interval_end(t, h->interval) <= now; h->interval++) {
+        if (t->intervals.data[h->interval].state != STATE_YIELDED)
+            continue;
+        h->recvs = h->asked = 0;
+        h->at_once = false;
+    }
 }
 
-void downstream_survey(struct analysis *a)
+static void habit_note(struct habit *h, struct sock *s, bool receives)
 {
+    if (receives) {
+        h->direct += h->at_once;
+        h->recvs++;
+        h->asked = 0;
+        h->at_once = s->survey_asked = false;
+        return;
+    }
+    if (s->role != ROLE_CONNECTED || s->survey_asked) /* an answer, or more of the same */
+        return;
+    s->survey_asked = true;
+    h->asked++;
+    h->at_once = h->recvs && h->asked == 1;
+    /* Out of the blue, or two behind each other that were received behind each other. */
+    if (!h->recvs || (h->asked > 1 && h->recvs > 1))
+        h->deferred = true;
+}
+
+int downstream_survey(struct analysis *a)
+{
+    struct habit *habits = calloc(a->lives.len + 1, sizeof(*habits));
+    if (!habits)
+        return -ENOMEM;
     for (size_t i = 0; i < a->records.len; i++) {
         const struct record *r = &a->records.data[i];
-        bool conn = r->ev->kind == EVENT_CONN;
-        if ((r->ev->kind != EVENT_RECV && r->ev->kind != EVENT_SEND && !conn) || r->thread == NONE)
+        const struct event_conn *c = (const void *)r->ev;
+        const struct event_io *io = (const void *)r->ev;
+        bool conn = r->ev->kind == EVENT_CONN && c->new_state == TCP_SYN_SENT;
+        bool receives = r->ev->kind == EVENT_RECV && io->bytes;
+        if ((!conn && !receives && r->ev->kind != EVENT_SEND) || r->thread == NONE ||
+            !a->lives.data[r->thread].yields)
             continue;
-        if (conn && ((const struct event_conn *)r->ev)->new_state != 2)
+        struct sock *s = socket_find(a, conn ? c->obj : io->obj);
+        if (!s || !s->tcp)
             continue;
-        struct sock *s = socket_find(a, conn ? ((const struct event_conn *)r->ev)->obj
-                                             : ((const struct event_io *)r->ev)->obj);
-        struct life *l = &a->lives.data[r->thread];
-        if (!s || !s->tcp || !l->yields)
-            continue;
-        uint64_t now = analysis_rel(a, r->time_ns);
-        uint64_t yield = survey_yield(a, r->thread, now);
-        if (r->ev->kind == EVENT_RECV)
-            l->survey_recv = now;
-        else if (s->role == ROLE_CONNECTED && s->survey_op != EVENT_SEND &&
-                 s->survey_op != EVENT_CONN && l->survey_recv < yield)
-            l->spontaneous = true;
-        s->survey_op = (uint8_t)r->ev->kind;
+        habit_advance(&habits[r->thread], &a->tl->threads.data[r->thread],
+                      analysis_rel(a, r->time_ns));
+        habit_note(&habits[r->thread], s, receives);
     }
+    for (size_t i = 0; i < a->lives.len; i++)
+        a->lives.data[i].direct = !habits[i].deferred && habits[i].direct >= DIRECT_MIN;
+    free(habits);
+    return 0;
 }

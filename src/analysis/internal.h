@@ -45,19 +45,15 @@ struct life {
 
     /* requests: the scan through its intervals, always up to its latest touch */
     size_t scan;
-    uint32_t yields;         /* multiplexed waits in its whole life */
-    bool spontaneous;        /* it used downstreams out of the blue: see downstream.c */
-    uint32_t tenure_plus1;   /* the one that runs */
-    uint64_t tenure_end;     /* of the one before */
-    uint32_t touches;        /* of requests' connections */
-    uint32_t candidates;     /* requests it touched last that may go on at any time */
-    bool touched;            /* a socket, since the last multiplexed wait */
-    uint32_t slice;          /* number of multiplexed waits so far */
-    uint32_t pending;        /* requests received since the last one that sent nothing since */
-    uint32_t born_for_plus1; /* the request its maker had */
-    uint64_t prev_touch;     /* 0: none */
-    size_t survey;           /* see downstream_survey() */
-    uint64_t survey_yield, survey_recv;
+    uint32_t yields;                 /* multiplexed waits in its whole life */
+    bool direct;                     /* its handlers act at once: see downstream_survey() */
+    uint32_t tenure_plus1;           /* the one that runs */
+    uint64_t tenure_end;             /* of the one before */
+    uint32_t touches;                /* of requests' connections */
+    uint32_t candidates;             /* requests it touched last that may go on at any time */
+    bool touched;                    /* a socket, since the last multiplexed wait */
+    uint32_t born_for_plus1;         /* the request its maker had */
+    uint64_t prev_touch;             /* 0: none */
     uint64_t last_wake;              /* end of its last wait, or its start */
     uint64_t yield_start, yield_end; /* its last multiplexed wait; NEVER: none */
     uint64_t off_start, on_start;    /* when it last left the CPU, and came back */
@@ -67,10 +63,10 @@ struct life {
     uint32_t free_waits, free_yields; /* outside every tenure */
     uint32_t accepts;
     uint32_t tenures;
-    uint32_t socket_blocks; /* tenures in which it blocked on a connection */
-    uint32_t interleaved;   /* tenures that only an event loop has: see tenure_open() */
-    uint64_t work_ns;       /* waits of no request that are no idling */
-    uint64_t held_ns;       /* thread time that it gave to requests */
+    uint32_t socket_blocks;       /* tenures in which it blocked on a connection */
+    uint32_t interleaved;         /* tenures that only an event loop has: see tenure_open() */
+    uint64_t work_ns;             /* waits of no request that are no idling */
+    uint64_t held_ns, running_ns; /* that it gave to requests, and of that on CPU */
 };
 
 struct sock {
@@ -86,7 +82,6 @@ struct sock {
     uint64_t prev_end;      /* no request on it starts before */
     uint64_t last_op;
     uint64_t send_off, send_on, send_prev; /* at the last send: see request_pipelined() */
-    bool streams; /* several requests at once by protocol: none is told apart */
 
     /* connected */
     uint32_t owner_plus1;            /* request */
@@ -96,13 +91,13 @@ struct sock {
     bool ambiguous;                  /* replies cannot be told apart any more */
     uint64_t nameless;               /* when somebody unknown sent and has no reply yet; NEVER */
     uint64_t reply_want, reply_have; /* bytes; want 0: not known */
-    uint8_t survey_op;               /* see downstream_survey() */
+    bool survey_asked;               /* the last that was done with it was to connect or to send */
 };
 
 /* A request as it grows. */
 struct draft {
     uint32_t sock;
-    uint64_t start, end, first_recv, last_send;
+    uint64_t start, end, last_send;
     uint64_t bytes_in, bytes_out, expect_in; /* expect_in 0: not known */
     uint64_t data_sends;                     /* sends of any kind */
     bool answered, closed, streams;
@@ -112,13 +107,11 @@ struct draft {
     const struct protocol *proto;
     uint32_t first_thread, last_thread; /* NONE: not touched */
     uint32_t answer_thread;
-    uint32_t pending_thread, pending_slice; /* received there, nothing sent since */
-    uint32_t outstanding;                   /* downstreams that owe a reply */
+    uint32_t outstanding; /* downstreams that owe a reply */
     uint32_t first_tenure_plus1, last_tenure_plus1;
     uint64_t top_touch; /* the latest, and whose */
     uint32_t top_thread;
-    uint32_t index;               /* in the timeline */
-    uint64_t held_ns, running_ns; /* thread time it was given, and of it on CPU */
+    uint32_t index; /* in the timeline */
 };
 
 /* How the time before a tenure is told. */
@@ -127,7 +120,7 @@ enum cause {
     CAUSE_FIRST = 1,     /* the request's first: it was queued */
     CAUSE_READY = 2,     /* bytes came at `ready` */
     CAUSE_CONNECTED = 3, /* the downstream connection stood at `ready` */
-    CAUSE_AMBIGUOUS = 4, /* others may have been at work as well */
+    CAUSE_AMBIGUOUS = 4, /* from `busy_from` on others may have been at work as well */
 };
 
 /* A thread has a request from `start` to `end`; all the thread's time in it is the request's. */
@@ -136,13 +129,14 @@ struct tenure {
     uint64_t start, first_touch, last_touch, end;
     uint64_t wait_off;     /* its first wait after last_touch; NEVER */
     uint64_t ready;        /* see enum cause */
-    uint64_t busy_from;    /* from here on the loop was busy with something else */
+    uint64_t busy_from;    /* from here on the loop was busy with something else; see enum cause */
     uint64_t unsure_until; /* from `end` to here the request is one candidate of several; 0 */
     uint32_t next_plus1;   /* of the same request */
     uint8_t cause;
     bool exact_head; /* up to the first touch */
     bool exact_tail;
     bool shared;       /* other requests might have gone on meanwhile */
+    bool received;     /* the last touch was a receive */
     bool replied;      /* the last touch was a send on the request's own connection */
     bool gap_inferred; /* whose the event is that ends the gap before it */
 };
@@ -245,8 +239,8 @@ int downstream_send(struct analysis *a, struct sock *s, const struct act *act);
 int downstream_recv(struct analysis *a, struct sock *s, const struct act *act,
                     const struct event_io *io);
 int downstream_connect(struct analysis *a, struct sock *s, const struct act *act);
-/* Finds the threads that use downstreams out of the blue. */
-void downstream_survey(struct analysis *a);
+/* Finds the threads whose handlers act at once. */
+int downstream_survey(struct analysis *a);
 
 /* ---- ledger.c ---- */
 /* Its mark in interval.flags: a part is charged to a request. roles.c takes it off. */

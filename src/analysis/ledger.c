@@ -7,7 +7,8 @@
  */
 #include "analysis/internal.h"
 
-/* A stretch of one thread's interval inside a tenure. */
+/* A stretch of one thread's interval inside a tenure; without length where the tenure is but a
+ * moment: it tells what was before it all the same. */
 struct piece {
     uint64_t start, end;
     uint32_t thread, interval, tenure;
@@ -106,8 +107,11 @@ static int pieces_add(struct ledger *l, uint32_t tenure)
 
     at = most(at, t->start_ns);
     end = least(end, t->end_ns);
-    if (at >= end)
+    if (at > end)
         return 0;
+    if (at == end)
+        return vec_push(&l->pieces, ((struct piece){at, at, x->thread, 0, tenure,
+                                                    LEDGER_UNATTRIBUTED, GRADE_UNATTRIBUTED}));
     for (size_t i = interval_at(t, at); at < end; i++) {
         struct interval *iv = &t->intervals.data[i];
         uint64_t stop = least(interval_end(t, i), end);
@@ -131,6 +135,8 @@ static int by_start(const void *x, const void *y)
     const struct piece *p = x, *q = y;
     if (p->start != q->start)
         return p->start < q->start ? -1 : 1;
+    if (p->end != q->end)
+        return p->end < q->end ? -1 : 1;
     return p->tenure < q->tenure ? -1 : p->tenure > q->tenure;
 }
 
@@ -207,13 +213,17 @@ static int pieces_flatten(struct ledger *l)
         if (rc < 0)
             return rc;
     }
+    for (size_t i = 0; i < l->painted.len; i++)
+        kept += l->painted.data[i].end - l->painted.data[i].start;
+    for (size_t i = 0; i < l->pieces.len; i++)
+        if (l->pieces.data[i].start == l->pieces.data[i].end &&
+            vec_push(&l->painted, l->pieces.data[i]) < 0)
+            return -ENOMEM;
     pieces_sort(l->painted.data, l->painted.len);
     l->pieces.len = 0;
-    for (size_t i = 0; i < l->painted.len; i++) {
-        kept += l->painted.data[i].end - l->painted.data[i].start;
+    for (size_t i = 0; i < l->painted.len; i++)
         if (vec_push(&l->pieces, l->painted.data[i]) < 0)
             return -ENOMEM;
-    }
     l->r.parallel_ns = all - kept;
     return 0;
 }
@@ -243,35 +253,48 @@ static int gap_part(struct ledger *l, uint64_t from, uint64_t to, enum ledger_ke
     return segment_add(l, (struct segment){.start_ns = from, .key = key, .grade = grade}, to);
 }
 
+/* [from, to) of which nothing is known, but perhaps that `before` was one candidate of several. */
+static int gap_unknown(struct ledger *l, uint64_t from, uint64_t to, const struct tenure *before)
+{
+    uint64_t unsure = before ? most(from, least(before->unsure_until, to)) : from;
+    int rc = gap_part(l, from, unsure, LEDGER_UNATTRIBUTED, GRADE_AMBIGUOUS);
+    return rc < 0 ? rc : gap_part(l, unsure, to, LEDGER_UNATTRIBUTED, GRADE_UNATTRIBUTED);
+}
+
+/* [from, to) that an event ended whose time is known. */
+static int gap_awaited(struct ledger *l, uint64_t from, uint64_t to, const struct tenure *before,
+                       const struct tenure *after)
+{
+    bool same = before && before->thread == after->thread;
+    uint64_t ready = most(from, least(after->ready, to));
+    uint64_t busy = same ? most(ready, least(after->busy_from, to)) : to;
+    bool sure = !l->several && same && !after->gap_inferred;
+    enum grade grade = sure ? GRADE_EXACT : GRADE_INFERRED;
+
+    int rc = gap_part(l, from, ready, LEDGER_AWAITING, grade);
+    if (rc == 0)
+        rc = gap_part(l, ready, busy, LEDGER_UNATTRIBUTED, GRADE_UNATTRIBUTED);
+    return rc < 0 ? rc : gap_part(l, busy, to, LEDGER_LOOP_BUSY, grade);
+}
+
 /* [from, to) by nobody: `before` is the tenure that ended at `from`, `after` the one that begins
  * at `to`; NULL where there is none. */
 static int gap_add(struct ledger *l, uint64_t from, uint64_t to, const struct tenure *before,
                    const struct tenure *after)
 {
-    enum cause cause = after ? (enum cause)after->cause : CAUSE_NONE;
-    int rc;
-
     if (from >= to)
         return 0;
-    if (cause == CAUSE_FIRST)
-        return gap_part(l, from, to, before ? LEDGER_UNATTRIBUTED : LEDGER_QUEUED,
-                        before ? GRADE_UNATTRIBUTED : GRADE_EXACT);
-    if (cause == CAUSE_AMBIGUOUS)
-        return gap_part(l, from, to, LEDGER_UNATTRIBUTED, GRADE_AMBIGUOUS);
-    if ((cause == CAUSE_READY || cause == CAUSE_CONNECTED) && after->ready != NEVER) {
-        bool same = before && before->thread == after->thread;
-        uint64_t ready = most(from, least(after->ready, to));
-        uint64_t busy = same ? most(ready, least(after->busy_from, to)) : to;
-        enum grade grade =
-            l->several || !same || after->gap_inferred ? GRADE_INFERRED : GRADE_EXACT;
-        rc = gap_part(l, from, ready, LEDGER_AWAITING, grade);
-        if (rc == 0)
-            rc = gap_part(l, ready, busy, LEDGER_UNATTRIBUTED, GRADE_UNATTRIBUTED);
-        return rc < 0 ? rc : gap_part(l, busy, to, LEDGER_LOOP_BUSY, grade);
-    }
-    uint64_t unsure = before ? most(from, least(before->unsure_until, to)) : from;
-    rc = gap_part(l, from, unsure, LEDGER_UNATTRIBUTED, GRADE_AMBIGUOUS);
-    return rc < 0 ? rc : gap_part(l, unsure, to, LEDGER_UNATTRIBUTED, GRADE_UNATTRIBUTED);
+    if (!after)
+        return gap_unknown(l, from, to, before);
+    if (after->cause == CAUSE_FIRST && !before)
+        return gap_part(l, from, to, LEDGER_QUEUED, GRADE_EXACT);
+    if ((after->cause == CAUSE_READY || after->cause == CAUSE_CONNECTED) && after->ready != NEVER)
+        return gap_awaited(l, from, to, before, after);
+    if (after->cause != CAUSE_AMBIGUOUS)
+        return gap_unknown(l, from, to, before);
+    uint64_t slice = most(from, least(after->busy_from, to));
+    int rc = gap_unknown(l, from, slice, before);
+    return rc < 0 ? rc : gap_part(l, slice, to, LEDGER_UNATTRIBUTED, GRADE_AMBIGUOUS);
 }
 
 static int segments_emit(struct ledger *l)
@@ -283,11 +306,16 @@ static int segments_emit(struct ledger *l)
     for (size_t i = 0; rc == 0 && i < l->pieces.len; i++) {
         const struct piece *p = &l->pieces.data[i];
         const struct tenure *x = &tenures[p->tenure];
+        if (p->start < at) /* a moment inside what another thread had */
+            continue;
         if (l->threads_seen != NONE && l->threads_seen != p->thread)
             l->several = true;
         rc = gap_add(l, at, p->start, before, x);
         l->threads_seen = l->threads_seen == NONE ? p->thread : l->threads_seen;
         before = x;
+        at = p->end;
+        if (p->start == p->end)
+            continue;
         l->a->tl->threads.data[p->thread].intervals.data[p->interval].flags |= INTERVAL_CHARGED;
         if (rc == 0)
             rc = segment_add(l,
@@ -297,19 +325,18 @@ static int segments_emit(struct ledger *l)
                                               .key = p->key,
                                               .grade = p->grade},
                              p->end);
-        at = p->end;
     }
     return rc < 0 ? rc : gap_add(l, at, l->d->end, before, NULL);
 }
 
-/* Thread time the request held, whether or not several threads did so at once. */
-static void held_add(struct ledger *l, struct draft *d)
+/* What threads gave to requests, whether or not several did so at once. */
+static void held_add(struct ledger *l)
 {
     for (size_t i = 0; i < l->pieces.len; i++) {
-        uint64_t ns = l->pieces.data[i].end - l->pieces.data[i].start;
-        d->held_ns += ns;
-        d->running_ns += l->pieces.data[i].key == LEDGER_RUNNING ? ns : 0;
-        l->a->lives.data[l->pieces.data[i].thread].held_ns += ns;
+        const struct piece *p = &l->pieces.data[i];
+        struct life *life = &l->a->lives.data[p->thread];
+        life->held_ns += p->end - p->start;
+        life->running_ns += p->key == LEDGER_RUNNING ? p->end - p->start : 0;
     }
 }
 
@@ -344,7 +371,7 @@ static int request_add(struct ledger *l, uint32_t draft)
     };
     for (uint32_t i = d->first_tenure_plus1; rc == 0 && i; i = a->tenures.data[i - 1].next_plus1)
         rc = pieces_add(l, i - 1);
-    held_add(l, d);
+    held_add(l);
     if (rc == 0)
         rc = pieces_flatten(l);
     if (rc == 0)

@@ -77,11 +77,9 @@ static int draft_new(struct analysis *a, struct sock *s, const struct event_io *
     }
     struct draft d = {
         .sock = (uint32_t)(s - a->socks.data),
-        .first_recv = act->time,
         .first_thread = NONE,
         .last_thread = NONE,
         .answer_thread = NONE,
-        .pending_thread = NONE,
         .flags = request_pipelined(s, act->ready) ? REQUEST_PIPELINED : 0,
     };
     if (start < s->prev_end)
@@ -274,7 +272,9 @@ static void threads_prepare(struct analysis *a)
 int requests_build(struct analysis *a)
 {
     threads_prepare(a);
-    downstream_survey(a);
+    int done = downstream_survey(a);
+    if (done < 0)
+        return done;
     for (size_t i = 0; i < a->records.len; i++) {
         const struct record *r = &a->records.data[i];
         int rc = r->ev->kind < EVENT_KINDS && seers[r->ev->kind] ? seers[r->ev->kind](a, r) : 0;

@@ -128,8 +128,6 @@ static void slice_end(struct analysis *a, uint32_t thread, const struct interval
     if (l->tenure_plus1)
         tenure_close(a, thread, iv->start_ns);
     l->touched = false;
-    l->slice++;
-    l->pending = 0;
     l->yield_start = iv->start_ns;
     l->yield_end = end;
 }
@@ -232,6 +230,10 @@ static void tenure_cause(const struct analysis *a, struct tenure *n, const struc
     n->cause = !d->first_tenure_plus1 ? CAUSE_FIRST : ambiguous ? CAUSE_AMBIGUOUS : act->cause;
     n->ready = act->ready;
     n->gap_inferred = act->inferred;
+    if (n->cause == CAUSE_AMBIGUOUS) { /* in this slice; before it nothing is known */
+        n->busy_from = l->yield_end != NEVER ? l->yield_end : 0;
+        return;
+    }
     n->busy_from = l->yields ? act->ready : NEVER;
     /* The loop slept in between: it was not busy, it was not asked. */
     if (l->yield_end != NEVER && n->busy_from != NEVER &&
@@ -295,19 +297,6 @@ static int tenure_open(struct analysis *a, uint32_t request, const struct act *a
     return 0;
 }
 
-static void pending_note(struct life *l, struct draft *d, const struct act *act)
-{
-    bool noted = d->pending_thread == act->thread && d->pending_slice == l->slice;
-    if (act->receives && !noted) {
-        d->pending_thread = act->thread;
-        d->pending_slice = l->slice;
-        l->pending++;
-    } else if (!act->receives && noted) {
-        d->pending_thread = NONE;
-        l->pending--;
-    }
-}
-
 static int touch_note(struct analysis *a, uint32_t request, const struct act *act)
 {
     struct life *l = &a->lives.data[act->thread];
@@ -333,6 +322,7 @@ int tenure_touch(struct analysis *a, uint32_t request, const struct act *act)
     x->last_touch = later(act->time, x->last_touch);
     x->end = x->last_touch;
     x->wait_off = NEVER;
+    x->received = act->receives;
     x->replied = act->replies;
     x->shared |= l->yields && thread_rivals(a, act->thread, request) > 0;
 
@@ -345,7 +335,6 @@ int tenure_touch(struct analysis *a, uint32_t request, const struct act *act)
         d->top_touch = act->time;
         d->top_thread = act->thread;
     }
-    pending_note(l, d, act);
     return touch_note(a, request, act);
 }
 

@@ -64,8 +64,6 @@ static void tally_requests(struct analysis *a, struct tally *tallies)
         if (!(r->flags & REQUEST_COMPLETE))
             continue;
         v->requests++;
-        t->held_ns += d->held_ns;
-        t->running_ns += d->running_ns;
         for (unsigned k = 0; k < LEDGER_COUNT; k++)
             waited += is_wait_key(k) ? r->ledger_ns[k] : 0;
         t->waited += waited > WAIT_MIN_NS;
@@ -76,14 +74,32 @@ static void tally_requests(struct analysis *a, struct tally *tallies)
     }
 }
 
+/* A loop is held whenever it is not waiting for work: for whom, cannot always be said. */
+static uint64_t loop_held_ns(const struct thread *t)
+{
+    uint64_t ns = 0;
+    for (size_t i = 0; i < t->intervals.len; i++) {
+        const struct interval *iv = &t->intervals.data[i];
+        if (iv->state != STATE_UNKNOWN && iv->state != STATE_YIELDED &&
+            !(iv->flags & INTERVAL_IDLE))
+            ns += interval_end(t, i) - iv->start_ns;
+    }
+    return ns;
+}
+
 static void tally_threads(struct analysis *a, struct tally *tallies)
 {
     for (size_t i = 0; i < a->lives.len; i++) {
         const struct thread *t = &a->tl->threads.data[i];
         const struct life *l = &a->lives.data[i];
-        a->tl->processes.data[t->process].verdict.serving_threads += l->held_ns > 0;
+        struct tally *tally = &tallies[t->process];
+        bool loop = t->role == THREAD_ROLE_LOOP;
+
+        a->tl->processes.data[t->process].verdict.serving_threads += l->tenures > 0;
+        tally->held_ns += loop ? loop_held_ns(t) : l->held_ns;
+        tally->running_ns += loop ? t->state_ns[STATE_RUNNING] : l->running_ns;
         if (t->role == THREAD_ROLE_HELPER && l->work_ns && !t->kernel)
-            tallies[t->process].helpers = true;
+            tally->helpers = true;
     }
 }
 
@@ -106,7 +122,7 @@ static void verdict_fill(struct analysis *a, struct process *p, const struct tal
     v->model = (uint8_t)model_of(t);
     v->thread_waits = t->waited * 2 > v->requests;
     v->efficiency = t->held_ns ? (double)t->running_ns / (double)t->held_ns : 0;
-    v->held_ns = v->requests ? (double)t->held_ns / (double)v->requests : 0;
+    v->held_ns = t->arrived ? (double)t->held_ns / (double)t->arrived : 0;
     v->capacity = v->held_ns > 0 ? v->serving_threads * NS_PER_S / v->held_ns : 0;
     if (a->tl->duration_ns)
         v->offered = (double)t->arrived * NS_PER_S / (double)a->tl->duration_ns;
