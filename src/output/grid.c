@@ -154,7 +154,7 @@ static void print_row(const struct grid *g, size_t row, const size_t *widths, si
 void grid_print(const struct grid *g, size_t width, const char *dim, const char *plain,
                 struct buf *out)
 {
-    size_t widths[GRID_COLUMNS];
+    size_t widths[GRID_COLUMNS] = {0};
     measure(g, widths);
     shrink(g, widths, width);
     buf_adds(out, dim);

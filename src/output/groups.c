@@ -73,9 +73,10 @@ static uint64_t percentile(const struct latency *sorted, uint64_t count, unsigne
 
 static void rank(struct groups *groups, struct latencies *latencies)
 {
-    if (latencies->all.len)
-        qsort(latencies->all.data, latencies->all.len, sizeof(*latencies->all.data), by_group);
     const struct latency *first = latencies->all.data;
+    if (!first)
+        return;
+    qsort(latencies->all.data, latencies->all.len, sizeof(*latencies->all.data), by_group);
     for (size_t i = 0; i < groups->all.len; i++) {
         struct group *g = &groups->all.data[i];
         if (!g->complete)
@@ -85,8 +86,7 @@ static void rank(struct groups *groups, struct latencies *latencies)
         g->max_ns = first[g->complete - 1].ns;
         first += g->complete;
     }
-    if (groups->all.len)
-        qsort(groups->all.data, groups->all.len, sizeof(*groups->all.data), by_sum);
+    qsort(groups->all.data, groups->all.len, sizeof(*groups->all.data), by_sum);
 }
 
 int groups_init(struct groups *groups, const struct timeline *tl)

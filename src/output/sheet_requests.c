@@ -81,14 +81,18 @@ void sheet_groups(struct sheet *sheet)
 
 /* ---- the slowest */
 
+struct slow {
+    const struct request *request;
+};
+
 struct slow_list {
-    VEC(const struct request *) all;
+    VEC(struct slow) all;
 };
 
 static int by_latency(const void *a, const void *b)
 {
-    const struct request *x = *(const struct request *const *)a;
-    const struct request *y = *(const struct request *const *)b;
+    const struct request *x = ((const struct slow *)a)->request;
+    const struct request *y = ((const struct slow *)b)->request;
     uint64_t x_ns = x->end_ns - x->start_ns, y_ns = y->end_ns - y->start_ns;
     if (x_ns != y_ns)
         return x_ns > y_ns ? -1 : 1;
@@ -100,7 +104,7 @@ static int find_slowest(struct sheet *sheet, struct slow_list *slow)
     if (vec_reserve(&slow->all, sheet->tl->requests.len) < 0)
         return -ENOMEM;
     for (size_t i = 0; i < sheet->tl->requests.len; i++)
-        slow->all.data[slow->all.len++] = &sheet->tl->requests.data[i];
+        slow->all.data[slow->all.len++].request = &sheet->tl->requests.data[i];
     qsort(slow->all.data, slow->all.len, sizeof(*slow->all.data), by_latency);
     if (slow->all.len > sheet->rows)
         slow->all.len = sheet->rows;
@@ -196,13 +200,13 @@ void sheet_slowest(struct sheet *sheet)
     }
     for (unsigned key = 0; key < LEDGER_COUNT; key++) {
         for (size_t i = 0; i < slow.all.len; i++)
-            shown[key] |= slow.all.data[i]->ledger_ns[key] > 0;
+            shown[key] |= slow.all.data[i].request->ledger_ns[key] > 0;
         if (shown[key])
             columns[count++] = (struct grid_column){ledger_key_name(key), true, GRID_WHOLE};
     }
     grid_init(&g, columns, count);
     for (size_t i = 0; i < slow.all.len; i++)
-        add_slow(sheet, &g, slow.all.data[i], shown, &waits);
+        add_slow(sheet, &g, slow.all.data[i].request, shown, &waits);
     sheet_title(sheet, "Slowest requests", "milliseconds; the columns add up to the latency");
     sheet_grid(sheet, &g);
     grid_release(&g);

@@ -207,14 +207,18 @@ void sheet_waits(struct sheet *sheet)
 
 /* ---- loop holds */
 
+struct held {
+    const struct hold *hold;
+};
+
 struct hold_list {
-    VEC(const struct hold *) all;
+    VEC(struct held) all;
 };
 
 /* The most requests made to wait first. */
 static int by_harm(const void *a, const void *b)
 {
-    const struct hold *x = *(const struct hold *const *)a, *y = *(const struct hold *const *)b;
+    const struct hold *x = ((const struct held *)a)->hold, *y = ((const struct held *)b)->hold;
     uint64_t x_ns = x->end_ns - x->start_ns, y_ns = y->end_ns - y->start_ns;
     if (x->victim_count != y->victim_count)
         return x->victim_count > y->victim_count ? -1 : 1;
@@ -255,15 +259,17 @@ void sheet_holds(struct sheet *sheet)
     const struct timeline *tl = sheet->tl;
     struct hold_list holds = {VEC_INIT};
     struct grid g;
-    for (size_t i = 0; i < tl->holds.len; i++)
-        if (tl->holds.data[i].victim_count && vec_push(&holds.all, &tl->holds.data[i]) < 0)
+    for (size_t i = 0; i < tl->holds.len; i++) {
+        struct held held = {&tl->holds.data[i]};
+        if (held.hold->victim_count && vec_push(&holds.all, held) < 0)
             sheet->out->failed = true;
+    }
     if (!holds.all.len)
         return;
     qsort(holds.all.data, holds.all.len, sizeof(*holds.all.data), by_harm);
     grid_init(&g, columns, sizeof(columns) / sizeof(*columns));
     for (size_t i = 0; i < holds.all.len && i < sheet->rows; i++)
-        add_hold(&g, tl, holds.all.data[i]);
+        add_hold(&g, tl, holds.all.data[i].hold);
     sheet_title(sheet, "Event loops held up", "requests stood ready meanwhile and had to wait");
     sheet_grid(sheet, &g);
     sheet_more(sheet, grid_rows(&g), holds.all.len, "holds");

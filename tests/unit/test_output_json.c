@@ -16,8 +16,12 @@
 
 #include <cmocka.h>
 
+struct line {
+    struct json_object *o;
+};
+
 struct lines {
-    VEC(struct json_object *) all;
+    VEC(struct line) all;
 };
 
 /* Splits at line feeds, strips the bracket or comma in front, parses each. */
@@ -37,7 +41,8 @@ static void parse_lines(const struct buf *text, struct lines *lines)
         assert_int_equal(json_tokener_get_error(tokener), json_tokener_success);
         assert_non_null(o);
         json_tokener_free(tokener);
-        scene_must(vec_push(&lines->all, o));
+        struct line line = {o};
+        scene_must(vec_push(&lines->all, line));
         p = stop + 1;
     }
 }
@@ -45,8 +50,17 @@ static void parse_lines(const struct buf *text, struct lines *lines)
 static void free_lines(struct lines *lines)
 {
     for (size_t i = 0; i < lines->all.len; i++)
-        json_object_put(lines->all.data[i]);
+        json_object_put(lines->all.data[i].o);
     vec_release(&lines->all);
+}
+
+static struct json_object *line_at(const struct lines *lines, size_t at)
+{
+    if (!lines->all.data || at >= lines->all.len) {
+        fail_msg("there is no line %zu", at);
+        return NULL;
+    }
+    return lines->all.data[at].o;
 }
 
 static struct json_object *get(struct json_object *o, const char *key)
@@ -75,9 +89,9 @@ static size_t column(const struct lines *lines, const char *type, const char *ke
     size_t count = 0;
     *sum = 0;
     for (size_t i = 1; i < lines->all.len; i++) {
-        if (!is_type(lines->all.data[i], type))
+        if (!is_type(lines->all.data[i].o, type))
             continue;
-        struct json_object *array = get(lines->all.data[i], key);
+        struct json_object *array = get(lines->all.data[i].o, key);
         size_t len = json_object_array_length(array);
         for (size_t k = 0; k < len; k++)
             *sum += json_object_get_uint64(json_object_array_get_idx(array, k));
@@ -90,7 +104,7 @@ static size_t blocks(const struct lines *lines, const char *type)
 {
     size_t count = 0;
     for (size_t i = 1; i < lines->all.len; i++)
-        count += is_type(lines->all.data[i], type);
+        count += is_type(lines->all.data[i].o, type);
     return count;
 }
 
@@ -171,7 +185,7 @@ static void test_large_in_chunks(void **state)
     /* Where a line says it begins, the last one ended. */
     uint64_t first = 0, start = 0;
     for (size_t i = 1; i < lines.all.len; i++) {
-        struct json_object *o = lines.all.data[i];
+        struct json_object *o = lines.all.data[i].o;
         if (!is_type(o, "thread"))
             continue;
         assert_int_equal(number(o, "first"), first);
@@ -180,7 +194,7 @@ static void test_large_in_chunks(void **state)
         for (size_t k = 0; k < json_object_array_length(get(o, "dt")); k++)
             start += json_object_get_uint64(json_object_array_get_idx(get(o, "dt"), k));
     }
-    struct json_object *end = lines.all.data[lines.all.len - 1];
+    struct json_object *end = line_at(&lines, lines.all.len - 1);
     assert_true(is_type(end, "end"));
     assert_int_equal(number(end, "intervals"), INTERVALS);
     assert_int_equal(number(end, "requests"), REQUESTS);
@@ -233,11 +247,11 @@ static void test_hostile_names(void **state)
         assert_null(strstr(buf_str(&out), "\xe2\x80\xa8"));
         parse_lines(&out, &lines);
         clean(&name, hostile[i]);
-        struct json_object *header = lines.all.data[0];
+        struct json_object *header = line_at(&lines, 0);
         assert_string_equal(json_object_get_string(get(header, "host")), buf_str(&name));
         struct json_object *process = json_object_array_get_idx(get(header, "processes"), 0);
         assert_string_equal(json_object_get_string(get(process, "comm")), buf_str(&name));
-        struct json_object *values = get(lines.all.data[1], "values");
+        struct json_object *values = get(line_at(&lines, 1), "values");
         assert_string_equal(json_object_get_string(json_object_array_get_idx(values, s)),
                             buf_str(&name));
 

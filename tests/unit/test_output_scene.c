@@ -52,7 +52,7 @@ static void compare(const struct buf *got, const char *path)
     const char *a = buf_str(got), *b = buf_str(&wanted);
     for (unsigned line = 1; *a || *b; line++) {
         size_t a_len = strcspn(a, "\n"), b_len = strcspn(b, "\n");
-        if (a_len != b_len || memcmp(a, b, a_len)) {
+        if (a_len != b_len || memcmp(a, b, a_len) != 0) {
             print_message("%s:%u\n  wanted %.*s\n  got    %.*s\n", path, line, (int)b_len, b,
                           (int)a_len, a);
             fail();
