@@ -649,6 +649,7 @@ void server_start(struct server *server, const char *name, int flags, int argc, 
     signal(SIGPIPE, SIG_IGN);
     sigaction(SIGTERM, &stop, NULL);
     sigaction(SIGINT, &stop, NULL);
+    sigaction(SIGHUP, &stop, NULL);
     descriptors_raise();
     file_make(server, file_dir);
     kitchen_make(server);

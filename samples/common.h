@@ -118,7 +118,7 @@ enum server_flags { SERVER_PLAIN = 0, SERVER_HAS_WORKERS = 1 };
 
 /*
  * Reads the options, makes the cold file, listens, and says so in one line. Exits with a message
- * when something fails. From here on SIGTERM and SIGINT remove the file and exit with 0.
+ * when something fails. From here on SIGTERM, SIGINT and SIGHUP remove it and exit with 0.
  */
 void server_start(struct server *server, const char *name, int flags, int argc, char **argv);
 /* Removes the file and exits; a forked child leaves the file to its parent. */
