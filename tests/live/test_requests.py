@@ -56,6 +56,7 @@ def compare(score, line, request, segments):
     and with all the runnable time, in the calls or elsewhere, the truth is reached.
     """
     t, truth = score.t, line["truth"]
+    worst = (0, "", True)
     for key in ("blocked", "sleep", "lock"):
         told = truth.get(key, 0)
         own, after, runnable = behind(segments, key)
@@ -63,7 +64,8 @@ def compare(score, line, request, segments):
                 f"{request['waits']}")
         allowed = max(TOLERANCE, int(told * RELATIVE))
         distance = max(own + after - told, told - own - runnable, 0)
-        score.add(distance <= allowed, distance, f"{request['name']} {key}")
+        worst = max(worst, (distance, key, distance <= allowed))
+    score.add(worst[2], worst[0], f"{request['name']} {worst[1]}")
 
 
 def owned(score, server, line, request):
