@@ -70,6 +70,7 @@ wait_for_line() {
 }
 
 start_backend() {
+    : >"$out/backend.log"
     "$build/samples/backend" >"$out/backend.log" 2>&1 &
     backend_pid=$!
     wait_for_line "$out/backend.log" $backend_pid || {
@@ -96,6 +97,7 @@ serve() {
     name=$1
     shift
     echo "$name: $users users for $seconds s"
+    : >"$out/$name.log" # there before anyone looks into it
     "$waitscope" record -o "$out/$name.wsc" -o "$out/$name.html" -- \
         "$build/samples/$name" --backend "$backend_port" "$@" \
         >"$out/$name.log" 2>"$out/$name.record.log" &
