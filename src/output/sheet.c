@@ -2,6 +2,8 @@
 
 #include "base/text.h"
 
+#include <string.h>
+
 void sheet_title(struct sheet *sheet, const char *title, const char *remark)
 {
     buf_addf(sheet->out, "\n%s%s%s", sheet->bold, title, sheet->plain);
@@ -61,6 +63,7 @@ void sheet_call_on(struct buf *out, const struct timeline *tl, uint8_t state, ui
     buf_adds(out, state_name(state));
     if (*call)
         buf_addf(out, " in %s", call);
-    if (*name)
+    /* A lock without a name of its own is called as its call. */
+    if (*name && strcmp(name, call) != 0)
         buf_addf(out, " on %s%s", name, o->deleted ? " (deleted)" : "");
 }

@@ -65,21 +65,16 @@ static void add_full(struct sheet *sheet, uint32_t process)
     buf_release(&text);
 }
 
-static void add_row(struct grid *g, const struct timeline *tl, uint32_t process)
+static void add_figures(struct grid *g, const struct verdict *v, bool one)
 {
-    const struct process *p = &tl->processes.data[process];
-    const struct verdict *v = &p->verdict;
-    buf_addu(grid_text(g), p->pid);
+    buf_adds(grid_text(g), one ? model_name(v->model) : "");
     grid_next(g);
-    buf_adds(grid_text(g), timeline_string(tl, p->comm));
-    grid_next(g);
-    buf_adds(grid_text(g), model_name(v->model));
-    grid_next(g);
-    buf_adds(grid_text(g), v->thread_waits ? "yes" : "no");
+    buf_adds(grid_text(g), !one ? "" : v->thread_waits ? "yes" : "no");
     grid_next(g);
     text_count(grid_text(g), v->requests);
     grid_next(g);
-    verdict_percent(grid_text(g), v->efficiency);
+    if (one)
+        verdict_percent(grid_text(g), v->efficiency);
     grid_next(g);
     verdict_rate(grid_text(g), v->capacity);
     grid_next(g);
@@ -89,7 +84,36 @@ static void add_row(struct grid *g, const struct timeline *tl, uint32_t process)
     grid_next(g);
 }
 
-static void add_table(struct sheet *sheet, const struct served_list *list, const bool *full)
+static void add_row(struct grid *g, const struct timeline *tl, uint32_t process)
+{
+    const struct process *p = &tl->processes.data[process];
+    buf_addu(grid_text(g), p->pid);
+    grid_next(g);
+    buf_adds(grid_text(g), timeline_string(tl, p->comm));
+    grid_next(g);
+    add_figures(g, &p->verdict, true);
+}
+
+/* The first row: what they can do and had to do together. */
+static void add_sum(struct grid *g, const struct timeline *tl, const struct served_list *list)
+{
+    struct verdict sum = {0};
+    for (size_t i = 0; i < list->all.len; i++) {
+        const struct verdict *v = &tl->processes.data[list->all.data[i].process].verdict;
+        sum.requests += v->requests;
+        sum.capacity += v->capacity;
+        sum.offered += v->offered;
+        sum.queued_ns += v->queued_ns;
+    }
+    buf_adds(grid_text(g), "all");
+    grid_next(g);
+    text_count(grid_text(g), list->all.len);
+    buf_adds(grid_text(g), " together");
+    grid_next(g);
+    add_figures(g, &sum, false);
+}
+
+static void add_table(struct sheet *sheet, const struct served_list *list)
 {
     static const struct grid_column columns[] = {
         {"pid", true, GRID_WHOLE},        {"name", false, GRID_MIDDLE},
@@ -99,18 +123,13 @@ static void add_table(struct sheet *sheet, const struct served_list *list, const
         {"queued", true, GRID_WHOLE},
     };
     struct grid g;
-    size_t left = 0;
     grid_init(&g, columns, sizeof(columns) / sizeof(*columns));
-    for (size_t i = 0; i < list->all.len; i++) {
-        left += !full[i];
-        if (!full[i] && grid_rows(&g) < sheet->rows)
-            add_row(&g, sheet->tl, list->all.data[i].process);
-    }
-    if (left) {
-        sheet_title(sheet, "Further processes that served requests", "");
-        sheet_grid(sheet, &g);
-        sheet_more(sheet, grid_rows(&g), left, "processes");
-    }
+    add_sum(&g, sheet->tl, list);
+    for (size_t i = 0; i < list->all.len && i < sheet->rows; i++)
+        add_row(&g, sheet->tl, list->all.data[i].process);
+    sheet_title(sheet, "Processes that served requests", "");
+    sheet_grid(sheet, &g);
+    sheet_more(sheet, grid_rows(&g) - 1, list->all.len, "processes");
     grid_release(&g);
 }
 
@@ -176,7 +195,8 @@ void sheet_processes(struct sheet *sheet)
     if (!list.all.len)
         explain_none(sheet);
     else if (full) {
-        add_table(sheet, &list, full);
+        if (shown < list.all.len)
+            add_table(sheet, &list);
         add_others(sheet);
     }
     free(full);

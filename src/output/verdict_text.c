@@ -132,13 +132,36 @@ static const char *kind_words(uint32_t kind)
     return kind < OBJ_KIND_COUNT ? words[kind] : NULL;
 }
 
+/* Where no object is waited for: by the state that took most of the requests' time. */
+static const char *state_words(const struct process_sums *s)
+{
+    static const struct {
+        unsigned key;
+        const char *words;
+    } states[] = {
+        {LEDGER_BLOCKED, "in I/O"},
+        {LEDGER_LOCK, "for a lock"},
+        {LEDGER_SLEEP, "in a sleep of its own"},
+        {LEDGER_FAULT, "for memory to be read in"},
+        {LEDGER_OTHER, "for something that is no I/O"},
+    };
+    size_t most = 0;
+    for (size_t i = 1; i < sizeof(states) / sizeof(*states); i++)
+        if (s->ledger_ns[states[i].key] > s->ledger_ns[states[most].key])
+            most = i;
+    return s->ledger_ns[states[most].key] ? states[most].words : NULL;
+}
+
 static void add_waits_on(const struct words *w)
 {
-    const char *what = kind_words(w->v->waits_on);
-    if (!what || !w->v->thread_waits)
+    const char *what = kind_words(w->v->waits_on), *state = state_words(w->sums);
+    if (!w->v->thread_waits)
         return;
-    const char *name = timeline_string(w->tl, w->v->waits_on_name);
-    buf_addf(w->out, "It waits most for %s%s%s.\n", what, *name ? ": " : "", name);
+    const char *name = what ? timeline_string(w->tl, w->v->waits_on_name) : "";
+    if (what)
+        buf_addf(w->out, "It waits most for %s%s%s.\n", what, *name ? ": " : "", name);
+    else if (state)
+        buf_addf(w->out, "It waits most %s.\n", state);
 }
 
 /* "A request takes 10.3 ms on average: 9.80 ms blocked, 310 us queued, 190 us running." */
@@ -183,12 +206,26 @@ static void add_unknown(const struct words *w)
                            "answer, is not known either.\n");
 }
 
+/* Of the time that requests held a thread; what is left is spent runnable. */
+static double waiting_share(const struct process_sums *s)
+{
+    uint64_t held = 0, waiting = 0;
+    for (unsigned key = LEDGER_RUNNING; key <= LEDGER_OTHER; key++) {
+        held += s->ledger_ns[key];
+        if (key >= LEDGER_BLOCKED)
+            waiting += s->ledger_ns[key];
+    }
+    return held ? (double)waiting / (double)held : 0;
+}
+
 static void add_efficiency(const struct words *w)
 {
     if (!is_known(w->v->held_ns))
         return;
     buf_adds(w->out, "Of the time a request holds a thread, the thread is on a CPU for ");
     verdict_percent(w->out, w->v->efficiency);
+    buf_adds(w->out, " and waits for ");
+    verdict_percent(w->out, waiting_share(w->sums));
     buf_adds(w->out, ".\n");
 }
 

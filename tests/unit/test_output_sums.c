@@ -335,10 +335,11 @@ static void test_prefork(void **state)
     page_of(&tl, &out);
     has(&out, "worker, pid 100: blocking\n");
     has_not(&out, "worker, pid 101: blocking\n");
-    has(&out, "Further processes that served requests");
-    has(&out, "\n  110  worker");
-    has_not(&out, "\n  111  worker");
-    has(&out, "… and 8 more processes\n");
+    has(&out, "Processes that served requests");
+    has(&out, "\n  all  19 together");
+    has(&out, "\n  109  worker");
+    has_not(&out, "\n  110  worker");
+    has(&out, "… and 9 more processes\n");
     has(&out, "No request was seen in process sh (119).\n");
     buf_release(&out);
     timeline_release(&tl);

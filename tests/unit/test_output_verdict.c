@@ -72,7 +72,8 @@ static void test_pool(void **state)
         "it.\n"
         "It waits most for another server: 10.0.0.5:5432.\n"
         "A request takes 100 ms on average: 89.8 ms queued, 9.99 ms blocked.\n"
-        "Of the time a request holds a thread, the thread is on a CPU for 2.0 %.\n"
+        "Of the time a request holds a thread, the thread is on a CPU for 2.0 % and waits "
+        "for 98 %.\n"
         "8 threads, each held for 10.2 ms a request, can answer at most 784 requests/s; 780/s "
         "arrived (99 %).\n"
         "All 8 threads were taken while requests queued, first 12.3 ms into the recording; at "
@@ -168,6 +169,27 @@ static void test_busy_loop_is_not_short(void **state)
     has_not(&out, "taken");
     has_not(&out, "What would change it");
     has(&out, ": waiting for the event loop, not for what they asked for.\n");
+    buf_release(&out);
+}
+
+/* No object at all: by the state that took most. */
+static void test_waits_without_an_object(void **state)
+{
+    (void)state;
+    struct verdict v = pool;
+    struct process_sums sums = {.complete = 1, .latency_ns = 100};
+    struct buf out = BUF_INIT;
+    v.waits_on = OBJ_UNKNOWN;
+    sums.ledger_ns[LEDGER_SLEEP] = 60;
+    sums.ledger_ns[LEDGER_LOCK] = 40;
+    say(&v, &sums, &out);
+    has(&out, "It waits most in a sleep of its own.\n");
+    sums.ledger_ns[LEDGER_LOCK] = 61;
+    say(&v, &sums, &out);
+    has(&out, "It waits most for a lock.\n");
+    sums.ledger_ns[LEDGER_LOCK] = sums.ledger_ns[LEDGER_SLEEP] = 0;
+    say(&v, &sums, &out);
+    has_not(&out, "It waits most");
     buf_release(&out);
 }
 
@@ -274,6 +296,7 @@ int main(void)
         cmocka_unit_test(test_event_loop),
         cmocka_unit_test(test_unattributed),
         cmocka_unit_test(test_busy_loop_is_not_short),
+        cmocka_unit_test(test_waits_without_an_object),
         cmocka_unit_test(test_every_model_says_something),
         cmocka_unit_test(test_nothing_to_judge),
         cmocka_unit_test(test_one_of_each),
