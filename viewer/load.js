@@ -675,6 +675,7 @@ waitscope.load = waitscope.pure('load', function () {
         let parts = [];
         let size = 0;
         let whole = false;
+        let opened = false;
         const utf8 = new TextDecoder();
 
         function text() {
@@ -691,8 +692,9 @@ waitscope.load = waitscope.pure('load', function () {
         /** @param {string} raw @param {boolean} last */
         function line(raw, last) {
             const s = raw.trim().replace(/^,/, '').replace(/,$/, '').trim();
+            if (s === '[') opened = true;
             if (s === '' || s === ']' || s === '[') return true;
-            const bare = d.started() ? s : s.replace(/^\[/, '');
+            const bare = d.started() ? s : s.replace(/^\[/, '').trim();
             let value;
             try {
                 value = JSON.parse(bare);
@@ -744,7 +746,7 @@ waitscope.load = waitscope.pure('load', function () {
         /** @type {any} */
         let all;
         try {
-            all = JSON.parse(rest);
+            all = JSON.parse(opened ? `[${rest}` : rest);
         } catch {
             throw new Refusal('This is no waitscope timeline: it does not begin with a line of JSON.');
         }
@@ -758,15 +760,27 @@ waitscope.load = waitscope.pure('load', function () {
         const writer = stream.writable.getWriter();
         const reader = stream.readable.getReader();
         let got = 0;
-        const fed = (async () => {
-            for await (const chunk of source)
-                for (let i = 0; i < chunk.length; i += 65536)
-                    await writer.write(/** @type {any} */ (chunk.subarray(i, i + 65536)));
-            /* Closing checks the end, and a failure drops what nobody took yet: so let it be taken. */
+        /* A failure drops what nobody took yet: so let it be taken before the end is checked. */
+        const taken = async () => {
             for (let before = -1; before !== got; ) {
                 before = got;
                 await new Promise((done) => setTimeout(done, 4));
             }
+        };
+        const fed = (async () => {
+            /** The last bytes are gzip's own sum. @type {Uint8Array} */
+            let tail = new Uint8Array(0);
+            for await (const chunk of source) {
+                const all = new Uint8Array(tail.length + chunk.length);
+                all.set(tail);
+                all.set(chunk, tail.length);
+                const end = Math.max(all.length - 8, 0);
+                for (let i = 0; i < end; i += 65536) await writer.write(all.subarray(i, Math.min(i + 65536, end)));
+                tail = all.slice(end);
+            }
+            await taken();
+            await writer.write(/** @type {any} */ (tail));
+            await taken();
             await writer.close();
         })();
         fed.catch(() => {});

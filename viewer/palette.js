@@ -14,21 +14,21 @@ waitscope.palette = waitscope.pure('palette', function () {
      * is light. An empty colour is transparent. */
     /** @type {{light: [string, string], dark: [string, string], hatch: string, ink: [string, string]}[]} */
     const LOOKS = [
-        { light: ['#0068a8', '#3d92c8'], dark: ['#2f8fd6', '#63b1ea'], hatch: 'lines', ink: ['#fff', '#04131f'] },
-        { light: ['#f2c733', '#c89b06'], dark: ['#e3bd3d', '#a5851d'], hatch: 'dots', ink: ['#1d1700', '#1d1700'] },
+        { light: ['#005ab5', '#3d86cc'], dark: ['#2e86ec', '#6aabf5'], hatch: 'lines', ink: ['#fff', '#020f20'] },
+        { light: ['#f2c733', '#c89b06'], dark: ['#f5d63f', '#b69a1e'], hatch: 'dots', ink: ['#1d1700', '#1d1700'] },
         { light: ['#d95400', '#b84500'], dark: ['#f26b1d', '#c4500c'], hatch: 'slash', ink: ['#fff', '#1f0b00'] },
-        { light: ['#9fd8c5', '#7cc2ab'], dark: ['#3f8f78', '#57ab92'], hatch: 'waves', ink: ['#06281e', '#fff'] },
-        { light: ['#a2498f', '#7a2c69'], dark: ['#c274b2', '#8f4a81'], hatch: 'cross', ink: ['#fff', '#1d0518'] },
-        { light: ['#bdb8dc', '#9a93c4'], dark: ['#7a74ab', '#9a94c8'], hatch: 'bars', ink: ['#1b1733', '#fff'] },
-        { light: ['#7b4b13', '#a67437'], dark: ['#a8763c', '#7d5324'], hatch: 'checks', ink: ['#fff', '#160c00'] },
-        { light: ['#8d9299', '#6f747b'], dark: ['#858b93', '#676c73'], hatch: 'rows', ink: ['#101214', '#101214'] },
+        { light: ['#8fd0ba', '#6bb59c'], dark: ['#386c65', '#548d84'], hatch: 'waves', ink: ['#06281e', '#fff'] },
+        { light: ['#9f508d', '#7a2c69'], dark: ['#b56cb2', '#85467f'], hatch: 'cross', ink: ['#fff', '#170415'] },
+        { light: ['#aab0e3', '#8a90cb'], dark: ['#605f83', '#8281a8'], hatch: 'bars', ink: ['#14173a', '#fff'] },
+        { light: ['#6b3f0f', '#a67437'], dark: ['#8a5a28', '#5f3a12'], hatch: 'checks', ink: ['#fff', '#fff'] },
+        { light: ['#8d9097', '#6f727a'], dark: ['#87907c', '#646c5a'], hatch: 'rows', ink: ['#0b0c0e', '#0b0d08'] },
         { light: ['', '#c3c8cf'], dark: ['', '#454c55'], hatch: 'net', ink: ['#30353b', '#ccd2d9'] },
         { light: ['#edf0f3', '#d9dee4'], dark: ['#1e242b', '#2d353f'], hatch: 'specks', ink: ['#4b545e', '#a5afba'] },
         { light: ['', ''], dark: ['', ''], hatch: '', ink: ['', ''] },
-        { light: ['#2d3340', '#59616f'], dark: ['#e4e8ee', '#a9b1bc'], hatch: 'backslash', ink: ['#fff', '#12161c'] },
-        { light: ['#d5ece4', '#a9d5c5'], dark: ['#24584a', '#367563'], hatch: 'specks', ink: ['#0a2d22', '#e2f5ee'] },
-        { light: ['#8a1f47', '#b9567a'], dark: ['#dd5f88', '#a83c62'], hatch: 'posts', ink: ['#fff', '#22030f'] },
-        { light: ['#dfe1e5', '#b4b9c1'], dark: ['#3b424b', '#565f6a'], hatch: 'net', ink: ['#272b31', '#e1e5ea'] },
+        { light: ['#232338', '#555a70'], dark: ['#ebf1f8', '#a9b3bf'], hatch: 'backslash', ink: ['#fff', '#12161c'] },
+        { light: ['#c6f0d3', '#93d3aa'], dark: ['#1e5c49', '#2f7a62'], hatch: 'specks', ink: ['#0a2d1a', '#e2f5ee'] },
+        { light: ['#a13650', '#c56d83'], dark: ['#ef88ab', '#b9557a'], hatch: 'posts', ink: ['#fff', '#22030f'] },
+        { light: ['#d6d4de', '#aeabba'], dark: ['#393d4d', '#565c70'], hatch: 'net', ink: ['#272b31', '#e1e5ea'] },
     ];
 
     /* True where a hatch's line runs; x and y from 0 to 7. */

@@ -90,3 +90,35 @@ export async function drop(page, name, bytes) {
 export function scratch() {
     return fs.mkdtempSync(path.join(os.tmpdir(), 'waitscope-viewer-'));
 }
+
+/**
+ * All rows of the table of requests, read from the page as a reader would by scrolling.
+ * @param {import('playwright-core').Page} page
+ * @returns {Promise<{request: number, cells: Record<string, {text: string, ns: number | null}>}[]>}
+ */
+export async function readTable(page) {
+    return page.evaluate(async () => {
+        const grid = document.getElementById('grid');
+        const rows = new Map();
+        const frame = () => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => done(0))));
+        for (let top = 0; ; top += Math.max(grid.clientHeight - 90, 60)) {
+            grid.scrollTop = top;
+            await frame();
+            for (const row of grid.querySelectorAll('.body .row:not([hidden])')) {
+                const cells = {};
+                for (const cell of row.children)
+                    cells[cell.dataset.key] = { text: cell.textContent, ns: cell.dataset.ns === undefined ? null : Number(cell.dataset.ns) };
+                rows.set(Number(row.dataset.at), { request: Number(row.dataset.request), cells });
+            }
+            if (top + grid.clientHeight >= grid.scrollHeight) break;
+        }
+        grid.scrollTop = 0;
+        await frame();
+        return [...rows.keys()].sort((a, b) => a - b).map((k) => rows.get(k));
+    });
+}
+
+/** What the text of a cell says, in nanoseconds rounded to the microsecond. @param {string} s */
+export function cellNs(s) {
+    return Math.round(Number(s.replace(/,/g, '')) * 1000) * 1000;
+}
