@@ -36,7 +36,7 @@ KINDS = {  # what a thread waits on, by the kind of the object
 # With more than this share of the latency unattributed, what follows from it is "?".
 UNKNOWN_AT_MOST = 0.1
 # The two sides measure from slightly different moments: less than this is no disagreement.
-AGREE_SHARE, AGREE_NS = 0.05, 2_000_000
+AGREE_PERCENT, AGREE_NS = 5, 2_000_000
 
 
 def wrap(text):
@@ -106,8 +106,9 @@ class Told:
         if len(self.requests) != seen.requests:
             return f"the users had {seen.requests:,} answers, waitscope saw {len(self.requests):,}"
         for name, theirs, ours in (("p50", seen.p50, self.p50), ("p99", seen.p99, self.p99)):
-            if abs(theirs - ours) > max(AGREE_NS, theirs * AGREE_SHARE):
-                return f"{name} was {duration(theirs)} for the users, {duration(ours)} by waitscope"
+            if abs(theirs - ours) > max(AGREE_NS, theirs * AGREE_PERCENT / 100):
+                return (f"{name} was {duration(theirs)} for the users, {duration(ours)} by waitscope "
+                        "(load counts from before the connect, and its own wait for a CPU too)")
         return None
 
     def known(self):
@@ -225,8 +226,8 @@ def remarks(results):
     requests = sum(results[name][0].requests for name in agreeing)
     if agreeing:
         found.append(f"users and waitscope agree on {', '.join(agreeing)}: the same {requests:,} "
-                     f"requests, p50 and p99 within {percent(AGREE_SHARE)} or "
-                     f"{duration(AGREE_NS)}")
+                     f"requests, p50 and p99 within {AGREE_PERCENT} % or "
+                     f"{AGREE_NS // 1_000_000} ms")
     return found
 
 
