@@ -369,9 +369,11 @@ class Timeline:
     def __init__(self, elements):
         self.header = elements[0]
         self.t0_ns = int(self.header["t0_ns"])
-        self.strings, self.objects, self.requests, self.threads = [], [], [], {}
+        self.strings, self.objects, self.requests = [], [], []
+        self._threads = [e for e in elements[1:] if e["type"] == "thread"]
         for e in elements[1:]:
-            getattr(self, "_" + e["type"], lambda _: None)(e)
+            if e["type"] != "thread":
+                getattr(self, "_" + e["type"], lambda _: None)(e)
 
     def _strings(self, e):
         self.strings += e["values"]
@@ -398,10 +400,13 @@ class Timeline:
                 "latency": e["latency"][i], "status": e["status"][i], "flags": e["flags"][i],
                 "segments": segments})
 
-    def _thread(self, e):
-        """Intervals: dicts with start, ns, state, and for waits call, object, fd and so on."""
+    def intervals(self, tid):
+        """A thread's dicts with start, ns, state, and for waits call, object, fd and so on."""
+        return [i for e in self._threads if self.header["threads"][e["thread"]]["tid"] == tid
+                for i in self._line(e)]
+
+    def _line(self, e):
         thread = self.header["threads"][e["thread"]]
-        intervals = self.threads.setdefault((thread["tid"], e["thread"]), [])
         at, wait = e["start"], 0
         states = self.header["states"]
         for dt, number in zip(e["dt"], e["state"]):
@@ -413,11 +418,8 @@ class Timeline:
                            object=self.objects[obj - 1] if obj else None,
                            waker=e["waker"][wait], arg=e["arg"][wait], flags=e["flags"][wait])
                 wait += 1
-            intervals.append(one)
+            yield one
             at += dt
-
-    def intervals(self, tid):
-        return [i for (t, _), all_ in self.threads.items() if t == tid for i in all_]
 
 
 def audit(case, report):
