@@ -21,14 +21,14 @@ def answered(t, report, lines, only=None):
     t.equal(report["capture"]["lost"]["records"], 0, "lost records")
 
 
-def yields(t, report, pid):
-    """The loop's thread: its role, and no blocked wait."""
+def yields(t, report, pid, share=0.5):
+    """The loop's thread: its role, no blocked wait, and yielded for that share of its life."""
     loop = thread_of(report, pid)
     t.equal(loop["role"], "loop", "role of the loop's thread")
     blocked = [w for w in loop["waits"] if w["state"] == "blocked"]
     t.equal(blocked, [], "blocked waits of the loop")
     life = loop["end_ns"] - loop["start_ns"]
-    t.check(loop["state_ns"]["yielded"] > life // 2,
+    t.check(loop["state_ns"]["yielded"] > life * share,
             f"yielded {ms(loop['state_ns']['yielded'])} of {ms(life)}")
     return loop
 
