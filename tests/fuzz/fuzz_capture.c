@@ -60,6 +60,18 @@ static void check_outputs(const struct timeline *tl)
     buf_release(&out);
 }
 
+/* The outputs take most of the time: a fuzzer has them for one input in four. */
+static bool with_outputs(const uint8_t *data, size_t size)
+{
+#ifdef FUZZER
+    return table_hash(data, size) % 4 == 0;
+#else
+    (void)data;
+    (void)size;
+    return true;
+#endif
+}
+
 static void read_one(const uint8_t *data, size_t size)
 {
     struct analysis *a;
@@ -78,7 +90,8 @@ static void read_one(const uint8_t *data, size_t size)
             broken("analysis_finish", "failed");
         if (timeline_check(&tl, why, sizeof(why)) < 0)
             broken("timeline_check", why);
-        check_outputs(&tl);
+        if (with_outputs(data, size))
+            check_outputs(&tl);
     } else if (!e.text[0]) {
         broken("reader", "failed without a word");
     }

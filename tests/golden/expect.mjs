@@ -15,6 +15,7 @@ const v = r.processes[0]?.verdict;
 const us = 1000;
 
 const sum = (o) => Object.values(o).reduce((a, b) => a + b, 0);
+const within = (x, least, most) => x >= least && x <= most;
 const near = (a, b) => Math.abs(a - b) <= 1e-3 * Math.abs(b);
 const thread = (tid) => r.processes.flatMap((p) => p.threads).find((x) => x.tid === tid);
 const role = (tid) => thread(tid).role;
@@ -43,7 +44,7 @@ function idle(tid) {
     return total;
 }
 
-const names = { r, q, v, t, raw, us, lines, sum, near, thread, role, state, states, ledger, idle };
+const names = { r, q, v, t, raw, us, lines, sum, near, within, thread, role, state, states, ledger, idle };
 let failed = 0;
 let passed = 0;
 readFileSync(scenario, "utf8")
