@@ -57,6 +57,7 @@ struct life {
     uint64_t last_wake;              /* end of its last wait, or its start */
     uint64_t yield_start, yield_end; /* its last multiplexed wait; NEVER: none */
     uint64_t off_start, on_start;    /* when it last left the CPU, and came back */
+    uint64_t other_wake;             /* end of its last wait but on a connection of a client */
     uint64_t conn_obj, conn_wake;    /* the connection it blocked on last, and the wake-up */
 
     /* roles */

@@ -18,7 +18,7 @@ size_t io_data_len(const struct event_io *io)
 /*
  * Were the bytes there before the answer to the request before them was sent? A client on the
  * same machine may have read the answer and asked again before the server's send returns, so
- * bytes that come while the send runs prove nothing.
+ * bytes that come while the send runs, or while its thread is preempted in it, prove nothing.
  */
 static bool request_pipelined(const struct sock *s, uint64_t ready)
 {
@@ -186,7 +186,7 @@ static int accepted_send(struct analysis *a, struct sock *s, const struct event_
     }
     const struct life *l = &a->lives.data[act->thread];
     s->send_prev = s->last_op;
-    s->send_off = l->off_start;
+    s->send_off = l->off_start > l->other_wake ? l->off_start : l->other_wake;
     s->send_on = l->on_start;
     s->last_op = s->prev_end = act->time;
     return rc;

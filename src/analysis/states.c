@@ -107,7 +107,7 @@ static int chain_record(struct chain *c, const struct life *l, const struct even
         rc = chain_first(c, l, w, wake);
     } else {
         rc = chain_gap(c, l, w, first, off);
-        bool before = analysis_rel(a, w->off_ns) < start;
+        bool before = first && w->off_ns < a->t0 + start;
         if (rc == 0)
             rc = chain_wait(c, wake, w, true, before ? INTERVAL_OPEN : 0);
     }

@@ -112,6 +112,8 @@ static void scan_blocked(struct analysis *a, uint32_t thread, const struct inter
     if (o && o->kind == OBJ_ACCEPTED) {
         l->conn_obj = o->id;
         l->conn_wake = end;
+    } else {
+        l->other_wake = end;
     }
     if (!x)
         return;
@@ -157,8 +159,10 @@ static void scan_interval(struct analysis *a, uint32_t thread, const struct inte
         slice_end(a, thread, iv, end);
     } else if (iv->state == STATE_BLOCKED) {
         scan_blocked(a, thread, iv, end);
-    } else if (x && x->wait_off == NEVER) {
-        x->wait_off = iv->start_ns;
+    } else {
+        l->other_wake = end;
+        if (x && x->wait_off == NEVER)
+            x->wait_off = iv->start_ns;
     }
 }
 
