@@ -254,6 +254,11 @@ def fastapi(t):
     t.equal(wrong, [], "requests without a file that are charged for one")
     good = sum(r["ledger_ns"]["awaiting"] >= int(r["name"].split("/")[2]) * MS * 0.95
                for r in awaited)
+    alone = [r for r in awaited if int(r["name"].split("/")[3]) >= 1000]
+    for r in alone:
+        asked = int(r["name"].split("/")[2]) * MS
+        t.check(r["ledger_ns"]["awaiting"] >= asked * 0.95, f"{r['name']}, alone on the loop: "
+                f"{r['ledger_ns']}")
     t.note(f"{good} of {len(awaited)} backend requests are shown as awaiting their backend")
 
 

@@ -1,0 +1,126 @@
+"""What recording costs, measured: for tests/bench with the goals, for tests/live with margins."""
+
+import os
+import re
+import signal
+import statistics
+import time
+
+from harness import S, Failure, free_port
+from test_sums import wait_for_redis
+
+
+def pairs(t, pid, count, once):
+    """`once` untraced and traced in turn, the first of a pair changing; [(untraced, traced)].
+
+    Also the records lost over all of them."""
+    found, lost = [], 0
+
+    def traced():
+        nonlocal lost
+        recording = t.record(pid)
+        result = once()
+        recording.end()
+        lost += int(re.search(r"([\d,]+) lost", recording.message()).group(1).replace(",", ""))
+        os.unlink(recording.path)
+        return result
+
+    for i in range(count):
+        if i % 2:
+            with_it = traced()
+            found.append((once(), with_it))
+        else:
+            without = once()
+            found.append((without, traced()))
+    return found, lost
+
+
+def ratio(found):
+    """Median of traced ÷ untraced, and the lowest and highest."""
+    ratios = sorted(b / a for a, b in found)
+    return statistics.median(ratios), ratios[0], ratios[-1]
+
+
+def best_ratio(found, best):
+    """Of the best traced and the best untraced (`best` is min or max): what is left of the ratio
+    on a machine that does other things too."""
+    return best(b for _, b in found) / best(a for a, _ in found)
+
+
+def read_cost(t, count, reads):
+    """Pairs of nanoseconds that one read() takes which does not block."""
+    loop = t.start([t.program("tests/live/readloop"), reads], stdin=-1)
+    loop.line()
+
+    def once():
+        loop.say("go\n")
+        return int(loop.line()) / reads
+
+    once()
+    return pairs(t, loop.pid, count, once)
+
+
+def redis_rate(t, count, requests):
+    """Pairs of requests a second that redis-benchmark reaches."""
+    port = free_port()
+    server = t.start(["redis-server", "--port", port, "--bind", "127.0.0.1", "--save", "",
+                      "--dir", t.dir])
+    wait_for_redis(t, port)
+
+    def once():
+        bench = t.start(["redis-benchmark", "-p", port, "-t", "get", "-c", "50", "-n", requests,
+                         "-q", "--csv"])
+        if bench.wait(60):
+            raise Failure("redis-benchmark failed")
+        out = bench.popen.stdout.read().decode()
+        return float(re.search(r'^"GET","([\d.]+)"', out, re.M).group(1))
+
+    once()
+    return pairs(t, server.pid, count, once)
+
+
+def attach_times(t, count):
+    """On a process of 101 threads, seconds of each attach: from the start of waitscope until it
+    says that the probes are on and every thread is known; and what it says that took."""
+    process = t.start([t.program("tests/live/states"), 600000, *["pause"] * 50], stdin=-1)
+    process.line()
+    process.say("go\n")
+    for _ in range(200):
+        threads = len(os.listdir(f"/proc/{process.pid}/task"))
+        if threads == 101:
+            break
+        time.sleep(0.05)
+    else:
+        raise Failure(f"{threads} threads, not 101")
+    outside, own = [], []
+    for _ in range(count):
+        recording = t.record(process.pid)
+        outside.append((recording.attached_ns - recording.begin_ns) / S)
+        said = re.search(r"101 threads, attached in ([\d.]+) (ms|s|us)", recording.said)
+        if not said:
+            raise Failure(f"it said {recording.said!r}")
+        own.append(float(said.group(1)) * {"s": 1, "ms": 1e-3, "us": 1e-6}[said.group(2)])
+        recording.end()
+    return outside, own
+
+
+def end_time(t, waits, suffixes):
+    """Seconds from SIGINT to the end of waitscope, records, lost, and bytes of each file."""
+    storm = t.start([t.program("tests/live/storm"), "-n", waits], stdin=-1)
+    storm.line()
+    outputs = [f"{t.dir}/storm-{time.monotonic_ns()}.{s}" for s in suffixes]
+    more = [word for o in outputs[1:] for word in ("-o", o)]
+    recording = t.record(storm.pid, *more, path=outputs[0])
+    storm.say("go\n")
+    storm.line(120)
+    begun = time.monotonic_ns()
+    recording.popen.send_signal(signal.SIGINT)
+    if recording.wait(120):
+        raise Failure(f"record failed: {recording.message()}")
+    took = (time.monotonic_ns() - begun) / S
+    records = int(re.search(r"([\d,]+) events", recording.message()).group(1).replace(",", ""))
+    lost = int(re.search(r"([\d,]+) lost", recording.message()).group(1).replace(",", ""))
+    sizes = [os.path.getsize(o) for o in outputs]
+    for o in outputs:
+        os.unlink(o)
+    return took, records, lost, sizes
