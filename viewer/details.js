@@ -229,7 +229,7 @@ waitscope.details = (function () {
             ledgerTable(m, q, r),
             el('h3', null, 'How sure this is'),
             table(
-                ['grade', 'time', 'share', ''],
+                ['grade', 'time', 'share', 'meaning'],
                 m.header.grades.map((g, i) => [g, exact(q.grade[i][r]), format.percent(q.grade[i][r] / latency), M.GRADES[g] || '']).filter((_, i) => q.grade[i][r] > 0),
                 'figures',
             ),

@@ -633,8 +633,8 @@ waitscope.load = waitscope.pure('load', function () {
                 endThread(head);
                 if (!ended) {
                     const said = head.threads.length;
-                    problem(
-                        `the file ends early: ${totals.threads} of ${said} threads, ${req ? req.n : 0} of ${head.requests} requests and ${totals.intervals} of ${head.intervals} intervals could be read`,
+                    problems.unshift(
+                        `it ends early: ${totals.threads} of ${said} threads, ${req ? req.n : 0} of ${head.requests} requests and ${totals.intervals} of ${head.intervals} intervals could be read`,
                     );
                 }
                 if (unsaid) problems.push(`and ${unsaid} more`);
@@ -748,7 +748,11 @@ waitscope.load = waitscope.pure('load', function () {
         try {
             all = JSON.parse(opened ? `[${rest}` : rest);
         } catch {
-            throw new Refusal('This is no waitscope timeline: it does not begin with a line of JSON.');
+            throw new Refusal(
+                rest.includes('"waitscope-timeline"')
+                    ? 'This timeline is cut within its first line, so that nothing of it can be read.'
+                    : 'This is no waitscope timeline: it does not begin with a line of JSON.',
+            );
         }
         for (const e of Array.isArray(all) ? all : [all]) d.element(e);
     }

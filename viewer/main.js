@@ -142,7 +142,7 @@ waitscope.main = (function () {
             });
         }
         if (problems.length)
-            out.push({ kind: 'bad', text: `The file does not read as it should${problems.length === 1 ? `: ${problems[0]}.` : '.'} What could be read is shown.`, more: problems.length > 1 ? problems : undefined });
+            out.push({ kind: 'bad', text: `The file does not read as it should: ${problems[0]}. What could be read is shown.`, more: problems.length > 1 ? problems.slice(1) : undefined });
         notices(out);
         waitscope.details.renew();
         app.relayout();

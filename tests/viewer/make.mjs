@@ -130,23 +130,26 @@ export function world(options = {}) {
         events.push(r);
     }
     const holds = [];
-    const open = [...events];
-    while (open.length) {
-        open.sort((a, b) => a.ready - b.ready);
-        const r = open[0];
+    const ready = [];
+    let arrived = 0;
+    while (arrived < events.length || ready.length) {
+        /* whoever is ready first: of those that come back, or the next that comes */
+        let first = ready.reduce((best, r, i) => (best < 0 || r.ready < ready[best].ready ? i : best), -1);
+        if (arrived < events.length && (first < 0 || events[arrived].ready < ready[first].ready)) first = ready.push(events[arrived++]) - 1;
+        const [r] = ready.splice(first, 1);
         if (r.ready > loop.at) put(loop, 'yielded', r.ready - loop.at, wait('epoll_wait', epoll, { fd: 5, arg: 20, flags: rnd() < 0.3 ? 1 : 0 }));
         seg(r, r.step ? 'loop_busy' : 'queued', loop.at - r.ready, r.step ? loop : null);
         const run = expo(1.2e5);
         put(loop, 'running', run);
         seg(r, 'running', run, loop);
-        if (r.step === 0 && reqs.length % 60 === 11) {
+        if (r.step === 0 && arrived % 30 === 11) {
             const from = loop.at;
             const held = 12e6 + expo(9e6);
             put(loop, 'blocked', held, wait('read', files[4], { fd: 31 }));
             seg(r, 'blocked', held, loop);
             put(loop, 'running', 5e4);
             seg(r, 'running', 5e4, loop);
-            const victims = open.filter((o) => o !== r && o.ready < loop.at).map((o) => o);
+            const victims = [...ready, ...events.slice(arrived, arrived + 50)].filter((o) => o.ready < loop.at);
             holds.push({ thread: loop, request: r, state: S.blocked, call: calls.read, object: files[4] + 1, start: from, dur: held, victims });
         }
         if (r.step < 2) {
@@ -154,9 +157,9 @@ export function world(options = {}) {
             seg(r, 'awaiting', away, null, 1);
             r.ready = loop.at + away;
             r.step++;
+            ready.push(r);
         } else {
             reqs.push(r);
-            open.shift();
             if (reqs.length % 70 === 3) seg(r, 'unattributed', 40000, null, 3);
         }
     }
@@ -171,7 +174,7 @@ export function world(options = {}) {
         }
     }
 
-    let end = Math.max(...threads.map((t) => t.at), ...reqs.map((r) => r.start + sum(r.segs))) + 1e6;
+    const end = Math.max(...threads.map((t) => t.at), ...reqs.map((r) => r.start + sum(r.segs))) + 1e6;
     for (const t of threads) {
         const left = end - t.at;
         if (t.role === 'loop') put(t, 'yielded', left, wait('epoll_wait', epoll, { fd: 5, flags: 5 }));
