@@ -67,14 +67,15 @@ static void mark_idle(struct analysis *a, uint32_t index)
 /*
  * A loop waits for its work in multiplexed waits. So does a worker that selects over two
  * listeners; but that one then stays with its one request, and waits for its client or its
- * backend in the open call.
+ * backend in the open call. A loop that has more to do than it can never comes to wait; that it
+ * has one and goes from one request to another in between tells it all the same.
  */
 static enum role role_of(const struct life *l)
 {
     if (l->touches) {
-        bool loop = l->free_yields > l->free_waits / 2;
-        bool stays =
-            l->interleaved < l->tenures / INTERLEAVED_MIN + 1 && l->socket_blocks > l->tenures / 2;
+        bool interleaves = l->interleaved > l->tenures / INTERLEAVED_MIN;
+        bool loop = l->free_yields > l->free_waits / 2 || (l->yields && interleaves);
+        bool stays = !interleaves && l->socket_blocks > l->tenures / 2;
         return loop && !stays ? THREAD_ROLE_LOOP : THREAD_ROLE_WORKER;
     }
     if (l->accepts)

@@ -6,14 +6,20 @@
 #define NS_PER_S 1e9
 /* A request that waits for less was not kept waiting. */
 #define QUEUED_MIN_NS 1000000u
-#define WAIT_MIN_NS 100000u
 /* A way of serving that fewer than one in ten requests take does not make a process mixed. */
 #define MIXED_MIN 10
+/* More of the latency unattributed than one part in so many, and what threads were held for is not
+ * known well enough to say how many requests they can answer. */
+#define UNKNOWN_MIN 10
+/* Threads that ran out for a moment did not run out: at least this long, all together. */
+#define SATURATED_MIN_NS 10000000u
 
 struct tally { /* of a process */
-    uint64_t arrived, held_ns, running_ns, waited;
+    uint64_t arrived, first_ns, last_ns;
+    uint64_t latency_ns, unattributed_ns;     /* of complete requests */
+    uint64_t held_ns, running_ns, waiting_ns; /* of threads, for requests */
+    uint64_t helper_ns;                       /* waits of helpers that are no idling */
     uint64_t by_loop, by_worker;
-    bool helpers;
 };
 
 /* Waits of a process inside requests, on objects that people see as one. */
@@ -47,6 +53,19 @@ static bool is_wait_key(unsigned key)
     return key >= LEDGER_BLOCKED && key <= LEDGER_OTHER;
 }
 
+static void tally_request(struct tally *t, struct verdict *v, const struct request *r)
+{
+    if (!t->arrived || r->start_ns < t->first_ns)
+        t->first_ns = r->start_ns;
+    if (r->start_ns > t->last_ns)
+        t->last_ns = r->start_ns;
+    t->arrived++;
+    v->queued_ns += r->ledger_ns[LEDGER_QUEUED];
+    v->queued_requests += r->ledger_ns[LEDGER_QUEUED] > QUEUED_MIN_NS;
+    for (unsigned k = 0; k < LEDGER_COUNT; k++)
+        t->waiting_ns += is_wait_key(k) ? r->ledger_ns[k] : 0;
+}
+
 static void tally_requests(struct analysis *a, struct tally *tallies)
 {
     for (size_t i = 0; i < a->drafts.len; i++) {
@@ -56,17 +75,13 @@ static void tally_requests(struct analysis *a, struct tally *tallies)
         const struct request *r = &a->tl->requests.data[d->index];
         struct tally *t = &tallies[r->process];
         struct verdict *v = &a->tl->processes.data[r->process].verdict;
-        uint64_t waited = 0;
 
-        t->arrived++;
-        v->queued_ns += r->ledger_ns[LEDGER_QUEUED];
-        v->queued_requests += r->ledger_ns[LEDGER_QUEUED] > QUEUED_MIN_NS;
+        tally_request(t, v, r);
         if (!(r->flags & REQUEST_COMPLETE))
             continue;
         v->requests++;
-        for (unsigned k = 0; k < LEDGER_COUNT; k++)
-            waited += is_wait_key(k) ? r->ledger_ns[k] : 0;
-        t->waited += waited > WAIT_MIN_NS;
+        t->latency_ns += r->end_ns - r->start_ns;
+        t->unattributed_ns += r->ledger_ns[LEDGER_UNATTRIBUTED];
         bool loop = d->answer_thread != NONE &&
                     a->tl->threads.data[d->answer_thread].role == THREAD_ROLE_LOOP;
         t->by_loop += loop;
@@ -95,15 +110,16 @@ static void tally_threads(struct analysis *a, struct tally *tallies)
         struct tally *tally = &tallies[t->process];
         bool loop = t->role == THREAD_ROLE_LOOP;
 
-        a->tl->processes.data[t->process].verdict.serving_threads += l->tenures > 0;
         tally->held_ns += loop ? loop_held_ns(t) : l->held_ns;
         tally->running_ns += loop ? t->state_ns[STATE_RUNNING] : l->running_ns;
-        if (t->role == THREAD_ROLE_HELPER && l->work_ns && !t->kernel)
-            tally->helpers = true;
+        if (t->role == THREAD_ROLE_HELPER && !t->kernel)
+            tally->helper_ns += l->work_ns;
     }
 }
 
-static enum model model_of(const struct tally *t)
+/* A loop that stands still in what its requests ask for is both: a loop by its make, and blocking
+ * in what it does. */
+static enum model model_of(const struct tally *t, bool waits)
 {
     uint64_t all = t->by_loop + t->by_worker;
     if (!all)
@@ -112,20 +128,37 @@ static enum model model_of(const struct tally *t)
         return MODEL_MIXED;
     if (t->by_loop < t->by_worker)
         return MODEL_BLOCKING;
-    return t->helpers ? MODEL_NONBLOCKING_WORKERS : MODEL_NONBLOCKING;
+    if (waits)
+        return MODEL_MIXED;
+    return t->helper_ns ? MODEL_NONBLOCKING_WORKERS : MODEL_NONBLOCKING;
+}
+
+/* From the first arrival to the last; over the whole capture where there are too few to say. */
+static double offered_rate(const struct analysis *a, const struct tally *t)
+{
+    uint64_t span = t->last_ns - t->first_ns;
+    if (t->arrived > 10 && span)
+        return (double)(t->arrived - 1) * NS_PER_S / (double)span;
+    return a->tl->duration_ns ? (double)t->arrived * NS_PER_S / (double)a->tl->duration_ns : 0;
 }
 
 static void verdict_fill(struct analysis *a, struct process *p, const struct tally *t)
 {
     struct verdict *v = &p->verdict;
+    /* By time, and by that of threads: what is queued for a thread holds none. */
+    bool waits = t->waiting_ns > t->held_ns / 2;
 
-    v->model = (uint8_t)model_of(t);
-    v->thread_waits = t->waited * 2 > v->requests;
+    v->model = (uint8_t)model_of(t, waits);
+    v->thread_waits = waits;
+    if (v->model == MODEL_NONBLOCKING_WORKERS) /* they wait in the loop's place */
+        v->thread_waits = t->helper_ns > t->held_ns / 2;
+    v->offered = offered_rate(a, t);
+    /* What a loop is held for does not depend on whose requests those were. */
+    if (v->model != MODEL_NONBLOCKING && t->unattributed_ns > t->latency_ns / UNKNOWN_MIN)
+        return;
     v->efficiency = t->held_ns ? (double)t->running_ns / (double)t->held_ns : 0;
     v->held_ns = t->arrived ? (double)t->held_ns / (double)t->arrived : 0;
     v->capacity = v->held_ns > 0 ? v->serving_threads * NS_PER_S / v->held_ns : 0;
-    if (a->tl->duration_ns)
-        v->offered = (double)t->arrived * NS_PER_S / (double)a->tl->duration_ns;
 }
 
 /* Files by their folder, connections by their remote end, all else by its name. */
@@ -172,6 +205,31 @@ static int group_add(struct analysis *a, struct wait_groups *g, uint32_t process
     return 0;
 }
 
+/* What the helpers of a loop wait for, in its place. */
+static int groups_of_helper(struct analysis *a, struct wait_groups *g, const struct thread *t)
+{
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < t->intervals.len; i++) {
+        const struct interval *iv = &t->intervals.data[i];
+        if (state_is_wait(iv->state) && !(iv->flags & INTERVAL_IDLE))
+            rc = group_add(a, g, t->process, iv, interval_end(t, i) - iv->start_ns);
+    }
+    return rc;
+}
+
+static int groups_of_helpers(struct analysis *a, struct wait_groups *g)
+{
+    const struct timeline *tl = a->tl;
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < tl->threads.len; i++) {
+        const struct thread *t = &tl->threads.data[i];
+        const struct verdict *v = &tl->processes.data[t->process].verdict;
+        if (t->role == THREAD_ROLE_HELPER && !t->kernel && v->model == MODEL_NONBLOCKING_WORKERS)
+            rc = groups_of_helper(a, g, t);
+    }
+    return rc;
+}
+
 static int groups_collect(struct analysis *a, struct wait_groups *g)
 {
     const struct timeline *tl = a->tl;
@@ -179,6 +237,8 @@ static int groups_collect(struct analysis *a, struct wait_groups *g)
 
     for (size_t i = 0; rc == 0 && i < tl->objects.len; i++)
         rc = vec_push(&g->names, 0);
+    if (rc == 0)
+        rc = groups_of_helpers(a, g);
     for (size_t i = 0; rc == 0 && i < tl->requests.len; i++) {
         const struct request *r = &tl->requests.data[i];
         for (size_t k = r->first_segment;
@@ -294,27 +354,70 @@ static int saturation_collect(struct analysis *a, struct changes *c)
     return rc;
 }
 
+struct load { /* of a process, as time goes by */
+    uint32_t held, queued;
+    uint64_t full_since, full_ns;
+    bool full;
+};
+
+static void load_change(struct load *l, struct verdict *v, const struct change *ch)
+{
+    bool was = l->full;
+
+    l->held += ch->kind == HOLD_START ? 1 : ch->kind == HOLD_END ? -1u : 0;
+    l->queued += ch->kind == QUEUE_START ? 1 : ch->kind == QUEUE_END ? -1u : 0;
+    l->full = v->serving_threads && l->queued && l->held >= v->serving_threads;
+    if (!was && l->full) {
+        l->full_since = ch->time;
+        if (!l->full_ns)
+            v->saturated_ns = ch->time;
+    } else if (was && !l->full) {
+        l->full_ns += ch->time - l->full_since;
+    }
+}
+
 static int saturation_find(struct analysis *a)
 {
     struct changes c = {VEC_INIT};
-    struct load {
-        uint32_t held, queued;
-    } *loads = calloc(a->tl->processes.len + 1, sizeof(*loads));
+    struct load *loads = calloc(a->tl->processes.len + 1, sizeof(*loads));
     int rc = loads ? saturation_collect(a, &c) : -ENOMEM;
 
     changes_sort(&c);
-    for (size_t i = 0; rc == 0 && i < c.all.len; i++) {
-        struct change ch = c.all.data[i];
-        struct load *l = &loads[ch.process];
-        struct verdict *v = &a->tl->processes.data[ch.process].verdict;
-        l->held += ch.kind == HOLD_START ? 1 : ch.kind == HOLD_END ? -1u : 0;
-        l->queued += ch.kind == QUEUE_START ? 1 : ch.kind == QUEUE_END ? -1u : 0;
-        if (!v->saturated && v->serving_threads && l->queued && l->held >= v->serving_threads) {
-            v->saturated = true;
-            v->saturated_ns = ch.time;
-        }
+    for (size_t i = 0; rc == 0 && i < c.all.len; i++)
+        load_change(&loads[c.all.data[i].process],
+                    &a->tl->processes.data[c.all.data[i].process].verdict, &c.all.data[i]);
+    for (size_t i = 0; rc == 0 && i < a->tl->processes.len; i++) {
+        struct verdict *v = &a->tl->processes.data[i].verdict;
+        v->saturated = loads[i].full_ns >= SATURATED_MIN_NS && v->model != MODEL_NONBLOCKING;
+        if (!v->saturated)
+            v->saturated_ns = 0;
     }
     free(loads);
+    vec_release(&c.all);
+    return rc;
+}
+
+/* The most threads that served, each at some time, and were alive at once. */
+static int serving_find(struct analysis *a)
+{
+    struct changes c = {VEC_INIT};
+    uint32_t *now = calloc(a->tl->processes.len + 1, sizeof(*now));
+    int rc = now ? 0 : -ENOMEM;
+
+    for (size_t i = 0; rc == 0 && i < a->lives.len; i++) {
+        const struct thread *t = &a->tl->threads.data[i];
+        if (a->lives.data[i].tenures)
+            rc = change_pair(&c, t->process, t->start_ns, t->end_ns, HOLD_START, HOLD_END);
+    }
+    changes_sort(&c);
+    for (size_t i = 0; rc == 0 && i < c.all.len; i++) {
+        uint32_t process = c.all.data[i].process;
+        struct verdict *v = &a->tl->processes.data[process].verdict;
+        now[process] += c.all.data[i].kind == HOLD_START ? 1 : -1u;
+        if (now[process] > v->serving_threads)
+            v->serving_threads = now[process];
+    }
+    free(now);
     vec_release(&c.all);
     return rc;
 }
@@ -325,13 +428,15 @@ int verdict_build(struct analysis *a)
     struct tally *tallies = calloc(count + 1, sizeof(*tallies));
     if (!tallies)
         return -ENOMEM;
+    int rc = serving_find(a);
     tally_requests(a, tallies);
     tally_threads(a, tallies);
     for (size_t i = 0; i < count; i++)
         verdict_fill(a, &a->tl->processes.data[i], &tallies[i]);
     free(tallies);
 
-    int rc = waits_on(a);
+    if (rc == 0)
+        rc = waits_on(a);
     if (rc == 0)
         rc = peaks_find(a);
     return rc < 0 ? rc : saturation_find(a);

@@ -94,7 +94,8 @@ static void add_model(const struct words *w)
         [MODEL_MIXED] =
             {"Mixed: some requests hold a thread until they are answered, others do not; the "
              "threads hardly wait.",
-             "Mixed: some requests hold a thread that waits with them, others do not."},
+             "Mixed: it has an event loop, and yet requests hold a thread that waits with them; "
+             "while it waits, it serves nobody else."},
     };
     const struct verdict *v = w->v;
     const char *sentence = v->model < MODEL_COUNT ? sentences[v->model][v->thread_waits] : NULL;
@@ -307,7 +308,7 @@ static void add_advice(const struct words *w)
     double cpu_ns = v->efficiency * v->held_ns;
     bool full =
         verdict_is_short(v) || (is_known(v->capacity) && v->offered / v->capacity >= NEARLY_FULL);
-    if (v->model == MODEL_NONBLOCKING && v->thread_waits) {
+    if ((v->model == MODEL_NONBLOCKING || v->model == MODEL_MIXED) && v->thread_waits) {
         buf_adds(w->out, "What would change it: calls that do not wait, or worker threads for "
                          "those that do; the event loop has to stay free.\n");
     } else if (full && !v->thread_waits) {
