@@ -1,0 +1,409 @@
+#include "timeline/timeline.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static void test_strings(void **state)
+{
+    (void)state;
+    struct timeline tl;
+    timeline_init(&tl);
+    assert_string_equal(timeline_string(&tl, 0), "");
+    assert_string_equal(timeline_string(&tl, 99), "");
+    assert_int_equal(timeline_intern(&tl, ""), 0);
+    uint32_t a = timeline_intern(&tl, "a"), b = timeline_intern(&tl, "b");
+    assert_int_not_equal(a, 0);
+    assert_int_not_equal(a, b);
+    assert_int_equal(timeline_intern(&tl, "a"), a);
+    assert_string_equal(timeline_string(&tl, b), "b");
+    for (int i = 0; i < 5000; i++) {
+        char name[32];
+        snprintf(name, sizeof(name), "string %d", i % 2500);
+        assert_string_equal(timeline_string(&tl, timeline_intern(&tl, name)), name);
+    }
+    assert_int_equal(tl.strings.len, 1 + 2 + 2500);
+    timeline_release(&tl);
+    timeline_release(&tl);
+}
+
+static void test_bytes_are_cleaned(void **state)
+{
+    (void)state;
+    struct timeline tl;
+    timeline_init(&tl);
+    uint32_t i = timeline_intern_bytes(&tl, "a\x1b]0;x\a", 7);
+    assert_null(strpbrk(timeline_string(&tl, i), "\x1b\a"));
+    assert_int_equal(timeline_intern_bytes(&tl, "", 0), 0);
+    assert_string_equal(timeline_string(&tl, timeline_intern_bytes(&tl, "abcdef", 3)), "abc");
+    timeline_release(&tl);
+}
+
+static void test_words(void **state)
+{
+    (void)state;
+    assert_string_equal(state_name(STATE_YIELDED), "yielded");
+    assert_string_equal(state_name(STATE_COUNT), "?");
+    assert_string_equal(ledger_key_name(LEDGER_LOOP_BUSY), "loop_busy");
+    assert_string_equal(ledger_key_name(LEDGER_COUNT), "?");
+    assert_string_equal(grade_name(GRADE_AMBIGUOUS), "ambiguous");
+    assert_string_equal(grade_name(99), "?");
+    assert_string_equal(model_name(MODEL_NONBLOCKING_WORKERS),
+                        "non-blocking with blocking workers");
+    assert_string_equal(model_name(99), "?");
+    assert_string_equal(role_name(THREAD_ROLE_ACCEPTOR), "acceptor");
+    assert_string_equal(role_name(99), "?");
+    assert_string_equal(object_kind_name(OBJ_ACCEPTED), "accepted");
+    assert_string_equal(object_kind_name(99), "?");
+    for (unsigned i = 0; i < STATE_COUNT; i++)
+        assert_int_equal(state_is_wait(i), i >= STATE_BLOCKED && i <= STATE_OTHER);
+}
+
+/*
+ * One thread, 0–100: runs, waits 40–70, runs. One request on it, 30–80. One hold with the request
+ * as its own victim.
+ */
+static void scene(struct timeline *tl)
+{
+    timeline_init(tl);
+    tl->duration_ns = 100;
+    uint32_t read = timeline_intern(tl, "read");
+    struct process p = {.pid = 7};
+    struct thread t = {.tid = 7, .pid = 7, .end_ns = 100};
+    const struct interval intervals[] = {
+        {.start_ns = 0, .fd = -1, .state = STATE_RUNNING},
+        {.start_ns = 40,
+         .fd = 3,
+         .state = STATE_BLOCKED,
+         .call_plus1 = read + 1,
+         .object_plus1 = 1},
+        {.start_ns = 70, .fd = -1, .state = STATE_RUNNING},
+    };
+    const struct segment segments[] = {
+        {30, 1, 1, LEDGER_RUNNING, GRADE_EXACT, 0},
+        {40, 1, 2, LEDGER_BLOCKED, GRADE_EXACT, 0},
+        {70, 0, 0, LEDGER_UNATTRIBUTED, GRADE_UNATTRIBUTED, 0},
+    };
+    struct request r = {.id = 1, .start_ns = 30, .end_ns = 80, .segment_count = 3};
+
+    for (size_t i = 0; i < 3; i++)
+        assert_int_equal(vec_push(&t.intervals, intervals[i]), 0);
+    t.state_ns[STATE_RUNNING] = 70;
+    t.state_ns[STATE_BLOCKED] = 30;
+    r.ledger_ns[LEDGER_RUNNING] = 10;
+    r.ledger_ns[LEDGER_BLOCKED] = 30;
+    r.ledger_ns[LEDGER_UNATTRIBUTED] = 10;
+    r.grade_ns[GRADE_EXACT] = 40;
+    r.grade_ns[GRADE_UNATTRIBUTED] = 10;
+    assert_int_equal(vec_push(&tl->processes, p), 0);
+    assert_int_equal(vec_push(&tl->threads, t), 0);
+    assert_int_equal(vec_push(&tl->objects, ((struct object){.id = 1, .kind = OBJ_FILE})), 0);
+    for (size_t i = 0; i < 3; i++)
+        assert_int_equal(vec_push(&tl->segments, segments[i]), 0);
+    assert_int_equal(vec_push(&tl->requests, r), 0);
+    assert_int_equal(vec_push(&tl->victims, 0u), 0);
+    struct hold h = {.request_plus1 = 1,
+                     .start_ns = 40,
+                     .end_ns = 70,
+                     .state = STATE_BLOCKED,
+                     .victim_count = 1};
+    assert_int_equal(vec_push(&tl->holds, h), 0);
+    assert_int_equal(vec_push(&tl->losses, ((struct loss){10, 20, 1, 0})), 0);
+}
+
+static void test_whole_scene_passes(void **state)
+{
+    (void)state;
+    struct timeline tl;
+    char why[100] = "";
+    scene(&tl);
+    assert_int_equal(timeline_check(&tl, why, sizeof(why)), 0);
+    assert_int_equal(interval_end(&tl.threads.data[0], 0), 40);
+    assert_int_equal(interval_end(&tl.threads.data[0], 2), 100);
+    assert_int_equal(segment_end(&tl, &tl.requests.data[0], 1), 70);
+    assert_int_equal(segment_end(&tl, &tl.requests.data[0], 2), 80);
+    timeline_release(&tl);
+    timeline_init(&tl);
+    assert_int_equal(timeline_check(&tl, why, sizeof(why)), 0); /* nothing breaks no promise */
+    timeline_release(&tl);
+}
+
+/* Each breaks one promise; the check must see it. */
+static void break_state_sum(struct timeline *tl)
+{
+    tl->threads.data[0].state_ns[STATE_RUNNING]--;
+}
+
+static void break_gap_at_start(struct timeline *tl)
+{
+    tl->threads.data[0].intervals.data[0].start_ns = 1;
+}
+
+static void break_interval_order(struct timeline *tl)
+{
+    tl->threads.data[0].intervals.data[1].start_ns = 70;
+}
+
+static void break_life(struct timeline *tl)
+{
+    tl->threads.data[0].end_ns = 101;
+    tl->threads.data[0].state_ns[STATE_RUNNING] = 71;
+}
+
+static void break_state(struct timeline *tl)
+{
+    tl->threads.data[0].intervals.data[1].state = STATE_COUNT;
+}
+
+static void break_call(struct timeline *tl)
+{
+    tl->threads.data[0].intervals.data[1].call_plus1 = 77;
+}
+
+static void break_object(struct timeline *tl)
+{
+    tl->threads.data[0].intervals.data[1].object_plus1 = 2;
+}
+
+static void break_running_call(struct timeline *tl)
+{
+    tl->threads.data[0].intervals.data[0].call_plus1 = 1;
+}
+
+static void break_running_idle(struct timeline *tl)
+{
+    tl->threads.data[0].intervals.data[0].flags = INTERVAL_IDLE;
+}
+
+static void break_charged_idle(struct timeline *tl)
+{
+    tl->threads.data[0].intervals.data[1].flags = INTERVAL_IDLE;
+}
+
+static void break_process(struct timeline *tl)
+{
+    tl->threads.data[0].process = 1;
+}
+
+static void break_role(struct timeline *tl)
+{
+    tl->threads.data[0].role = THREAD_ROLE_COUNT;
+}
+
+static void break_ledger(struct timeline *tl)
+{
+    tl->requests.data[0].ledger_ns[LEDGER_QUEUED] = 1;
+}
+
+static void break_grade(struct timeline *tl)
+{
+    tl->requests.data[0].grade_ns[GRADE_INFERRED] = 1;
+}
+
+static void break_latency(struct timeline *tl)
+{
+    tl->requests.data[0].end_ns = 81;
+}
+
+static void break_request_end(struct timeline *tl)
+{
+    tl->requests.data[0].end_ns = 101;
+}
+
+static void break_request_id(struct timeline *tl)
+{
+    tl->requests.data[0].id = 2;
+}
+
+static void break_conn(struct timeline *tl)
+{
+    tl->requests.data[0].conn = 1;
+}
+
+static void break_name(struct timeline *tl)
+{
+    tl->requests.data[0].name = 50;
+}
+
+static void break_segment_start(struct timeline *tl)
+{
+    tl->segments.data[0].start_ns = 29;
+}
+
+static void break_segment_order(struct timeline *tl)
+{
+    tl->segments.data[1].start_ns = 30;
+}
+
+static void break_segment_count(struct timeline *tl)
+{
+    tl->requests.data[0].segment_count = 4;
+}
+
+static void break_no_segments(struct timeline *tl)
+{
+    tl->requests.data[0].segment_count = 0;
+}
+
+static void break_key(struct timeline *tl)
+{
+    tl->segments.data[0].key = LEDGER_COUNT;
+}
+
+static void break_key_without_grade(struct timeline *tl)
+{
+    tl->segments.data[2].grade = GRADE_EXACT;
+    tl->requests.data[0].grade_ns[GRADE_EXACT] = 50;
+    tl->requests.data[0].grade_ns[GRADE_UNATTRIBUTED] = 0;
+}
+
+static void break_grade_without_key(struct timeline *tl)
+{
+    tl->segments.data[0].grade = GRADE_AMBIGUOUS;
+    tl->requests.data[0].grade_ns[GRADE_EXACT] = 30;
+    tl->requests.data[0].grade_ns[GRADE_AMBIGUOUS] = 10;
+}
+
+static void break_segment_interval(struct timeline *tl)
+{
+    tl->segments.data[1].interval_plus1 = 3;
+}
+
+static void break_segment_thread(struct timeline *tl)
+{
+    tl->segments.data[1].thread_plus1 = 2;
+}
+
+static void break_segment_interval_range(struct timeline *tl)
+{
+    tl->segments.data[1].interval_plus1 = 9;
+}
+
+static void break_hold_thread(struct timeline *tl)
+{
+    tl->holds.data[0].thread = 1;
+}
+
+static void break_hold_times(struct timeline *tl)
+{
+    tl->holds.data[0].end_ns = 40;
+}
+
+static void break_hold_victims(struct timeline *tl)
+{
+    tl->holds.data[0].victim_count = 2;
+}
+
+static void break_victim(struct timeline *tl)
+{
+    tl->victims.data[0] = 1;
+}
+
+static void break_loss(struct timeline *tl)
+{
+    tl->losses.data[0].end_ns = 101;
+}
+
+static void break_object_kind(struct timeline *tl)
+{
+    tl->objects.data[0].kind = OBJ_KIND_COUNT;
+}
+
+static void break_efficiency(struct timeline *tl)
+{
+    tl->processes.data[0].verdict.efficiency = 0.0 / 0.0 * (double)tl->duration_ns;
+}
+
+static void break_model(struct timeline *tl)
+{
+    tl->processes.data[0].verdict.model = MODEL_COUNT;
+}
+
+static void break_host(struct timeline *tl)
+{
+    tl->host = 99;
+}
+
+static void test_each_breach_is_seen(void **state)
+{
+    (void)state;
+    static void (*const breaches[])(struct timeline *) = {
+        break_state_sum,
+        break_gap_at_start,
+        break_interval_order,
+        break_life,
+        break_state,
+        break_call,
+        break_object,
+        break_running_call,
+        break_running_idle,
+        break_charged_idle,
+        break_process,
+        break_role,
+        break_ledger,
+        break_grade,
+        break_latency,
+        break_request_end,
+        break_request_id,
+        break_conn,
+        break_name,
+        break_segment_start,
+        break_segment_order,
+        break_segment_count,
+        break_no_segments,
+        break_key,
+        break_key_without_grade,
+        break_grade_without_key,
+        break_segment_interval,
+        break_segment_thread,
+        break_segment_interval_range,
+        break_hold_thread,
+        break_hold_times,
+        break_hold_victims,
+        break_victim,
+        break_loss,
+        break_object_kind,
+        break_efficiency,
+        break_model,
+        break_host,
+    };
+    for (size_t i = 0; i < sizeof(breaches) / sizeof(breaches[0]); i++) {
+        struct timeline tl;
+        char why[200] = "";
+        scene(&tl);
+        breaches[i](&tl);
+        if (timeline_check(&tl, why, sizeof(why)) != -EINVAL || !why[0])
+            fail_msg("breach %zu was not seen", i);
+        timeline_release(&tl);
+    }
+}
+
+static void test_why_is_cut_to_its_room(void **state)
+{
+    (void)state;
+    struct timeline tl;
+    char why[8] = "1234567";
+    scene(&tl);
+    break_ledger(&tl);
+    assert_int_equal(timeline_check(&tl, why, 4), -EINVAL);
+    assert_int_equal(strlen(why), 3);
+    assert_int_equal(timeline_check(&tl, NULL, 0), -EINVAL);
+    timeline_release(&tl);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_strings),
+        cmocka_unit_test(test_bytes_are_cleaned),
+        cmocka_unit_test(test_words),
+        cmocka_unit_test(test_whole_scene_passes),
+        cmocka_unit_test(test_each_breach_is_seen),
+        cmocka_unit_test(test_why_is_cut_to_its_room),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
