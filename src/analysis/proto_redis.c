@@ -58,7 +58,7 @@ static bool inline_request(const uint8_t *data, size_t len, struct proto_head *h
     while (n < len && isalpha(data[n]))
         n++;
     if (!eol || n >= len || (data[n] != ' ' && data[n] != '\r' && data[n] != '\n') ||
-        !verb(&head->name, data, n))
+        memmem(data, (size_t)(eol - data), "HTTP/", 5) || !verb(&head->name, data, n))
         return false;
     for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++)
         if (strcmp(buf_str(&head->name), verbs[i]) == 0) {
