@@ -48,7 +48,7 @@ static uint64_t command_length(const uint8_t *data, size_t len, size_t at, uint6
     return 0;
 }
 
-/* "GET key\r\n", as people type it: without a list of verbs it is told by the line alone. */
+/* "GET key\r\n", as people type it; "GET /" is the speech of browsers. */
 static bool inline_request(const uint8_t *data, size_t len, struct proto_head *head)
 {
     static const char *const verbs[] = {"PING", "GET", "SET", "INFO", "QUIT", "AUTH", "SELECT"};
@@ -58,7 +58,7 @@ static bool inline_request(const uint8_t *data, size_t len, struct proto_head *h
     while (n < len && isalpha(data[n]))
         n++;
     if (!eol || n >= len || (data[n] != ' ' && data[n] != '\r' && data[n] != '\n') ||
-        memmem(data, (size_t)(eol - data), "HTTP/", 5) || !verb(&head->name, data, n))
+        memmem(data, (size_t)(eol - data), " /", 2) || !verb(&head->name, data, n))
         return false;
     for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++)
         if (strcmp(buf_str(&head->name), verbs[i]) == 0) {
