@@ -144,10 +144,11 @@ struct event_comm {
 };
 
 enum io_flag {
-    IO_PEEK = 1,       /* MSG_PEEK: nothing was consumed */
-    IO_AFTER_LOSS = 2, /* an earlier record of this socket was lost */
-    IO_TURN = 4,       /* first in this direction since one in the other */
-    IO_KERNEL = 8,     /* no user buffer at hand: sendfile, io_uring */
+    IO_PEEK = 1,         /* MSG_PEEK: nothing was consumed */
+    IO_AFTER_LOSS = 2,   /* an earlier record of this socket was lost */
+    IO_TURN = 4,         /* first in this direction since one in the other */
+    IO_KERNEL = 8,       /* no user buffer at hand: sendfile, io_uring */
+    IO_NONBLOCKING = 16, /* receive: it would not have waited (O_NONBLOCK, MSG_DONTWAIT) */
 };
 
 /* data[] holds the first bytes, taken only at a turn; data_len of them are there. */

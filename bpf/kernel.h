@@ -28,6 +28,7 @@ typedef __u32 dev_t; /* the kernel's own, not user space's */
 #define SOCK_STREAM 1
 #define IPPROTO_TCP 6
 #define MSG_PEEK 2
+#define MSG_DONTWAIT 0x40 /* the kernel sets it for a socket with O_NONBLOCK too */
 
 /* include/net/tcp_states.h */
 #define TCP_ESTABLISHED 1

@@ -204,7 +204,9 @@ int BPF_PROG(on_recv, struct sock *sk, int ret, int flags)
         ready = s->ready_ns;
         s->ready_ns = 0;
     }
-    record_io(EVENT_RECV, s, task, ready, ret, flags & MSG_PEEK ? IO_PEEK : 0, bpf_ktime_get_ns());
+    record_io(EVENT_RECV, s, task, ready, ret,
+              (flags & MSG_PEEK ? IO_PEEK : 0) | (flags & MSG_DONTWAIT ? IO_NONBLOCKING : 0),
+              bpf_ktime_get_ns());
     return 0;
 }
 

@@ -63,6 +63,7 @@ struct life {
     /* roles */
     uint32_t free_waits, free_yields; /* outside every tenure */
     uint32_t accepts;
+    uint32_t reads, nonblocking_reads; /* of requests */
     uint32_t tenures;
     uint32_t socket_blocks;       /* tenures in which it blocked on a connection */
     uint32_t interleaved;         /* tenures that only an event loop has: see tenure_open() */

@@ -67,20 +67,37 @@ static void mark_idle(struct analysis *a, uint32_t index)
 /*
  * A loop waits for its work in multiplexed waits. So does a worker that selects over two
  * listeners; but that one then stays with its one request, and waits for its client or its
- * backend in the open call. A loop that has more to do than it can never comes to wait; that it
- * has one and goes from one request to another in between tells it all the same.
+ * backend in the open call. A loop that never comes to wait because there is always more to do, or
+ * that blocks in each request, is one all the same: it has such waits at all, and it reads from
+ * its clients without waiting, or goes from one request to another in between.
  */
 static enum role role_of(const struct life *l)
 {
     if (l->touches) {
         bool interleaves = l->interleaved > l->tenures / INTERLEAVED_MIN;
-        bool loop = l->free_yields > l->free_waits / 2 || (l->yields && interleaves);
-        bool stays = !interleaves && l->socket_blocks > l->tenures / 2;
-        return loop && !stays ? THREAD_ROLE_LOOP : THREAD_ROLE_WORKER;
+        bool made_as_loop = l->yields && (interleaves || l->nonblocking_reads > l->reads / 2);
+        bool loop = l->free_yields > l->free_waits / 2;
+        bool stays = l->socket_blocks > l->tenures / 2;
+        return made_as_loop || (loop && !stays) ? THREAD_ROLE_LOOP : THREAD_ROLE_WORKER;
     }
     if (l->accepts)
         return THREAD_ROLE_ACCEPTOR;
     return l->work_ns || l->held_ns ? THREAD_ROLE_HELPER : THREAD_ROLE_OTHER;
+}
+
+static void count_reads(struct analysis *a)
+{
+    for (size_t i = 0; i < a->records.len; i++) {
+        const struct record *r = &a->records.data[i];
+        if (r->ev->kind != EVENT_RECV || r->thread == NONE)
+            continue;
+        const struct event_io *io = (const struct event_io *)r->ev;
+        const struct sock *s = io->bytes ? socket_find(a, io->obj) : NULL;
+        if (!s || s->role != ROLE_ACCEPTED || !s->tcp)
+            continue;
+        a->lives.data[r->thread].reads++;
+        a->lives.data[r->thread].nonblocking_reads += (io->flags & IO_NONBLOCKING) != 0;
+    }
 }
 
 /* True for a wait on a connection of TCP, at either end. */
@@ -113,6 +130,7 @@ static void count_socket_blocks(struct analysis *a)
 int roles_build(struct analysis *a)
 {
     count_socket_blocks(a);
+    count_reads(a);
     for (uint32_t i = 0; i < a->lives.len; i++) {
         count_waits(a, i);
         a->tl->threads.data[i].role = (uint8_t)role_of(&a->lives.data[i]);
