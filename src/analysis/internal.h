@@ -26,6 +26,9 @@
 
 /* What passes for "at the same moment": from the arrival of data to the wake-up it causes. */
 #define WAKE_DELAY_NS 100000u
+/* From a loop's wake-up to the receive it woke for. What takes longer is other work: to accept a
+ * hundred connections, say. */
+#define DISPATCH_NS 200000u
 /* A send that takes longer than this was not answered from within. See request_pipelined(). */
 #define SEND_NS 500000u
 

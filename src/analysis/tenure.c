@@ -198,6 +198,7 @@ static struct pick pick_up(const struct analysis *a, uint32_t request, const str
 {
     const struct life *l = &a->lives.data[act->thread];
     uint64_t free_since = later(l->last_wake, l->prev_touch);
+    bool at_once = act->time - later(l->last_wake, l->on_start) <= DISPATCH_NS;
 
     /* Made for it by the thread that had it. */
     if (l->born_for_plus1 == request + 1 && !l->prev_touch)
@@ -213,12 +214,13 @@ static struct pick pick_up(const struct analysis *a, uint32_t request, const str
         if (!l->yields)
             return (struct pick){free_since, last == NONE || last == act->thread, false};
         bool woke_for_it = act->ready == NEVER || act->ready <= l->last_wake;
-        return (struct pick){woke_for_it ? l->last_wake : act->time, false, false};
+        return (struct pick){woke_for_it && at_once ? l->last_wake : act->time, false, false};
     }
     bool alone = thread_rivals(a, act->thread, request) == 0;
-    if (l->yields && !l->touched) /* a timer or a callback: all that the slice did, or its end */
-        return (struct pick){alone && l->yield_end != NEVER ? l->yield_end : l->last_wake, false,
-                             false};
+    if (l->yields && !l->touched) { /* a timer or a callback: all that the slice did, or its end */
+        uint64_t end = at_once ? l->last_wake : act->time;
+        return (struct pick){alone && l->yield_end != NEVER ? l->yield_end : end, false, false};
+    }
     if (alone)
         return (struct pick){l->yields ? l->prev_touch : free_since, false, false};
     return (struct pick){act->time, false, true};
