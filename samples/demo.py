@@ -90,13 +90,10 @@ class Told:
 
     def waits(self):
         """Does a thread wait for a request, and on what."""
-        if self.verdict["thread_waits"]:
-            return "yes: " + self.words(self.verdict["waits_on"], self.verdict["waits_on_name"])
-        waits = [w for t in self.threads if t["role"] == "helper"
-                 for w in t["waits"] if w["state"] == "blocked" and "idle" not in w]
-        if not waits:
+        if not self.verdict["thread_waits"]:
             return "no"
-        return "workers: " + self.words("", max(waits, key=lambda w: w["ns"])["object"])
+        who = "workers" if "workers" in self.model else "yes"
+        return f"{who}: " + self.words(self.verdict["waits_on"], self.verdict["waits_on_name"])
 
     def words(self, kind, name):
         return "the database" if name == self.backend else KINDS.get(kind, name)
@@ -180,8 +177,9 @@ def say_blocked(told, seen, others):
     loop = others["eventloop"][0]
     if not told.verdict["thread_waits"] or seen.rate * 2 > loop.rate:
         return None
+    held = f" ({len(told.holds):,} loop holds)" if told.holds else ""
     return (f"the same loop with one call that blocks. While its only waiter stands at the kitchen "
-            f"nobody else is served: {three_digits(seen.rate)} requests/s instead of "
+            f"nobody else is served{held}: {three_digits(seen.rate)} requests/s instead of "
             f"{three_digits(loop.rate)}, {duration(seen.p50)} (p50) instead of {duration(loop.p50)}.")
 
 
