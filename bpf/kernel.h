@@ -209,6 +209,7 @@ struct sock {
 };
 
 struct tcp_sock {
+    __u64 tcp_clock_cache; /* CLOCK_MONOTONIC in ns, read for the packet at hand */
     __u32 copied_seq;
     __u32 rcv_nxt;
 };

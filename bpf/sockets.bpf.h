@@ -245,7 +245,8 @@ int BPF_PROG(on_ready, struct sock *sk)
 
     if (!tcp)
         return 0;
-    arrival_push(s, tcp->rcv_nxt, bpf_ktime_get_ns());
+    /* tcp_mstamp_refresh() has just read the clock for this packet (net/ipv4/tcp_output.c). */
+    arrival_push(s, tcp->rcv_nxt, tcp->tcp_clock_cache);
     return 0;
 }
 

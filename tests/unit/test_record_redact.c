@@ -27,7 +27,8 @@ static void keeps(const char *given, size_t len, const char *kept, size_t n)
     assert_int_equal(r.io.event.size, (sizeof(r.io) + n + 7) / 8 * 8);
     assert_int_equal(r.io.data_len, n);
     assert_memory_equal(r.io.data, kept, n);
-    for (size_t i = n; i < IO_DATA_LARGE; i++)
+    /* what the file gets of the rest: the gap to the next multiple of 8 */
+    for (size_t i = n; i < r.io.event.size - sizeof(r.io); i++)
         assert_int_equal(r.io.data[i], 0);
 }
 
@@ -78,7 +79,7 @@ static void hostile_length(void **state)
     memset(r.io.data, 'x', sizeof(r) - sizeof(struct event_io));
     redact(&r.io);
     assert_int_equal(r.io.data_len, 8);
-    assert_int_equal(r.io.data[IO_DATA_SMALL - 1], 0);
+    assert_int_equal(r.io.event.size, sizeof(struct event_io) + 8);
     assert_int_equal(r.io.data[IO_DATA_SMALL], 'x');
 }
 
