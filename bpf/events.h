@@ -164,8 +164,8 @@ struct event_io {
 
 /* The sizes of data[] in the ring: a status line, a short command, a request line. What reaches
  * the capture is cut to what names a request. */
-#define IO_DATA_SMALL 32
-#define IO_DATA_MEDIUM 64
+#define IO_DATA_SMALL 16
+#define IO_DATA_MEDIUM 48
 #define IO_DATA_LARGE 160
 
 struct event_conn {

@@ -109,9 +109,11 @@ struct {
     __type(value, __u8);
 } described SEC(".maps");
 
+/* Small enough to stay in a CPU's caches while it goes round, large enough for a third of a second
+ * at 300,000 waits a second. */
 struct {
     __uint(type, BPF_MAP_TYPE_RINGBUF);
-    __uint(max_entries, 32 << 20);
+    __uint(max_entries, 8 << 20);
 } ring SEC(".maps");
 
 struct {

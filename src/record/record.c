@@ -19,7 +19,7 @@
 #include <time.h>
 #include <unistd.h>
 
-/* How often the ring is emptied. At 300,000 records a second some 1 MB of its 32 gathers. */
+/* How often the ring is emptied. At 300,000 records a second some 1 MB of its 8 gathers. */
 #define DRAIN_NS 50000000ull
 /* How often what was drained is put into the file: this much a crash may lose. */
 #define FLUSH_NS 500000000ull
