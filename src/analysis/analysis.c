@@ -35,12 +35,10 @@ int analysis_loss(struct analysis *a, const struct capture_loss *loss)
 
 int analysis_probe(struct analysis *a, const char *name)
 {
-    char *copy = strdup(name);
-    if (!copy || vec_push(&a->probes, copy) < 0) {
-        free(copy);
+    if (vec_reserve(&a->probes, a->probes.len + 1) < 0)
         return -ENOMEM;
-    }
-    return 0;
+    a->probes.data[a->probes.len] = strdup(name);
+    return a->probes.data[a->probes.len] ? (a->probes.len++, 0) : -ENOMEM;
 }
 
 static uint32_t intern_field(struct timeline *tl, const char *field, size_t size)

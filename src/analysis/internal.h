@@ -168,7 +168,7 @@ struct analysis {
     uint64_t t0;
     VEC(struct life) lives; /* beside tl->threads */
     struct table tids, pids;
-    VEC(const struct event_wait *) waits; /* of one thread after the other, by time */
+    VEC(uint32_t) waits; /* in records: of one thread after the other, by time */
     VEC(struct sock) socks;
     struct table sock_index;
     struct table files, anons; /* object → its last record */

@@ -242,9 +242,11 @@ static int segment_add(struct ledger *l, struct segment s, uint64_t end)
     if (last && last->key == s.key && last->grade == s.grade &&
         last->thread_plus1 == s.thread_plus1 && last->interval_plus1 == s.interval_plus1)
         return 0;
-    if (tl->segments.len >= NONE)
+    if (tl->segments.len >= NONE || vec_reserve(&tl->segments, tl->segments.len + 1) < 0 ||
+        !tl->segments.data)
         return -ENOMEM;
-    return vec_push(&tl->segments, s);
+    tl->segments.data[tl->segments.len++] = s;
+    return 0;
 }
 
 static int gap_part(struct ledger *l, uint64_t from, uint64_t to, enum ledger_key key,

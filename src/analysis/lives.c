@@ -233,7 +233,7 @@ static int waits_bucket(struct analysis *a)
         total += a->lives.data[i].count;
         a->lives.data[i].count = 0;
     }
-    if (total >= UINT32_MAX || vec_reserve(&a->waits, total) < 0)
+    if (a->records.len >= UINT32_MAX || vec_reserve(&a->waits, total) < 0)
         return -ENOMEM;
     a->waits.len = total;
     for (size_t i = 0; i < a->records.len; i++) {
@@ -241,7 +241,7 @@ static int waits_bucket(struct analysis *a)
         if (r->ev->kind != EVENT_WAIT || r->thread == NONE)
             continue;
         struct life *l = &a->lives.data[r->thread];
-        a->waits.data[l->first + l->count++] = (const void *)r->ev;
+        a->waits.data[l->first + l->count++] = (uint32_t)i;
     }
     return 0;
 }

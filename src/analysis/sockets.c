@@ -21,10 +21,12 @@ static struct sock *socket_make(struct analysis *a, uint64_t obj)
     if (s)
         return s;
     struct sock fresh = {.obj = obj, .established = NEVER, .nameless = NEVER};
-    if (a->socks.len >= NONE || vec_push(&a->socks, fresh) < 0 ||
-        table_put(&a->sock_index, obj, a->socks.len - 1) < 0)
+    size_t index = a->socks.len;
+    if (index >= NONE || vec_reserve(&a->socks, index + 1) < 0 || !a->socks.data ||
+        table_put(&a->sock_index, obj, index) < 0)
         return NULL;
-    return vec_last(&a->socks);
+    a->socks.data[a->socks.len++] = fresh;
+    return &a->socks.data[index];
 }
 
 static bool is_inet_stream(const struct event_socket *d)

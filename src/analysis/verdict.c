@@ -181,7 +181,7 @@ static int group_add(struct analysis *a, struct wait_groups *g, uint32_t process
     uint32_t object = iv->object_plus1, name = iv->call_plus1 ? iv->call_plus1 - 1 : 0;
     uint64_t index;
 
-    if (object) {
+    if (object && g->names.data) {
         if (!g->names.data[object - 1]) {
             struct object copy = tl->objects.data[object - 1];
             g->names.data[object - 1] = group_name(tl, &copy) + 1;
@@ -199,6 +199,8 @@ static int group_add(struct analysis *a, struct wait_groups *g, uint32_t process
         if (vec_push(&g->all, fresh) < 0 || table_put(&g->index, key, index) < 0)
             return -ENOMEM;
     }
+    if (!g->all.data)
+        return -ENOMEM;
     struct wait_group *group = &g->all.data[index];
     group->ns += ns;
     group->many |= group->object_plus1 != object;

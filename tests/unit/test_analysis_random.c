@@ -127,14 +127,11 @@ static void add_life(struct world *w)
 
 static void add_io(struct world *w)
 {
-    static const char *const texts[] = {GET("/a/1"),
-                                        OK,
-                                        "HTTP/1.1 100 Continue\r\n\r\n",
-                                        "*1\r\n$4\r\nPING\r\n",
-                                        "+OK\r\n",
-                                        "\x16\x03\x01\x01\x01",
-                                        "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
-                                        "?"};
+    static const char get[] = GET("/a/1");
+    static const char *const texts[] = {
+        get,       OK,  "HTTP/1.1 100 Continue\r\n\r\n", "*1\r\n$4\r\nPING\r\n",
+        "+OK\r\n", "?", "\x16\x03\x01\x01\x01",          "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+    };
     const char *text = texts[below(one_in(20) ? 8 : 5)];
     unsigned kind = one_in(2) ? EVENT_RECV : EVENT_SEND;
     uint32_t bytes = one_in(15) ? 0 : one_in(40) ? (uint32_t)draw() : (uint32_t)strlen(text);

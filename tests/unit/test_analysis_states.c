@@ -451,7 +451,7 @@ static void test_names_of_the_rest(void **state)
     attach_running(&m, 0, 8, 8);
     for (uint64_t i = 0; i < 6; i++) {
         struct event_anon n = {.obj = ANON(i + 1)};
-        strcpy(n.name, kernel[i]);
+        memcpy(n.name, kernel[i], strlen(kernel[i]));
         made_add(&m, &n, EVENT_ANON, sizeof(n), 7, AT(1));
         waits_for(&m, &t, CALL_read, ANON(i + 1));
     }
