@@ -125,12 +125,14 @@ void timeline_release(struct timeline *tl)
 /* Index of a string that is appended, UINT32_MAX when memory is out. */
 static uint32_t append(struct timeline *tl, const char *s)
 {
-    char *copy = strdup(s);
-    if (!copy || tl->strings.len >= UINT32_MAX || vec_push(&tl->strings, copy) < 0) {
-        free(copy);
+    size_t index = tl->strings.len;
+    if (index >= UINT32_MAX || vec_reserve(&tl->strings, index + 1) < 0)
         return UINT32_MAX;
-    }
-    return (uint32_t)(tl->strings.len - 1);
+    tl->strings.data[index] = strdup(s);
+    if (!tl->strings.data[index])
+        return UINT32_MAX;
+    tl->strings.len++;
+    return (uint32_t)index;
 }
 
 uint32_t timeline_intern(struct timeline *tl, const char *s)

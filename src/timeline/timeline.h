@@ -54,7 +54,8 @@ enum grade {
     GRADE_COUNT
 };
 
-enum model { /* of a process */
+/* Of a process. */
+enum model {
     MODEL_UNKNOWN = 0, /* no request seen */
     MODEL_BLOCKING = 1,
     MODEL_NONBLOCKING = 2,
@@ -63,7 +64,8 @@ enum model { /* of a process */
     MODEL_COUNT
 };
 
-enum role { /* of a thread */
+/* Of a thread. */
+enum role {
     THREAD_ROLE_OTHER = 0,
     THREAD_ROLE_LOOP = 1,     /* waits for its work in a multiplexed wait */
     THREAD_ROLE_WORKER = 2,   /* holds requests from the read to the answer */
@@ -102,8 +104,8 @@ struct interval {
 
 struct thread {
     uint32_t tid, pid;
-    uint32_t process; /* index */
-    uint32_t comm;    /* string: the last one it had */
+    uint32_t process;          /* index */
+    uint32_t comm;             /* string: the last one it had */
     uint64_t start_ns, end_ns; /* its life in the capture */
     uint8_t role;              /* enum role */
     bool kernel;               /* a kernel thread of the group: io_uring's workers */
@@ -113,7 +115,8 @@ struct thread {
     VEC(struct interval) intervals;
 };
 
-enum object_kind { /* for icons and words; never renumber */
+/* For icons and words; never renumber. */
+enum object_kind {
     OBJ_UNKNOWN = 0,
     OBJ_FILE = 1,
     OBJ_DIRECTORY = 2,
@@ -122,8 +125,8 @@ enum object_kind { /* for icons and words; never renumber */
     OBJ_PIPE = 5,
     OBJ_SOCKET = 6,
     OBJ_LISTENER = 7,
-    OBJ_ACCEPTED = 8,   /* the server's end of a connection */
-    OBJ_CONNECTED = 9,  /* the client's end: downstream */
+    OBJ_ACCEPTED = 8,  /* the server's end of a connection */
+    OBJ_CONNECTED = 9, /* the client's end: downstream */
     OBJ_EVENTFD = 10,
     OBJ_EPOLL = 11,
     OBJ_TIMER = 12,
@@ -147,10 +150,10 @@ struct object {
 /* A stretch of a request's life, from start_ns to the next segment's or the request's end. */
 struct segment {
     uint64_t start_ns;
-    uint32_t thread_plus1; /* the thread that held the request, or that was waited for */
+    uint32_t thread_plus1;   /* the thread that held the request, or that was waited for */
     uint32_t interval_plus1; /* in that thread: the interval this stretch lies in */
-    uint8_t key;   /* enum ledger_key */
-    uint8_t grade; /* enum grade */
+    uint8_t key;             /* enum ledger_key */
+    uint8_t grade;           /* enum grade */
     uint16_t pad;
 };
 
@@ -188,20 +191,20 @@ struct hold {
 
 /* What the words of a verdict rest on. Rates are per second. */
 struct verdict {
-    uint8_t model; /* enum model */
-    bool thread_waits;         /* does a thread wait for each request */
-    uint32_t waits_on;         /* object kind most waited for inside requests; OBJ_UNKNOWN: none */
-    uint32_t waits_on_name;    /* string: its group of objects, "/var/lib/x", "127.0.0.1:5432" */
-    uint32_t serving_threads;  /* threads that held a request at any time */
-    uint64_t requests;         /* complete ones */
-    double efficiency;         /* running ÷ held thread time; 0 to 1 */
-    double held_ns;            /* mean thread time held per request */
-    double capacity;           /* serving_threads ÷ held_ns */
-    double offered;            /* requests that arrived per second */
-    uint64_t queued_ns;        /* sum over requests */
-    uint32_t queued_requests;  /* that stood in a queue for more than 1 ms */
+    uint8_t model;            /* enum model */
+    bool thread_waits;        /* does a thread wait for each request */
+    uint32_t waits_on;        /* object kind most waited for inside requests; OBJ_UNKNOWN: none */
+    uint32_t waits_on_name;   /* string: its group of objects, "/var/lib/x", "127.0.0.1:5432" */
+    uint32_t serving_threads; /* threads that held a request at any time */
+    uint64_t requests;        /* complete ones */
+    double efficiency;        /* running ÷ held thread time; 0 to 1 */
+    double held_ns;           /* mean thread time held per request */
+    double capacity;          /* serving_threads ÷ held_ns */
+    double offered;           /* requests that arrived per second */
+    uint64_t queued_ns;       /* sum over requests */
+    uint32_t queued_requests; /* that stood in a queue for more than 1 ms */
     uint32_t peak_in_flight;
-    bool saturated; /* all serving threads were held at once while a request was queued */
+    bool saturated;        /* all serving threads were held at once while a request was queued */
     uint64_t saturated_ns; /* when first; since t0 */
 };
 
@@ -217,10 +220,10 @@ struct loss {
 };
 
 struct timeline {
-    uint64_t t0_ns;        /* CLOCK_MONOTONIC at the capture's begin */
-    uint64_t t0_real_ns;   /* CLOCK_REALTIME at the same moment */
+    uint64_t t0_ns;      /* CLOCK_MONOTONIC at the capture's begin */
+    uint64_t t0_real_ns; /* CLOCK_REALTIME at the same moment */
     uint64_t duration_ns;
-    bool complete;         /* the recording ended in order, nothing of the file is missing */
+    bool complete; /* the recording ended in order, nothing of the file is missing */
     uint64_t records, lost;
     uint32_t host, kernel, command, damage; /* strings; damage: what is missing of the file */
     VEC(uint32_t) probes;                   /* strings */
