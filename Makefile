@@ -104,17 +104,17 @@ test: ## install, build and run every test; the last line is "N passed, N failed
 	+@MAKE='$(MAKE)' tests/run $(O) all
 test-unit: $(UNIT_TESTS) ## run the unit tests
 	@UNIT_SRC='$(UNIT_SRC)' tests/run $(O) unit
-test-golden: all $(filter $(O)/tests/golden/%,$(TOOLS)) ## run captures through the analysis and compare
+test-golden: all $(filter $(O)/tests/golden/% $(O)/tests/fuzz/%,$(TOOLS)) ## run captures through the analysis and compare
 	@tests/run $(O) golden
 test-live: all $(filter $(O)/tests/live/%,$(TOOLS)) ## record real servers (needs root)
 	@tests/run $(O) live
 test-viewer: all $(filter $(O)/tests/viewer/%,$(TOOLS)) ## open reports in a real browser
 	@tests/run $(O) viewer
-test-san: all $(UNIT_TESTS) $(filter $(O)/tests/golden/%,$(TOOLS)) # what SAN=1 alone does
+test-san: all $(UNIT_TESTS) $(filter $(O)/tests/golden/% $(O)/tests/fuzz/%,$(TOOLS)) # what SAN=1 alone does
 	@tests/run $(O) unit golden
 
 .PHONY: bench
-bench: all $(filter $(O)/tests/bench/%,$(TOOLS)) ## measure the cost of recording
+bench: all $(filter $(O)/tests/bench/% $(O)/tests/live/%,$(TOOLS)) ## measure the cost of recording
 	@tests/run $(O) bench
 
 .PHONY: demo
