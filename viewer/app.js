@@ -56,7 +56,16 @@ waitscope.app = (function () {
     function paintDirty() {
         frame = 0;
         if (!model) return;
-        for (const [part, run] of painters) if (dirty.delete(part)) run();
+        const until = performance.now() + 24;
+        for (const [part, run] of painters) {
+            if (!dirty.delete(part)) continue;
+            run();
+            /* A first picture has much to do: the rest comes with the next frame. */
+            if (performance.now() > until && dirty.size) {
+                frame = requestAnimationFrame(paintDirty);
+                return;
+            }
+        }
     }
 
     /** Runs a generator in slices that leave the page free. @template T
@@ -249,7 +258,9 @@ waitscope.app = (function () {
             if ((r & 1023) === 0) yield;
             if (fits(r)) out.push(r);
         }
-        return Uint32Array.from(out);
+        const ids = Uint32Array.from(out);
+        const processes = /** @type {Model} */ (model).header.processes.length;
+        return { ids, pack: yield* layout.packing(q, ids, processes, M.COUNT, M.EMPTY) };
     }
 
     /** @param {string} text @returns {string} what is wrong with it */
@@ -264,9 +275,7 @@ waitscope.app = (function () {
             useMatches(null, allRows);
             return '';
         }
-        stopFilter = slowly(sieve(q, filter.compile(terms, asker(m, q))), (ids) =>
-            useMatches(ids, layout.packRows(q, ids, m.header.processes.length, M.COUNT, M.EMPTY)),
-        );
+        stopFilter = slowly(sieve(q, filter.compile(terms, asker(m, q))), ({ ids, pack }) => useMatches(ids, pack));
         return '';
     }
 

@@ -47,15 +47,16 @@ lean() {
         inside { if (/\*\/$/) inside = 0; next }
         /^\/\*/ && !/\*\// { inside = 1; next }
         /^$/ { next }
+        style { sub(/ \{$/, "{"); sub(/: /, ":"); gsub(/, /, ",") }
         { print }
-    ' "$1"
+    ' "style=$([ "$2" = style ] && echo 1)" "$1"
 }
 
 # include KIND NAME: what stands between the tags, checked for all that would end it early or
 # change its bytes on the way through the HTML parser, and so break the hash.
 include() {
     [ -r "$here/$2" ] || die "index.html includes $2, which cannot be read"
-    { echo; lean "$here/$2"; } >"$tmp/$2.body"
+    { echo; lean "$here/$2" "$1"; } >"$tmp/$2.body"
     case $1 in
     style) bad='</style' ;;
     script) bad='</script|<script|<!--' ;;

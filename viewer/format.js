@@ -47,10 +47,10 @@ waitscope.format = waitscope.pure('format', function () {
     /** @param {number} share 0 … 1 */
     function percent(share) {
         const p = share * 100;
-        if (!(p > 0)) return '0 %';
-        if (p < 0.1) return '< 0.1 %';
-        if (p < 10) return p.toFixed(1) + ' %';
-        return (share < 1 && p > 99 ? Math.floor(p) : Math.round(p)) + ' %';
+        if (!(p > 0)) return '0\u00a0%';
+        if (p < 0.1) return '<\u00a00.1\u00a0%';
+        if (p < 10) return p.toFixed(1) + '\u00a0%';
+        return (share < 1 && p > 99 ? Math.floor(p) : Math.round(p)) + '\u00a0%';
     }
 
     /** @param {number} n */

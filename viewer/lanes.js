@@ -268,7 +268,7 @@ waitscope.lanes = (function () {
             const at = indent + 12;
             const room = lane.kind === 'process' ? width - at - 8 : left - at - 6;
             const used = clipped(ctx, lane.label, at, mid, room, lane.kind === 'more' ? css('--accent') : ink, font);
-            if (lane.note) clipped(ctx, lane.note, at + used + 8, mid, room - used - 8, muted, FONT);
+            if (lane.note && room - used > 48) clipped(ctx, lane.note, at + used + 8, mid, room - used - 8, muted, FONT);
         }
     }
 
@@ -300,14 +300,20 @@ waitscope.lanes = (function () {
     /** @param {CanvasRenderingContext2D} ctx @param {Model} m */
     function axis(ctx, m) {
         const { left, w, h } = plot();
+        ctx.textBaseline = 'middle';
         ctx.fillStyle = css('--panel');
         ctx.fillRect(0, 0, box.clientWidth, AXIS);
         ctx.fillStyle = css('--line');
         ctx.fillRect(0, AXIS - 1, box.clientWidth, 1);
         ctx.fillRect(left - 1, 0, 1, h + AXIS);
+        /* Whose lanes these are, when their name has scrolled away. */
+        const { from } = visible();
+        const all = app.lanes.lanes;
+        let over = from;
+        while (over > 0 && all[over].kind !== 'group' && all[over].kind !== 'process') over--;
+        if (over < from) clipped(ctx, all[over].label, 12, AXIS / 2, left - 20, css('--muted'), FONT);
         const { step, ticks } = scale.ticks(app.view, w, 110);
         ctx.font = FONT;
-        ctx.textBaseline = 'middle';
         ctx.save();
         ctx.beginPath();
         ctx.rect(left, 0, w, h + AXIS);

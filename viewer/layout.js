@@ -89,9 +89,9 @@ waitscope.layout = waitscope.pure('layout', function () {
      * @param {number} processes
      * @param {number} k categories
      * @param {number} empty the category of a gap
-     * @returns {Pack}
+     * @returns {Generator<void, Pack>} gives way now and then
      */
-    function packRows(q, ids, processes, k, empty) {
+    function* packing(q, ids, processes, k, empty) {
         if (!ids) ids = range(q.n);
         const { rowOf, process } = assign(q, ids, processes);
 
@@ -108,7 +108,7 @@ waitscope.layout = waitscope.pure('layout', function () {
         }
         const sumOff = new Uint32Array(rows + 1);
         for (let row = 0; row < rows; row++) {
-            sumOff[row + 1] = sumOff[row] + ((off[row + 1] >> 6) + 1) * k;
+            sumOff[row + 1] = sumOff[row] + ((off[row + 1] >> 6) + 1) * (k + 1);
             off[row + 1] += off[row];
         }
 
@@ -119,6 +119,7 @@ waitscope.layout = waitscope.pure('layout', function () {
         const at = off.slice(0, rows);
         const end = new Float64Array(rows).fill(-1);
         for (let j = 0; j < ids.length; j++) {
+            if ((j & 255) === 0) yield;
             const r = ids[j];
             const row = rowOf[r];
             let i = at[row];
@@ -136,6 +137,7 @@ waitscope.layout = waitscope.pure('layout', function () {
 
         const sums = new Float64Array(sumOff[rows]);
         for (let row = 0; row < rows; row++) {
+            yield;
             const n = off[row + 1] - off[row];
             const from = off[row] + row;
             addSums(
@@ -150,16 +152,31 @@ waitscope.layout = waitscope.pure('layout', function () {
         return { rows, process: processOf, off, sumOff, t, cat, ref, sums, rowOf };
     }
 
-    /** Fills a track's sums: k numbers before every 64th interval.
+    /** The same at once. @param {Requests} q @param {ArrayLike<number> | null} ids
+     * @param {number} processes @param {number} k @param {number} empty @returns {Pack} */
+    function packRows(q, ids, processes, k, empty) {
+        const work = packing(q, ids, processes, k, empty);
+        for (;;) {
+            const r = work.next();
+            if (r.done) return r.value;
+        }
+    }
+
+    /** Fills a track's sums: before every 64th interval the time per category, and the moment.
      * @param {Float64Array} t @param {Uint8Array} cat @param {number} n @param {number} k
-     * @param {Float64Array} sums ((n >> 6) + 1) × k numbers */
+     * @param {Float64Array} sums ((n >> 6) + 1) × (k + 1) numbers */
     function addSums(t, cat, n, k, sums) {
         const acc = new Float64Array(16);
+        const put = (/** @type {number} */ i) => {
+            const at = (i >> 6) * (k + 1);
+            for (let j = 0; j < k; j++) sums[at + j] = acc[j];
+            sums[at + k] = t[i];
+        };
         for (let i = 0; i < n; i++) {
-            if ((i & 63) === 0) for (let j = 0; j < k; j++) sums[(i >> 6) * k + j] = acc[j];
+            if ((i & 63) === 0) put(i);
             acc[cat[i] & 15] += t[i + 1] - t[i];
         }
-        if ((n & 63) === 0) for (let j = 0; j < k; j++) sums[(n >> 6) * k + j] = acc[j];
+        if ((n & 63) === 0) put(n);
     }
 
     /* Threads that serve come first; `fold` is the order of the rest. */
@@ -308,5 +325,5 @@ waitscope.layout = waitscope.pure('layout', function () {
         return -1;
     }
 
-    return { NONE, packRows, addSums, lanes, laneAt, sort, range };
+    return { NONE, packing, packRows, addSums, lanes, laneAt, sort, range };
 });

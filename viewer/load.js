@@ -265,11 +265,9 @@ waitscope.load = waitscope.pure('load', function () {
                 deleted: new Uint8Array(n),
             };
             copy(o.kind, 0, b.kind, n, 255, 'objects, kind');
-            copy(o.name, 0, b.name, n, strings - 1, 'objects, name');
-            copy(o.local, 0, b.local, n, strings - 1, 'objects, local');
-            copy(o.remote, 0, b.remote, n, strings - 1, 'objects, remote');
+            for (const key of /** @type {const} */ (['name', 'local', 'remote'])) copy(o[key], 0, b[key], n, strings - 1, `objects, ${key}`);
             copy(o.deleted, 0, b.deleted, n, 1, 'objects, deleted');
-            emit({ type: 'objects', objects: o }, [o.kind.buffer, o.name.buffer, o.local.buffer, o.remote.buffer, o.deleted.buffer]);
+            emit({ type: 'objects', objects: o }, buffers(o));
         }
 
         /** @param {Header} h */
@@ -305,24 +303,16 @@ waitscope.load = waitscope.pure('load', function () {
             if (b.first !== undefined && b.first !== at) problem(`requests: a block begins at ${b.first} where ${at} belongs`);
             req.reserve(n);
             const c = req.cols;
-            /** @type {[string, string, number][]} */
-            const plain = [
-                ['id', 'id', MAX],
-                ['process', 'process', h.processes.length - 1],
-                ['conn', 'conn', U32],
-                ['protocol', 'protocol', strings - 1],
-                ['name', 'name', strings - 1],
-                ['group', 'group', strings - 1],
-                ['status', 'status', 0x7fffffff],
-                ['start', 'start', MAX],
-                ['latency', 'latency', MAX],
-                ['bytesIn', 'bytes_in', MAX],
-                ['bytesOut', 'bytes_out', MAX],
-                ['flags', 'flags', 255],
-                ['parallel', 'parallel', MAX],
-                ['segCount', 'segments', U32],
-            ];
-            for (const [to, from, most] of plain) copy(c[to], at, b[from], n, most, `requests, ${from}`);
+            /** Most that a column may hold; those not named hold up to MAX. @type {Record<string, number>} */
+            const most = { process: h.processes.length - 1, conn: U32, status: 0x7fffffff, flags: 255, segCount: U32 };
+            for (const key of ['protocol', 'name', 'group']) most[key] = strings - 1;
+            /** Where the file has another name. @type {Record<string, string>} */
+            const named = { bytesIn: 'bytes_in', bytesOut: 'bytes_out', segCount: 'segments' };
+            for (const key in c) {
+                if (/\d$/.test(key)) continue;
+                const from = named[key] || key;
+                copy(c[key], at, b[from], n, key in most ? most[key] : MAX, `requests, ${from}`);
+            }
             h.ledger.forEach((k, i) => copy(c['ledger' + i], at, list(b.ledger)[i], n, MAX, `requests, ledger ${k}`));
             h.grades.forEach((k, i) => copy(c['grade' + i], at, list(b.grade)[i], n, MAX, `requests, grade ${k}`));
             req.n += n;
@@ -438,13 +428,8 @@ waitscope.load = waitscope.pure('load', function () {
                 victim: /** @type {any} */ (null),
             };
             const requests = req ? req.n : 0;
-            copy(o.thread, 0, b.thread, n, h.threads.length - 1, 'holds, thread');
-            copy(o.request, 0, b.request, n, requests, 'holds, request');
-            copy(o.state, 0, b.state, n, 255, 'holds, state');
-            copy(o.call, 0, b.call, n, strings - 1, 'holds, call');
-            copy(o.object, 0, b.object, n, U32, 'holds, object');
-            copy(o.start, 0, b.start, n, MAX, 'holds, start');
-            copy(o.dur, 0, b.dur, n, MAX, 'holds, dur');
+            const most = { thread: h.threads.length - 1, request: requests, state: 255, call: strings - 1, object: U32, start: MAX, dur: MAX };
+            for (const [key, limit] of Object.entries(most)) copy(/** @type {any} */ (o)[key], 0, b[key], n, limit, `holds, ${key}`);
             /** @type {number[]} */
             const all = [];
             for (let i = 0; i < n; i++) {
@@ -467,7 +452,7 @@ waitscope.load = waitscope.pure('load', function () {
                     object: Uint32Array,
                     fd: Int32Array,
                     waker: Uint32Array,
-                    arg: Float64Array,
+                    arg: Uint32Array,
                     flags: Uint8Array,
                 }),
                 end: 0,
@@ -539,7 +524,7 @@ waitscope.load = waitscope.pure('load', function () {
             column('call', strings - 1);
             column('object', U32);
             column('waker', U32);
-            column('arg', MAX);
+            column('arg', U32);
             column('flags', 255);
             const fds = list(b.fd);
             for (let j = 0; j < w; j++) c.fd[at + j] = fds[j] >= 0 ? num(fds[j], 0x7fffffff) : -1;
@@ -553,7 +538,7 @@ waitscope.load = waitscope.pure('load', function () {
             const n = iv.n;
             const t = iv.take('t', n + 1);
             const cat = iv.take('cat');
-            const sums = new Float64Array(((n >> 6) + 1) * model.THREAD_COUNT);
+            const sums = new Float64Array(((n >> 6) + 1) * (model.THREAD_COUNT + 1));
             layout.addSums(t, cat, n, model.THREAD_COUNT, sums);
             const base = new Uint32Array((n >> 6) + 1);
             let waits = 0;
@@ -569,12 +554,7 @@ waitscope.load = waitscope.pure('load', function () {
                 sums,
                 waits: {
                     base,
-                    call: w.take('call'),
-                    object: w.take('object'),
-                    fd: w.take('fd'),
-                    waker: w.take('waker'),
-                    arg: w.take('arg'),
-                    flags: w.take('flags'),
+                    ...Object.fromEntries(Object.keys(w.cols).map((key) => [key, w.take(key)])),
                 },
             };
             const said = h.threads[thread];
@@ -607,6 +587,7 @@ waitscope.load = waitscope.pure('load', function () {
             element(b) {
                 if (!head) return begin(b);
                 const kind = record(b).type;
+                if (strings === 0 && (kind === 'requests' || kind === 'thread')) onStrings({ values: [''] });
                 if (kind === 'strings') return onStrings(b);
                 if (kind === 'objects') return onObjects(b);
                 if (kind === 'requests') return onRequests(b, head);

@@ -175,7 +175,7 @@ waitscope.main = (function () {
                     null,
                     el('h2', null, `${p.comm || 'process'} ${p.pid}`, p.model ? el('span', { class: 'model' }, p.model) : null),
                     el('p', { class: 'first' }, p.verdict.text[0]),
-                    p.verdict.text.length > 1 ? el('p', null, p.verdict.text.slice(1).join(' ')) : null,
+                    p.verdict.text.length > 1 ? el('ul', null, ...p.verdict.text.slice(1).map((t) => el('li', null, t))) : null,
                 ),
             ),
         );

@@ -168,7 +168,7 @@ waitscope.model = waitscope.pure('model', function () {
         if (n === 0 || time <= t[0]) return;
         const i = time >= t[n] ? n : indexAt(track, time);
         const c = i >> 6;
-        for (let j = 0; j < k; j++) out[j] += sign * sums[c * k + j];
+        for (let j = 0; j < k; j++) out[j] += sign * sums[c * (k + 1) + j];
         for (let j = c << 6; j < i; j++) out[cat[j] & 15] += sign * (t[j + 1] - t[j]);
         if (i < n) out[cat[i] & 15] += sign * (time - t[i]);
     }

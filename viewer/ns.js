@@ -8,7 +8,8 @@ var waitscope = waitscope || {};
  * Intervals one behind the other: interval i lasts from t[i] to t[i + 1]. The low four bits of
  * cat[i] are its category (model.CATEGORIES), the high four the thread's state below it, which
  * differs for idle waits only. sums holds, for every 64th interval, the time per category before
- * it: k numbers each. So the exact time per category between any two moments costs two look-ups.
+ * it, k numbers, and its begin. So the exact time per category between any two moments costs two
+ * look-ups.
  * @typedef {object} Track
  * @property {number} n
  * @property {number} k
@@ -26,7 +27,7 @@ var waitscope = waitscope || {};
  * @property {Uint32Array} object index + 1
  * @property {Int32Array} fd -1: none
  * @property {Uint32Array} waker tid, 0: not known
- * @property {Float64Array} arg
+ * @property {Uint32Array} arg
  * @property {Uint8Array} flags
  */
 

@@ -9,7 +9,8 @@ waitscope.paint = waitscope.pure('paint', function () {
     'use strict';
 
     const { model, palette } = waitscope;
-    const NEAR = 48; /* intervals to add one by one before the sums are asked */
+    const STACK = Uint8Array.from(palette.STACK);
+    const NEAR = 24; /* intervals to add one by one before the sums are asked */
 
     const acc = new Float64Array(16);
     let from = new Float64Array(16);
@@ -20,31 +21,30 @@ waitscope.paint = waitscope.pure('paint', function () {
     function upTo(track, i, time, out) {
         const { t, cat, sums, k } = track;
         const c = i >> 6;
-        for (let j = 0; j < k; j++) out[j] = sums[c * k + j];
+        for (let j = 0; j < k; j++) out[j] = sums[c * (k + 1) + j];
         for (let j = c << 6; j < i; j++) out[cat[j] & 15] += t[j + 1] - t[j];
         out[cat[i] & 15] += time - t[i];
     }
 
-    /** The interval that holds `time`, from interval i on, which begins before it.
-     * @param {Track} track @param {number} i @param {number} time */
-    function seek(track, i, time) {
-        const { t, n } = track;
-        const near = Math.min(i + 8, n - 1);
-        while (i < near && t[i + 1] <= time) i++;
-        if (i < near || i === n - 1) return i;
-        let step = 8;
-        let lo = i;
-        while (lo + step < n && t[lo + step] <= time) {
-            lo += step;
+    /** The interval that holds `time`, and in `out` the time per category up to there; looked for
+     * from the sums before interval i on. The sums lie close together, the intervals do not.
+     * @param {Track} track @param {number} i @param {number} time @param {Float64Array} out */
+    function seek(track, i, time, out) {
+        const { t, cat, sums, k, n } = track;
+        const wide = k + 1;
+        const last = (n - 1) >> 6;
+        let c = i >> 6;
+        let step = 1;
+        while (c + step <= last && sums[(c + step) * wide + k] <= time) {
+            c += step;
             step *= 2;
         }
-        let hi = Math.min(lo + step, n) - 1;
-        while (lo < hi) {
-            const mid = (lo + hi + 1) >> 1;
-            if (t[mid] <= time) lo = mid;
-            else hi = mid - 1;
-        }
-        return lo;
+        for (; step >= 1; step /= 2) if (c + step <= last && sums[(c + step) * wide + k] <= time) c += step;
+        for (let j = 0; j < k; j++) out[j] = sums[c * wide + j];
+        let j = c << 6;
+        for (; j < n - 1 && t[j + 1] <= time; j++) out[cat[j] & 15] += t[j + 1] - t[j];
+        out[cat[j] & 15] += time - t[j];
+        return j;
     }
 
     /**
@@ -67,7 +67,7 @@ waitscope.paint = waitscope.pure('paint', function () {
      * @param {(i: number, x0: number, x1: number) => void} wide
      */
     function paintTrack(box, track, t0, per, tiles, phase, min, wide) {
-        const { t, cat, n } = track;
+        const { t, cat, n, k } = track;
         if (n === 0) return;
         const x0 = Math.max(0, Math.floor((t[0] - t0) / per));
         const x1 = Math.min(box.w, Math.ceil((t[n] - t0) / per));
@@ -77,7 +77,7 @@ waitscope.paint = waitscope.pure('paint', function () {
         for (let x = x0; x < x1; x++) {
             const a = t0 + x * per;
             const b = a + per;
-            i = seek(track, i, a);
+            while (i < n - 1 && t[i + 1] <= a) i++;
             if (t[i] <= a && t[i + 1] >= b) {
                 const end = Math.max(x + 1, Math.min(x1, Math.floor((t[i + 1] - t0) / per)));
                 solid(box, x, end, cat[i] & 15, tiles, phase);
@@ -85,17 +85,19 @@ waitscope.paint = waitscope.pure('paint', function () {
                 x = end - 1;
                 continue;
             }
-            const j = seek(track, i, b);
-            if (j - i <= NEAR) {
-                acc.fill(0);
-                for (let m = i; m <= j; m++) {
-                    const ns = (t[m + 1] < b ? t[m + 1] : b) - (t[m] > a ? t[m] : a);
-                    if (ns > 0) acc[cat[m] & 15] += ns;
-                }
-            } else {
+            const near = Math.min(i + NEAR, n - 1);
+            let j = i;
+            let at = Math.max(a, t[i]);
+            acc.fill(0);
+            for (; j < near && t[j + 1] < b; j++) {
+                acc[cat[j] & 15] += t[j + 1] - at;
+                at = t[j + 1];
+            }
+            if (j < near || j === n - 1) acc[cat[j] & 15] += Math.min(b, t[j + 1]) - at;
+            else {
                 if (known !== x) upTo(track, i, Math.max(a, t[i]), from);
-                upTo(track, j, Math.min(b, t[j + 1]), to);
-                for (let m = 0; m < 16; m++) acc[m] = to[m] - from[m];
+                j = seek(track, j, Math.min(b, t[n]), to);
+                for (let m = 0; m < k; m++) acc[m] = to[m] - from[m];
                 const swap = from;
                 from = to;
                 to = swap;
@@ -126,21 +128,26 @@ waitscope.paint = waitscope.pure('paint', function () {
      * @param {{side: number, data: Uint32Array}} tiles @param {number} phase */
     function stack(box, x, per, tiles, phase) {
         const { px, stride } = box;
-        const mask = tiles.side - 1;
+        const { data, side } = tiles;
+        const mask = side - 1;
         const xt = (x + phase) & mask;
-        let y = box.y + box.h;
+        const high = box.h / per;
+        const bottom = box.y + box.h;
+        let y = bottom;
         let sum = 0;
-        for (let m = 0; m < palette.STACK.length; m++) {
-            const cat = palette.STACK[m];
+        for (let m = 0; m < STACK.length && y > box.y; m++) {
+            const cat = STACK[m];
             if (!(acc[cat] > 0)) continue;
             sum += acc[cat];
-            let top = box.y + box.h - Math.round((sum / per) * box.h);
+            let top = bottom - ((sum * high + 0.5) | 0);
             if (m === 0 && top === y) top--;
             if (top < box.y) top = box.y;
-            const tile = cat * tiles.side;
-            for (; y > top; y--)
-                if (y > 0 && y <= box.rows)
-                    px[(y - 1) * stride + box.x + x] = tiles.data[(tile + ((y - 1) & mask)) * tiles.side + xt];
+            if (top >= y) continue;
+            const last = top < 0 ? 0 : top;
+            y = y > box.rows ? box.rows : y;
+            for (let at = (y - 1) * stride + box.x + x; y > last; y--, at -= stride)
+                px[at] = data[(cat * side + ((y - 1) & mask)) * side + xt];
+            y = top;
         }
     }
 

@@ -25,7 +25,7 @@ waitscope.palette = waitscope.pure('palette', function () {
         { light: ['', '#c3c8cf'], dark: ['', '#454c55'], hatch: 'net', ink: ['#30353b', '#ccd2d9'] },
         { light: ['#edf0f3', '#d9dee4'], dark: ['#1e242b', '#2d353f'], hatch: 'specks', ink: ['#4b545e', '#a5afba'] },
         { light: ['', ''], dark: ['', ''], hatch: '', ink: ['', ''] },
-        { light: ['#232338', '#555a70'], dark: ['#ebf1f8', '#a9b3bf'], hatch: 'backslash', ink: ['#fff', '#12161c'] },
+        { light: ['#232338', '#555a70'], dark: ['#c9d2f5', '#929dca'], hatch: 'backslash', ink: ['#fff', '#0c0f18'] },
         { light: ['#c6f0d3', '#93d3aa'], dark: ['#1e5c49', '#2f7a62'], hatch: 'specks', ink: ['#0a2d1a', '#e2f5ee'] },
         { light: ['#a13650', '#c56d83'], dark: ['#ef88ab', '#b9557a'], hatch: 'posts', ink: ['#fff', '#22030f'] },
         { light: ['#d6d4de', '#aeabba'], dark: ['#393d4d', '#565c70'], hatch: 'net', ink: ['#272b31', '#e1e5ea'] },

@@ -48,17 +48,23 @@ waitscope.table = (function () {
         const several = m.header.processes.length > 1;
         /** @type {Column[]} */
         const out = [
-            { key: 'id', label: '#', width: 58, value: (q, _, r) => q.id[r] },
+            { key: 'id', label: '#', width: 54, value: (q, _, r) => q.id[r] },
             { key: 'name', label: 'request', width: 240, text: true, value: (q, mm, r) => mm.strings[q.name[r]] || '' },
             { key: 'dur', label: 'latency', width: 92, title: 'From the first byte that could be served to the last of the answer, in ms', ns: (q, _, r) => q.latency[r] },
             { key: 'bar', label: 'where it went', width: BAR + 16, title: 'The ledger as a bar; its width is the latency' },
         ];
-        const ledger = m.header.ledger.map((key, i) => ({ key, i, cat: M.BY_KEY[key] }));
-        const first = ['blocked', 'queued'];
-        ledger.sort((a, b) => rank(first, a.key) - rank(first, b.key) || a.i - b.i);
+        /* Blocked first, then what took most in this recording. */
+        const q0 = m.requests;
+        const ledger = m.header.ledger.map((key, i) => ({
+            key,
+            i,
+            cat: M.BY_KEY[key],
+            sum: key === 'blocked' ? Infinity : q0 ? q0.ledger[i].reduce((a, b) => a + b, 0) : 0,
+        }));
+        ledger.sort((a, b) => (a.sum === b.sum ? a.i - b.i : b.sum - a.sum));
         for (const { key, i, cat } of ledger) {
             const c = cat === undefined ? null : M.CATEGORIES[cat];
-            out.push({ key, label: c ? c.word : key, width: 96, title: c ? `${c.says} In ms.` : 'in ms', ns: (q, _, r) => q.ledger[i][r] });
+            out.push({ key, label: c ? c.word : key, width: 104, title: c ? `${c.says} In ms.` : 'in ms', ns: (q, _, r) => q.ledger[i][r] });
         }
         out.push(
             { key: 'status', label: 'status', width: 64, value: (q, _, r) => q.status[r], show: (q, _, r) => (q.status[r] ? String(q.status[r]) : '–') },
@@ -75,12 +81,6 @@ waitscope.table = (function () {
         return out;
     }
 
-    /** @param {string[]} list @param {string} key */
-    function rank(list, key) {
-        const i = list.indexOf(key);
-        return i < 0 ? list.length : i;
-    }
-
     /** @param {Model} m @param {number} p */
     function processName(m, p) {
         const process = m.header.processes[p];
@@ -95,7 +95,7 @@ waitscope.table = (function () {
         pool = [];
         body.replaceChildren();
         grid.setAttribute('aria-colcount', String(columns.length));
-        grid.style.setProperty('--columns', columns.map((c) => (c.key === 'name' ? `minmax(${c.width}px, 1fr)` : `${c.width}px`)).join(' '));
+        grid.style.setProperty('--columns', columns.map((c) => (c.key === 'name' ? `minmax(min(${c.width}px, 34vw), 1fr)` : `${c.width}px`)).join(' '));
         head.replaceChildren(
             ...columns.map((c) => {
                 const cell = dom.el('div', { role: 'columnheader', class: c.text ? 'text' : c.key === 'bar' ? 'text' : '', 'data-key': c.key });

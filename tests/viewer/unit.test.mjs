@@ -34,11 +34,11 @@ test('milliseconds in columns are rounded to the microsecond', () => {
 });
 
 test('shares never claim 100 % or 0 % when it is not so', () => {
-    assert.equal(format.percent(0), '0 %');
-    assert.equal(format.percent(0.0001), '< 0.1 %');
-    assert.equal(format.percent(0.0512), '5.1 %');
-    assert.equal(format.percent(0.999), '99 %');
-    assert.equal(format.percent(1), '100 %');
+    assert.equal(format.percent(0).replace(/\u00a0/g, ' '), '0 %');
+    assert.equal(format.percent(0.0001).replace(/\u00a0/g, ' '), '< 0.1 %');
+    assert.equal(format.percent(0.0512).replace(/\u00a0/g, ' '), '5.1 %');
+    assert.equal(format.percent(0.999).replace(/\u00a0/g, ' '), '99 %');
+    assert.equal(format.percent(1).replace(/\u00a0/g, ' '), '100 %');
 });
 
 test('bytes, counts and plurals', () => {
@@ -598,7 +598,7 @@ test('a hundred thousand intervals cost no more pixels than ten', () => {
         t[i + 1] = t[i] + 10 + (i % 7);
         cat[i] = (i & 1 ? M.RUNNING : M.BLOCKED) * 17;
     }
-    const sums = new Float64Array(((n >> 6) + 1) * M.THREAD_COUNT);
+    const sums = new Float64Array(((n >> 6) + 1) * (M.THREAD_COUNT + 1));
     layout.addSums(t, cat, n, M.THREAD_COUNT, sums);
     const track = { n, k: M.THREAD_COUNT, t, cat, sums };
     const { px } = draw(track, 0, t[n] / 100, 100, 100);
