@@ -12,7 +12,7 @@ static const struct protocol bytes = {.name = "bytes", .request = bytes_request}
 
 /* The first that knows the bytes; the last knows all. */
 static const struct protocol *const protocols[] = {
-    &proto_http, &proto_http2, &proto_redis, &proto_tls, &bytes,
+    &proto_http2, &proto_http, &proto_redis, &proto_tls, &bytes,
 };
 
 const struct protocol *proto_detect(const uint8_t *data, size_t len, struct proto_head *head)

@@ -1,6 +1,7 @@
 /*
  * proto: what the first bytes of a request and of its answer say. One row in proto.c and one file
- * for each protocol. The bytes come from outside, cut anywhere.
+ * for each protocol. The bytes come from outside, cut anywhere; and the recorder keeps of them
+ * only what names a request (src/record/redact.h): "GET /path" without query, line end, headers.
  */
 #ifndef ANALYSIS_PROTO_H
 #define ANALYSIS_PROTO_H
@@ -12,6 +13,7 @@
 #include <stdint.h>
 
 struct proto_head {
+    bool cut;               /* in: there was more, but only so much is copied */
     struct buf name, group; /* not cleaned; an empty group is the name */
     uint64_t length;        /* of the whole request in bytes; 0: not known */
     bool streams;           /* carries several requests at once: none can be told apart */

@@ -93,7 +93,7 @@ static bool http_request(const uint8_t *data, size_t len, struct proto_head *hea
     buf_add(&head->name, path, n);
     buf_add(&head->group, data, method + 1);
     group_path(&head->group, (const char *)path, n);
-    if (!version) { /* cut where the recording ends */
+    if (!version && head->cut) {
         buf_adds(&head->name, "…");
         buf_adds(&head->group, "…");
     }
@@ -127,7 +127,7 @@ const struct protocol proto_http = {
 /* The preface of a connection with prior knowledge; its streams cannot be told apart here. */
 static bool http2_request(const uint8_t *data, size_t len, struct proto_head *head)
 {
-    static const char preface[] = "PRI * HTTP/2.0\r\n";
+    static const char preface[] = "PRI * HTTP/2.0";
     if (len < sizeof(preface) - 1 || memcmp(data, preface, sizeof(preface) - 1) != 0)
         return false;
     buf_adds(&head->name, "HTTP/2 connection");

@@ -57,12 +57,12 @@ static bool inline_request(const uint8_t *data, size_t len, struct proto_head *h
 
     while (n < len && isalpha(data[n]))
         n++;
-    if (!eol || n >= len || (data[n] != ' ' && data[n] != '\r' && data[n] != '\n') ||
-        memmem(data, (size_t)(eol - data), " /", 2) || !verb(&head->name, data, n))
+    if (n >= len || (data[n] != ' ' && data[n] != '\r' && data[n] != '\n') ||
+        memmem(data, eol ? (size_t)(eol - data) : len, " /", 2) || !verb(&head->name, data, n))
         return false;
     for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++)
         if (strcmp(buf_str(&head->name), verbs[i]) == 0) {
-            head->length = (uint64_t)(eol - data) + 1;
+            head->length = eol ? (uint64_t)(eol - data) + 1 : 0;
             return true;
         }
     buf_clear(&head->name);

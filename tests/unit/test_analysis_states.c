@@ -1,5 +1,11 @@
 #include "analysis_made.h"
 
+static void strcpy_field(char *field, size_t size, const char *text)
+{
+    assert_true(strlen(text) < size);
+    memcpy(field, text, strlen(text) + 1);
+}
+
 static void test_one_wait_is_three_intervals(void **state)
 {
     (void)state;
@@ -306,6 +312,42 @@ static void test_absurd_times_keep_the_chain(void **state)
     made_release(&m);
 }
 
+static void test_header_losses_and_probes(void **state)
+{
+    (void)state;
+    struct made m;
+    made_init(&m, 100);
+    struct capture_visitor v = analysis_visitor(m.a);
+    const struct event_wait w = {.event = {EVENT_WAIT, sizeof(w), 7, AT(20)},
+                                 .off_ns = AT(10),
+                                 .wake_ns = AT(20),
+                                 .why = WHY_SLEEP};
+    const struct capture_loss loss = {AT(30), AT(20), 4, EVENT_SEND, 0}; /* ends before it begins */
+    assert_int_equal(v.event(v.ctx, &w.event), 0);
+    assert_int_equal(v.loss(v.ctx, &loss), 0);
+    assert_int_equal(v.probe(v.ctx, "sched_switch"), 0);
+    strcpy_field(m.info.header.host, sizeof(m.info.header.host), "a\x1bhost");
+    strcpy_field(m.info.header.comm, sizeof(m.info.header.comm), "redis");
+    m.info.header.start_real_ns = 77;
+    m.info.complete = false;
+    strcpy_field(m.info.damage, sizeof(m.info.damage), "cut");
+    m.info.summary.lost = 9;
+    made_finish(&m);
+    assert_string_equal(text_of(&m, m.tl.host), "a\\x1bhost");
+    assert_string_equal(text_of(&m, m.tl.command), "redis");
+    assert_string_equal(text_of(&m, m.tl.damage), "cut");
+    assert_string_equal(text_of(&m, m.tl.probes.data[0]), "sched_switch");
+    assert_int_equal(m.tl.t0_real_ns, 77);
+    assert_int_equal(m.tl.duration_ns, US(100));
+    assert_false(m.tl.complete);
+    assert_int_equal(m.tl.lost, 9);
+    assert_int_equal(m.tl.losses.data[0].start_ns, US(30));
+    assert_int_equal(m.tl.losses.data[0].end_ns, US(30));
+    assert_int_equal(m.tl.threads.len, 1);
+    made_release(&m);
+    analysis_free(NULL);
+}
+
 static void test_empty_capture(void **state)
 {
     (void)state;
@@ -504,6 +546,7 @@ int main(void)
         cmocka_unit_test(test_kernels_own_sums),
         cmocka_unit_test(test_state_of_each_class),
         cmocka_unit_test(test_absurd_times_keep_the_chain),
+        cmocka_unit_test(test_header_losses_and_probes),
         cmocka_unit_test(test_empty_capture),
         cmocka_unit_test(test_records_too_short_are_refused),
         cmocka_unit_test(test_names_of_files),
