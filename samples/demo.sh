@@ -51,8 +51,8 @@ clean_up() {
     [ -z "$server_pid" ] || end "$server_pid"
     [ -z "$record_pid" ] || end "$record_pid"
     [ -z "$backend_pid" ] || end "$backend_pid"
-    # Under sudo the files are for the one who called it.
-    [ -z "${SUDO_UID:-}" ] || [ ! -d "$out" ] || chown -R "$SUDO_UID:${SUDO_GID:-}" "$out"
+    # Under sudo the files are for the one who called it, and so is what make built before.
+    [ -z "${SUDO_UID:-}" ] || chown -Rh --from=0 "$SUDO_UID:${SUDO_GID:-}" "$build"
     exit $status
 }
 
