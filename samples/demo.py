@@ -74,13 +74,15 @@ class Told:
             report = json.load(file)
         self.capture = report["capture"]
         self.requests = [r for r in report["requests"] if r["complete"]]
+        if not self.requests:
+            sys.exit(f"demo: waitscope saw no request: {path}")
         served = max(report["processes"], key=lambda p: p["verdict"]["requests"])
         self.model, self.verdict = served["model"], served["verdict"]
         self.threads = [t for t in served["threads"] if not t["kernel"]]
         self.holds = report["loop_holds"]
         self.p50 = percentile([r["latency_ns"] for r in self.requests], 50)
         self.p99 = percentile([r["latency_ns"] for r in self.requests], 99)
-        count = max(1, len(self.requests))
+        count = len(self.requests)
         self.mean = sum(r["latency_ns"] for r in self.requests) / count
         self.ledger = {k: sum(r["ledger_ns"][k] for r in self.requests) / count for k in LEDGER}
         self.backend = f"127.0.0.1:{backend_port}"
@@ -243,8 +245,6 @@ def main():
     results = {}
     for name in SERVERS:
         told = Told(folder / f"{name}.json", chosen.backend_port)
-        if not told.requests:
-            sys.exit(f"demo: waitscope saw no request of {name}")
         results[name] = Seen(folder / f"{name}.load.jsonl"), told
     setting = (f"{chosen.users} users at once for {chosen.seconds} s each, {chosen.workers} workers "
                f"where there are any; each request asks a database that takes {chosen.db_ms} ms; "
