@@ -65,6 +65,7 @@ struct life {
 
     /* roles */
     uint32_t free_waits, free_yields; /* outside every tenure */
+    uint32_t free_selects;            /* of these yields, those in poll and select */
     uint32_t accepts;
     uint32_t reads, nonblocking_reads; /* of requests */
     uint32_t tenures;

@@ -46,6 +46,8 @@ static void count_waits(struct analysis *a, uint32_t index)
             continue;
         l->free_waits++;
         l->free_yields += iv->state == STATE_YIELDED;
+        l->free_selects += iv->state == STATE_YIELDED && iv->call_plus1 &&
+                           call_takes(timeline_string(a->tl, iv->call_plus1 - 1));
         if (!is_idle(a->tl, t, iv))
             l->work_ns += interval_end(t, i) - iv->start_ns;
     }
@@ -66,7 +68,7 @@ static void mark_idle(struct analysis *a, uint32_t index)
 
 /*
  * A loop waits for its work in multiplexed waits. So does a worker that selects over two
- * listeners; but that one then stays with its one request, and waits for its client or its
+ * listeners; but that one then stays with its one request, and may wait for its client or its
  * backend in the open call. A loop that never comes to wait because there is always more to do, or
  * that blocks in each request, is one all the same: it has such waits at all, and it reads from
  * its clients without waiting, or goes from one request to another in between.
@@ -76,7 +78,7 @@ static enum role role_of(const struct life *l)
     if (l->touches) {
         bool interleaves = l->interleaved > l->tenures / INTERLEAVED_MIN;
         bool made_as_loop = l->yields && (interleaves || l->nonblocking_reads > l->reads / 2);
-        bool loop = l->free_yields > l->free_waits / 2;
+        bool loop = l->free_yields > l->free_waits / 2 && l->free_selects <= l->free_yields / 2;
         bool stays = l->socket_blocks > l->tenures / 2;
         return made_as_loop || (loop && !stays) ? THREAD_ROLE_LOOP : THREAD_ROLE_WORKER;
     }

@@ -432,6 +432,28 @@ static void test_selecting_worker_is_no_loop(void **state)
     made_release(&m);
 }
 
+/* gunicorn's: the request is there at once, and what it waits for is no socket. */
+static void test_selecting_worker_that_sleeps(void **state)
+{
+    (void)state;
+    struct made m;
+    made_init(&m, 100000);
+    attach_running(&m, 0, 7, 7);
+    for (uint64_t i = 0, t = 1000; i < 20; i++, t += 1000) {
+        wait_made(&m, 7, t, t + 100, t + 100, CALL_pselect6, 0, WHY_SLEEP, WAIT_MULTIPLEXED);
+        accepted(&m, t + 90, SOCKET(20 + i));
+        receives(&m, t + 125, 7, SOCKET(20 + i), t + 95, GET("/x"));
+        waits(&m, 7, t + 140, t + 300, t + 300, CALL_clock_nanosleep, 0);
+        sends(&m, t + 400, 7, SOCKET(20 + i), OK);
+    }
+    end_running(&m, 100000, 7, 7);
+    made_finish(&m);
+    assert_int_equal(m.tl.threads.data[0].role, THREAD_ROLE_WORKER);
+    assert_int_equal(m.tl.processes.data[0].verdict.model, MODEL_BLOCKING);
+    assert_int_equal(m.tl.holds.len, 0);
+    made_release(&m);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -449,6 +471,7 @@ int main(void)
         cmocka_unit_test(test_direct_handlers_tell_by_order),
         cmocka_unit_test(test_offload_is_unattributed),
         cmocka_unit_test(test_selecting_worker_is_no_loop),
+        cmocka_unit_test(test_selecting_worker_that_sleeps),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
