@@ -141,13 +141,14 @@ struct {
 
 /*
  * The scheduler's clock against CLOCK_MONOTONIC, on each CPU. rq.clock is read some time before
- * a tracepoint sees it, so the least difference seen is the true one. The clocks drift apart by
- * up to some 50 ppm, hence the least of the last two windows only.
+ * a tracepoint sees it, a long time when the hypervisor takes the CPU in between, so the least
+ * difference seen is the true one. The clocks drift apart, by less than 122 ppm, so what was
+ * least may be a little more by now.
  */
-#define CLOCK_WINDOW_NS 4000000
+#define CLOCK_DRIFT_SHIFT 13 /* 1 / 8192 */
 struct clock_offset {
-    __s64 least, next_least; /* CLOCK_MONOTONIC - rq.clock: this window's included; this one's */
-    __u64 window_end_ns;
+    __s64 least; /* CLOCK_MONOTONIC - rq.clock */
+    __u64 time_ns;
 };
 
 struct {

@@ -65,15 +65,14 @@ static __always_inline __u64 switch_time(struct task_struct *task, __u64 now)
         return now;
     clock = task->se.cfs_rq->rq->clock;
     sample = (__s64)(now - clock);
-    if (now >= c->window_end_ns) {
-        c->least = now - c->window_end_ns < CLOCK_WINDOW_NS ? c->next_least : sample;
-        c->next_least = sample;
-        c->window_end_ns = now + CLOCK_WINDOW_NS;
+    if (c->time_ns) {
+        __s64 most = c->least + (__s64)((now - c->time_ns) >> CLOCK_DRIFT_SHIFT);
+
+        if (sample > most)
+            sample = most;
     }
-    if (sample < c->next_least)
-        c->next_least = sample;
-    if (sample < c->least)
-        c->least = sample;
+    c->least = sample;
+    c->time_ns = now;
     return clock + c->least;
 }
 

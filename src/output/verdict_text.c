@@ -296,8 +296,13 @@ static void add_holds(const struct words *w)
         buf_adds(w->out, " times, at the longest for ");
     }
     text_duration(w->out, s->hold_max_ns);
-    buf_adds(w->out, s->holds == 1 ? "; " : "; in all, ");
-    add_count(w->out, s->victims, "request");
+    buf_adds(w->out, "; ");
+    if (s->holds == 1) {
+        add_count(w->out, s->victims, "request");
+    } else { /* one request may stand ready in several */
+        add_count(w->out, s->victims, "time");
+        buf_adds(w->out, " a request");
+    }
     buf_adds(w->out, " stood ready meanwhile and had to wait.\n");
 }
 

@@ -116,8 +116,8 @@ static void test_event_loop(void **state)
     sums.victims = 40;
     say(&v, &sums, &out);
     has(&out, "Non-blocking, and yet a thread waits inside requests");
-    has(&out, "Its event loop was held up 3 times, at the longest for 50.1 ms; in all, 40 "
-              "requests stood ready meanwhile and had to wait.\n");
+    has(&out, "Its event loop was held up 3 times, at the longest for 50.1 ms; 40 times "
+              "a request stood ready meanwhile and had to wait.\n");
     has(&out, "What would change it: calls that do not wait, or worker threads");
     sums.holds = sums.victims = 1;
     say(&v, &sums, &out);
