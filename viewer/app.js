@@ -196,7 +196,7 @@ waitscope.app = (function () {
             const row = model.pack.rowOf[s.request];
             if (row !== layout.NONE) lane = reveal('row', row, model.requests.process[s.request]);
         }
-        if (lane) waitscope.lanes.scrollTo(lane);
+        if (lane) waitscope.hand.scrollTo(lane);
     }
 
     /** Zooms to a selection. @param {Choice} s */

@@ -1,7 +1,7 @@
 #!/bin/sh
-# Makes one page of index.html: each style sheet and script that it names, in order, put in its
-# place, and their SHA-256 in the content security policy, so that the page runs exactly these
-# and nothing else.
+# Makes one page of index.html: its style sheets as one, its scripts in their order as one, and
+# the SHA-256 of both in the content security policy, so that the page runs exactly these and
+# nothing else.
 #
 #     viewer/bundle.sh OUT
 #
@@ -38,37 +38,44 @@ hash_of() {
     printf "$octal" | base64
 }
 
-# The text without its indentation, empty lines and comments, which are a third of it. Sources
-# therefore hold no string of several lines, and none with a comment's marks in it.
+# lean KIND: the text without its indentation, comments and most line ends, which are a third of
+# it. Sources therefore hold no string of several lines, none with a comment's marks in it, and no
+# comment to the end of a line.
 lean() {
-    awk '
+    awk -v kind="$1" '
         { sub(/^[ \t]+/, "") }
         !inside { gsub(/ ?\/\*\*? [^*]*\*\/ ?/, "") }
         inside { if (/\*\/$/) inside = 0; next }
         /^\/\*/ && !/\*\// { inside = 1; next }
         /^$/ { next }
-        style { sub(/ \{$/, "{"); sub(/: /, ":"); gsub(/, /, ",") }
+        kind == "style" { sub(/ \{$/, "{"); sub(/: /, ":"); gsub(/, /, ","); printf "%s", $0; next }
+        /^var waitscope = / && named++ { next }
+        /[{[(,;]$/ { printf "%s", $0; next }
         { print }
-    ' "style=$([ "$2" = style ] && echo 1)" "$1"
+        END { if (kind == "style") print "" }
+    '
 }
 
-# include KIND NAME: what stands between the tags, checked for all that would end it early or
-# change its bytes on the way through the HTML parser, and so break the hash.
+# include KIND NAME: adds a file to the sources of its kind, checked for all that would end it
+# early or change its bytes on the way through the HTML parser, and so break the hash.
 include() {
-    [ -r "$here/$2" ] || die "index.html includes $2, which cannot be read"
-    { echo; lean "$here/$2" "$1"; } >"$tmp/$2.body"
+    file=$here/$2
+    [ -r "$file" ] || die "index.html includes $2, which cannot be read"
     case $1 in
     style) bad='</style' ;;
     script) bad='</script|<script|<!--' ;;
     esac
-    if grep -Eiq -e "$bad" "$tmp/$2.body"; then
+    if grep -Eiq -e "$bad" -- "$file"; then
         die "$2 holds one of $bad, which would end its place in the page"
     fi
-    if [ "$(tr -d '\000\r' <"$tmp/$2.body" | wc -c)" -ne "$(wc -c <"$tmp/$2.body")" ]; then
+    if grep -Eq -e '(^|[[:space:];{}(),])//' -- "$file"; then
+        die "$2 holds a comment to the end of a line"
+    fi
+    if [ "$(tr -d '\000\r' <"$file" | wc -c)" -ne "$(wc -c <"$file")" ]; then
         die "$2 holds a carriage return or a NUL"
     fi
-    [ -z "$(tail -c 1 -- "$here/$2")" ] || die "$2 does not end with a newline"
-    printf " 'sha256-%s'" "$(hash_of "$tmp/$2.body")" >>"$tmp/$1.hashes"
+    [ -z "$(tail -c 1 -- "$file")" ] || die "$2 does not end with a newline"
+    cat -- "$file" >>"$tmp/$1.source"
 }
 
 # The names, in order; anything that loads in another way is refused.
@@ -78,28 +85,31 @@ awk '
     /<link|<script|<style| src=| href=/ { print "bad", NR }
 ' "$page" >"$tmp/names"
 
-: >"$tmp/style.hashes"
-: >"$tmp/script.hashes"
 while read -r kind name; do
     [ "$kind" != bad ] || die "index.html line $name: an include that is not understood"
     include "$kind" "$name"
 done <"$tmp/names"
+
 for kind in style script; do
-    [ -s "$tmp/$kind.hashes" ] || die "index.html includes no $kind"
+    [ -s "$tmp/$kind.source" ] || die "index.html includes no $kind"
+    { echo; lean "$kind" <"$tmp/$kind.source"; } >"$tmp/$kind.body"
 done
 
-awk -v dir="$tmp" -v style="$(cat "$tmp/style.hashes")" -v script="$(cat "$tmp/script.hashes")" '
-    function put(tag, name,    line) {
+awk -v dir="$tmp" -v style="$(hash_of "$tmp/style.body")" -v script="$(hash_of "$tmp/script.body")" '
+    function put(tag,    line) {
+        if (done[tag]++)
+            return
         printf "<%s>", tag
-        while ((getline line < (dir "/" name ".body")) > 0)
+        while ((getline line < (dir "/" tag ".body")) > 0)
             print line
         printf "</%s>\n", tag
     }
-    /^<link rel="stylesheet"/ { split($0, p, "\""); put("style", p[4]); next }
-    /^<script src=/ { split($0, p, "\""); put("script", p[2]); next }
-    /^<meta http-equiv="Content-Security-Policy"/ {
-        policies += sub(/style-src .self./, "style-src" style) * sub(/script-src .self./, "script-src" script)
+    function policy(tag) {
+        return sub(tag "-src .self.", tag "-src '\''sha256-" (tag == "style" ? style : script) "'\''")
     }
+    /^<link rel="stylesheet"/ { put("style"); next }
+    /^<script src=/ { put("script"); next }
+    /^<meta http-equiv="Content-Security-Policy"/ { policies += policy("style") * policy("script") }
     { print }
     END { exit policies == 1 ? 0 : 1 }
 ' "$page" >"$tmp/page" || die "index.html must hold one policy with script-src and style-src 'self'"

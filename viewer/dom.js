@@ -46,6 +46,13 @@ waitscope.dom = (function () {
         return { ctx, ratio, pw, ph };
     }
 
+    /** A rectangle in a colour of the style sheet. @param {CanvasRenderingContext2D} ctx
+     * @param {string} name @param {number} x @param {number} y @param {number} w @param {number} h */
+    function rect(ctx, name, x, y, w, h) {
+        ctx.fillStyle = waitscope.app.css(name);
+        ctx.fillRect(x, y, w, h);
+    }
+
     /** @type {Map<string, HTMLCanvasElement>} */
     const patterns = new Map();
 
@@ -100,5 +107,5 @@ waitscope.dom = (function () {
         }
     }
 
-    return { get, el, fit, fill, swatch, drawSwatch, bar };
+    return { get, el, fit, rect, fill, swatch, drawSwatch, bar };
 })();

@@ -300,10 +300,10 @@ waitscope.main = (function () {
         { codes: ['KeyS'], name: 'S', says: 'zoom out', run: () => app.zoom(1 / 0.7) },
         { codes: ['KeyA', 'ArrowLeft'], name: 'A ←', says: 'pan to earlier', run: () => app.pan(-0.15) },
         { codes: ['KeyD', 'ArrowRight'], name: 'D →', says: 'pan to later', run: () => app.pan(0.15) },
-        { codes: ['ArrowUp'], name: '↑', says: 'lane above', run: () => waitscope.lanes.moveLane(-1) },
-        { codes: ['ArrowDown'], name: '↓', says: 'lane below', run: () => waitscope.lanes.moveLane(1) },
-        { codes: ['Comma'], name: ',', says: 'interval or request before', run: () => waitscope.lanes.step(-1) },
-        { codes: ['Period'], name: '.', says: 'interval or request after', run: () => waitscope.lanes.step(1) },
+        { codes: ['ArrowUp'], name: '↑', says: 'lane above', run: () => waitscope.hand.moveLane(-1) },
+        { codes: ['ArrowDown'], name: '↓', says: 'lane below', run: () => waitscope.hand.moveLane(1) },
+        { codes: ['Comma'], name: ',', says: 'interval or request before', run: () => waitscope.hand.step(-1) },
+        { codes: ['Period'], name: '.', says: 'interval or request after', run: () => waitscope.hand.step(1) },
         { codes: ['KeyF'], name: 'F', says: 'zoom to what is chosen', run: () => app.selection && app.focus(app.selection) },
         { codes: ['KeyL'], name: 'L', says: 'legend or details', run: () => waitscope.details.tab(get('legend').hidden ? 'legend' : 'details') },
         { codes: ['Escape'], name: 'Esc', says: 'let go of what is chosen, leave the search', run: escape },
@@ -371,7 +371,7 @@ waitscope.main = (function () {
         if (!free && (e.key.startsWith('Arrow') || e.key === 'Enter' || e.key === ' ')) return;
         if (e.key === 'Enter' || e.key === ' ') {
             if (target !== get('lanes')) return;
-            waitscope.lanes.enter();
+            waitscope.hand.enter();
             e.preventDefault();
             return;
         }

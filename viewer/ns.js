@@ -169,6 +169,15 @@ var waitscope = waitscope || {};
  * @property {boolean} open
  */
 
+/**
+ * @typedef {object} Hit a place in the picture
+ * @property {Lane} lane
+ * @property {number} time
+ * @property {Track | null} track
+ * @property {number} per ns a pixel
+ * @property {number} i interval there, -1: none
+ */
+
 /** The sources of the pure modules, for the worker that is made from them. */
 waitscope.sources = /** @type {string[]} */ ([]);
 

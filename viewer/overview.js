@@ -96,18 +96,15 @@ waitscope.overview = (function () {
         ctx.textBaseline = 'top';
         const plate = (/** @type {string} */ text, /** @type {number} */ y) => {
             ctx.globalAlpha = 0.82;
-            ctx.fillStyle = app.css('--panel');
-            ctx.fillRect(3, y - 1, ctx.measureText(text).width + 6, 14);
+            dom.rect(ctx, '--panel', 3, y - 1, ctx.measureText(text).width + 6, 14);
             ctx.globalAlpha = 1;
             ctx.fillStyle = app.css('--muted');
             ctx.fillText(text, 6, y);
         };
         const y = top - (threads * 1000 * top) / most;
-        ctx.fillStyle = app.css('--muted');
-        ctx.fillRect(0, y, 3, 1);
+        dom.rect(ctx, '--muted', 0, y, 3, 1);
         plate(format.plural(threads, 'thread'), Math.max(y - 1, 1));
-        ctx.fillStyle = app.css('--line');
-        ctx.fillRect(0, top + GAP / 2 - 0.5, w, 1);
+        dom.rect(ctx, '--line', 0, top + GAP / 2 - 0.5, w, 1);
         plate(flight ? `up to ${format.plural(flight, 'request')} in flight` : 'requests in flight', h - FLIGHT + 1);
     }
 
@@ -121,15 +118,13 @@ waitscope.overview = (function () {
         ctx.putImageData(background(m.header, pw, ph, ratio), 0, 0);
         words(ctx, m.header.overview, w, h);
         const { x0, x1 } = window_();
-        ctx.fillStyle = app.css('--shade');
-        ctx.fillRect(0, 0, x0, h);
+        dom.rect(ctx, '--shade', 0, 0, x0, h);
         ctx.fillRect(x1, 0, w - x1, h);
         ctx.strokeStyle = app.css('--accent');
         ctx.lineWidth = 1.5;
         ctx.strokeRect(x0 + 0.75, 0.75, Math.max(x1 - x0 - 1.5, 1), h - 1.5);
         if (x1 - x0 < w - 1) {
-            ctx.fillStyle = app.css('--accent');
-            ctx.fillRect(x0 - 1, h / 2 - 9, 4, 18);
+            dom.rect(ctx, '--accent', x0 - 1, h / 2 - 9, 4, 18);
             ctx.fillRect(x1 - 3, h / 2 - 9, 4, 18);
         }
     }

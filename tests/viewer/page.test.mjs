@@ -787,7 +787,7 @@ test('the page forbids itself all but what it brought', async () => {
 });
 
 test('the viewer is no larger than 150 KB, and refers to nothing outside', () => {
-    assert.ok(bundle.length <= 150 * 1024, `${bundle.length} bytes`);
+    assert.ok(Buffer.byteLength(bundle) <= 150e3, `${bundle.length} bytes`);
     assert.equal(bundle.match(/https?:\/\//g), null);
     assert.equal(bundle.split('<!--waitscope-data-->').length, 2);
 });
@@ -805,6 +805,7 @@ test('bundle.sh refuses what would not work', () => {
         [/cannot be read/, () => fs.rmSync(path.join(copy, 'scale.js'))],
         [/would end its place/, () => fs.appendFileSync(path.join(copy, 'scale.js'), "const s = '</script>';\n")],
         [/carriage return/, () => fs.appendFileSync(path.join(copy, 'scale.js'), 'x = 1;\r\n')],
+        [/comment to the end/, () => fs.appendFileSync(path.join(copy, 'scale.js'), 'const x = 1; // one\n')],
         [/does not end with a newline/, () => fs.appendFileSync(path.join(copy, 'scale.js'), 'x = 1;')],
         [/not understood/, () => fs.writeFileSync(path.join(copy, 'index.html'), fs.readFileSync(path.join(copy, 'index.html'), 'utf8').replace('<script src="scale.js">', '<script defer src="scale.js">'))],
         [/place for the data/, () => fs.writeFileSync(path.join(copy, 'index.html'), fs.readFileSync(path.join(copy, 'index.html'), 'utf8').replace('<!--waitscope-data-->', ''))],

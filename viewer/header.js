@@ -1,0 +1,148 @@
+/*
+ * The first element of a timeline, checked: what the page can rely on. Nothing in a file is
+ * trusted; what is missing or of another kind becomes nothing.
+ */
+var waitscope = waitscope || {};
+
+waitscope.header = waitscope.pure('header', function () {
+    'use strict';
+
+    const MAJOR = 1;
+    const MAX = Number.MAX_SAFE_INTEGER;
+
+    /** A file that is not for this viewer at all. */
+    class Refusal extends Error {}
+
+    /** @param {any} v @param {number} [most] @returns {number} a whole number from 0 on */
+    function num(v, most) {
+        return typeof v === 'number' && v >= 0 ? Math.floor(Math.min(v, most || MAX)) : 0;
+    }
+
+    /** @param {any} v */
+    function str(v) {
+        return typeof v === 'string' ? v : '';
+    }
+
+    /** @param {any} v @returns {any[]} */
+    function list(v) {
+        return Array.isArray(v) ? v : [];
+    }
+
+    /** @param {any} v @returns {Record<string, any>} */
+    function record(v) {
+        return v !== null && typeof v === 'object' && !Array.isArray(v) ? v : {};
+    }
+
+    /** @param {any} v */
+    function words(v) {
+        return list(v).map(str);
+    }
+
+    /** @param {any} p */
+    function process(p) {
+        const v = record(record(p).verdict);
+        return {
+            pid: num(record(p).pid),
+            comm: str(record(p).comm),
+            model: str(record(p).model),
+            verdict: {
+                text: words(v.text),
+                thread_waits: v.thread_waits === true,
+                waits_on: str(v.waits_on),
+                waits_on_name: str(v.waits_on_name),
+                serving_threads: num(v.serving_threads),
+                requests: num(v.requests),
+                efficiency: typeof v.efficiency === 'number' ? v.efficiency : 0,
+                capacity: typeof v.capacity === 'number' ? v.capacity : 0,
+                offered: typeof v.offered === 'number' ? v.offered : 0,
+                queued_requests: num(v.queued_requests),
+                peak_in_flight: num(v.peak_in_flight),
+                saturated: v.saturated === true,
+                saturated_ns: num(v.saturated_ns),
+            },
+        };
+    }
+
+    /** @param {any} o @param {number} duration */
+    function overview(o, duration) {
+        const bucket_ns = num(record(o).bucket_ns);
+        const n = bucket_ns > 0 ? Math.min(Math.ceil(duration / bucket_ns), 10000) : 0;
+        const row = (/** @type {any} */ v) => Array.from({ length: n }, (_, i) => num(list(v)[i]));
+        /** @type {Record<string, number[]>} */
+        const states = {};
+        for (const key of ['running', 'runnable', 'blocked', 'yielded', 'lock', 'other', 'idle'])
+            states[key] = row(record(o)[key]);
+        return { bucket_ns, n, states, in_flight: row(record(o).in_flight), queued: row(record(o).queued) };
+    }
+
+    /**
+     * Checks the first element and fills what it lacks.
+     * @param {any} h
+     * @returns {Header}
+     */
+    function header(h) {
+        h = record(h);
+        if (h.format === 'waitscope-report')
+            throw new Refusal(
+                'This is a report for machines (report --json), not a timeline. “waitscope convert CAPTURE -o OUT.json” writes one.',
+            );
+        if (h.format !== 'waitscope-timeline')
+            throw new Refusal('This JSON is no waitscope timeline: its first element does not say so.');
+        const version = list(h.version).map((v) => num(v));
+        if (version[0] !== MAJOR)
+            throw new Refusal(
+                `This timeline has version ${version.join('.') || 'unknown'}, and this viewer reads ${MAJOR}.x. The page that this version of waitscope writes (“convert -o OUT.html”) holds the viewer for it.`,
+            );
+        const threads = list(h.threads).map((t) => {
+            t = record(t);
+            return {
+                tid: num(t.tid),
+                pid: num(t.pid),
+                process: num(t.process),
+                comm: str(t.comm),
+                role: str(t.role),
+                kernel: t.kernel === true,
+                start: num(t.start),
+                end: num(t.end),
+                intervals: num(t.intervals),
+                state_ns: list(t.state_ns).map((v) => num(v)),
+            };
+        });
+        const processes = list(h.processes).map(process);
+        if (processes.length === 0) processes.push(process({}));
+        for (const t of threads) if (t.process >= processes.length) t.process = 0;
+        const lost = record(h.lost);
+        const duration = Math.max(num(h.duration_ns), ...threads.map((t) => t.end), 0);
+        return {
+            version,
+            duration_ns: duration,
+            complete: h.complete === true,
+            damage: str(h.damage),
+            host: str(h.host),
+            kernel: str(h.kernel),
+            command: str(h.command),
+            t0_real_ns: str(h.t0_real_ns),
+            records: num(h.records),
+            lost: {
+                records: num(lost.records),
+                windows: list(lost.windows).map((w) => ({
+                    start: num(record(w).start),
+                    end: num(record(w).end),
+                    count: num(record(w).count),
+                    kind: str(record(w).kind),
+                })),
+            },
+            states: words(h.states),
+            ledger: words(h.ledger),
+            grades: words(h.grades),
+            object_kinds: words(h.object_kinds),
+            processes,
+            threads,
+            requests: num(h.requests),
+            intervals: num(h.intervals),
+            overview: overview(h.overview, duration),
+        };
+    }
+
+    return { Refusal, num, str, list, record, words, header };
+});
