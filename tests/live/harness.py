@@ -278,6 +278,17 @@ class Case:
         server.port = int(re.search(r":(\d+)", server.line(40)).group(1))
         return server
 
+    def redis(self, *arguments):
+        port = free_port()
+        server = self.start(["redis-server", "--port", port, "--bind", "127.0.0.1", "--save", "",
+                             "--dir", self.dir, *arguments])
+        server.port = port
+        for _ in range(100):
+            if self.start(["redis-cli", "-p", port, "ping"]).wait() == 0:
+                return server
+            time.sleep(0.05)
+        raise Failure("redis-server does not answer")
+
     def load(self, port, paths, requests=0, connections=64, keepalive=True, rate=0, seconds=0,
              start_id=1, background=False):
         """Runs the project's load generator; returns its lines, one dict for each request."""

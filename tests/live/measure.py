@@ -6,8 +6,7 @@ import signal
 import statistics
 import time
 
-from harness import S, Failure, free_port
-from test_sums import wait_for_redis
+from harness import S, Failure
 
 
 def pairs(t, pid, count, once):
@@ -62,13 +61,10 @@ def read_cost(t, count, reads):
 
 def redis_rate(t, count, requests):
     """Pairs of requests a second that redis-benchmark reaches."""
-    port = free_port()
-    server = t.start(["redis-server", "--port", port, "--bind", "127.0.0.1", "--save", "",
-                      "--dir", t.dir])
-    wait_for_redis(t, port)
+    server = t.redis()
 
     def once():
-        bench = t.start(["redis-benchmark", "-p", port, "-t", "get", "-c", "50", "-n", requests,
+        bench = t.start(["redis-benchmark", "-p", server.port, "-t", "get", "-c", "50", "-n", requests,
                          "-q", "--csv"])
         if bench.wait(60):
             raise Failure("redis-benchmark failed")

@@ -8,7 +8,6 @@ import time
 
 from harness import MS, Failure, free_port, ms, process_of, test, thread_of, threads_of
 from test_loops import answered, yields
-from test_sums import wait_for_redis
 
 
 def fetch(port, path):
@@ -33,12 +32,9 @@ def unchanged(t, port, paths, recording_of):
 
 @test("servers: redis-server under redis-benchmark")
 def redis(t):
-    port = free_port()
-    server = t.start(["redis-server", "--port", port, "--bind", "127.0.0.1", "--save", "",
-                      "--dir", t.dir])
-    wait_for_redis(t, port)
+    server = t.redis()
     recording = t.record(server.pid)
-    bench = t.start(["redis-benchmark", "-p", port, "-t", "get", "-c", "20", "-n", "20000", "-q"])
+    bench = t.start(["redis-benchmark", "-p", server.port, "-t", "get", "-c", "20", "-n", "20000", "-q"])
     t.equal(bench.wait(20), 0, "redis-benchmark's exit status")
     recording.end()
     report = recording.report()
@@ -54,7 +50,7 @@ def redis(t):
     blocked = [r for r in gets if r["ledger_ns"]["blocked"]]
     t.equal(len(blocked), 0, "GETs that blocked")
     t.check(server.alive(), "redis-server ended")
-    t.equal(t.start(["redis-cli", "-p", port, "ping"]).line(), "PONG", "redis-server's answer")
+    t.equal(t.start(["redis-cli", "-p", server.port, "ping"]).line(), "PONG", "redis-server's answer")
 
 
 NGINX = """
