@@ -52,7 +52,7 @@ lean() {
         /^var waitscope = / && named++ { next }
         /[{[(,;]$/ { printf "%s", $0; next }
         { print }
-        END { if (kind == "style") print "" }
+        END { print "" }
     '
 }
 
