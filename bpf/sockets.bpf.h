@@ -101,92 +101,107 @@ static __always_inline __u64 io_buffer(struct task_struct *task)
     return base;
 }
 
-struct io_large {
-    struct event_io io;
-    __u8 data[IO_DATA_LARGE];
+/* One receive or send, as it will stand in its record. */
+struct io_done {
+    __u64 now, ready;
+    __u32 tid;
+    int bytes;
+    __u16 kind, flags;
 };
 
-struct io_medium {
-    struct event_io io;
-    __u8 data[IO_DATA_MEDIUM];
-};
-
-struct io_small {
-    struct event_io io;
-    __u8 data[IO_DATA_SMALL];
-};
-
-#define fill_io(rec, s, ready, ret, flags_) \
-    do {                                    \
-        (rec)->obj = (s)->obj;              \
-        (rec)->ready_ns = (ready);          \
-        (rec)->bytes = (__u32)(ret);        \
-        (rec)->flags = (flags_);            \
-        (rec)->data_len = 0;                \
-    } while (0)
-
-/* Sends a record with the first bytes. `size` is the constant size of the record's data. */
-#define send_io_data(type, kind, s, ready, ret, flags_, tid, now, from)             \
-    do {                                                                            \
-        type *r_ = reserve((kind), sizeof(type), (tid), (now));                     \
-        __u32 n_ = (ret) < (int)sizeof(r_->data) ? (__u32)(ret) : sizeof(r_->data); \
-        if (!r_) {                                                                  \
-            (s)->lost = 1;                                                          \
-            break;                                                                  \
-        }                                                                           \
-        fill_io(&r_->io, (s), (ready), (ret), (flags_));                            \
-        __builtin_memset(r_->data, 0, sizeof(r_->data));                            \
-        if (!bpf_probe_read_user(r_->data, n_, (void *)(from)))                     \
-            r_->io.data_len = n_;                                                   \
-        submit(r_);                                                                 \
-    } while (0)
-
-static __always_inline void record_io(__u16 kind, struct socket_state *s, struct task_struct *task,
-                                      __u64 ready, int ret, __u16 flags, __u64 now)
+static __always_inline void fill_io(struct event_io *io, struct socket_state *s,
+                                    const struct io_done *done, __u16 data_len)
 {
-    __u32 tid = task->pid;
-    struct event_io *io;
-    __u64 buffer = 0;
+    io->obj = s->obj;
+    io->ready_ns = done->ready;
+    io->bytes = (__u32)done->bytes;
+    io->flags = done->flags;
+    io->data_len = data_len;
+}
 
-    if (s->lost) {
-        flags |= IO_AFTER_LOSS;
-        s->lost = 0;
-    }
-    if (s->direction != kind && ret > 0) {
-        flags |= IO_TURN;
-        buffer = io_buffer(task);
-        if (!buffer)
-            flags |= IO_KERNEL;
-    }
-    if (ret > 0 && !(flags & IO_PEEK))
-        s->direction = kind;
-    if (buffer && kind == EVENT_RECV && ret > IO_DATA_SMALL && ret <= IO_DATA_MEDIUM) {
-        send_io_data(struct io_medium, kind, s, ready, ret, flags, tid, now, buffer);
-        return;
-    }
-    if (buffer && kind == EVENT_RECV && ret > IO_DATA_MEDIUM) {
-        send_io_data(struct io_large, kind, s, ready, ret, flags, tid, now, buffer);
-        return;
-    }
-    if (buffer) {
-        send_io_data(struct io_small, kind, s, ready, ret, flags, tid, now, buffer);
-        return;
-    }
-    io = reserve(kind, sizeof(*io), tid, now);
+static __always_inline void send_io(struct socket_state *s, const struct io_done *done)
+{
+    struct event_io *io = reserve(done->kind, sizeof(*io), done->tid, done->now);
+
     if (!io) {
         s->lost = 1;
         return;
     }
-    fill_io(io, s, ready, ret, flags);
+    fill_io(io, s, done, 0);
     submit(io);
+}
+
+/* The same with the first bytes; a function for each size, as what is reserved must be constant. */
+#define SEND_IO(name, room)                                                              \
+    static __always_inline void name(struct socket_state *s, const struct io_done *done, \
+                                     __u64 from)                                         \
+    {                                                                                    \
+        struct {                                                                         \
+            struct event_io io;                                                          \
+            __u8 data[room];                                                             \
+        } *r = reserve(done->kind, sizeof(*r), done->tid, done->now);                    \
+        __u32 n = (__u32)done->bytes;                                                    \
+                                                                                         \
+        if (!r) {                                                                        \
+            s->lost = 1;                                                                 \
+            return;                                                                      \
+        }                                                                                \
+        barrier_var(n); /* or the verifier loses sight of the bound */                   \
+        if (n > (room))                                                                  \
+            n = (room);                                                                  \
+        __builtin_memset(r->data, 0, (room));                                            \
+        if (bpf_probe_read_user(r->data, n, (void *)from))                               \
+            n = 0;                                                                       \
+        fill_io(&r->io, s, done, (__u16)n);                                              \
+        submit(r);                                                                       \
+    }
+
+SEND_IO(send_io_small, IO_DATA_SMALL)
+SEND_IO(send_io_medium, IO_DATA_MEDIUM)
+SEND_IO(send_io_large, IO_DATA_LARGE)
+
+/* First in its direction: where its bytes are in user memory. 0: it is not, or nobody knows. */
+static __always_inline __u64 io_turn(struct socket_state *s, struct task_struct *task,
+                                     struct io_done *done)
+{
+    __u64 buffer;
+
+    if (s->direction == done->kind || done->bytes <= 0)
+        return 0;
+    done->flags |= IO_TURN;
+    buffer = io_buffer(task);
+    if (!buffer)
+        done->flags |= IO_KERNEL;
+    if (!(done->flags & IO_PEEK))
+        s->direction = (__u8)done->kind;
+    return buffer;
+}
+
+static __always_inline void record_io(struct socket_state *s, struct task_struct *task,
+                                      struct io_done *done)
+{
+    __u64 buffer = io_turn(s, task, done);
+
+    if (s->lost) {
+        done->flags |= IO_AFTER_LOSS;
+        s->lost = 0;
+    }
+    if (!buffer)
+        send_io(s, done);
+    else if (done->kind == EVENT_SEND || done->bytes <= IO_DATA_SMALL)
+        send_io_small(s, done, buffer);
+    else if (done->bytes <= IO_DATA_MEDIUM)
+        send_io_medium(s, done, buffer);
+    else
+        send_io_large(s, done, buffer);
 }
 
 SEC("tp_btf/sock_recv_length")
 int BPF_PROG(on_recv, struct sock *sk, int ret, int flags)
 {
     struct task_struct *task = bpf_get_current_task_btf();
+    struct io_done done = {.kind = EVENT_RECV, .bytes = ret};
     struct socket_state *s;
-    __u64 ready = 0;
 
     if (ret < 0 || !bpf_task_storage_get(&threads, task, NULL, 0))
         return 0;
@@ -199,14 +214,15 @@ int BPF_PROG(on_recv, struct sock *sk, int ret, int flags)
 
         /* copied_seq is behind the bytes just read, unless they were only looked at */
         if (tcp && ret > 0)
-            ready = arrival_of(s, flags & MSG_PEEK ? tcp->copied_seq : tcp->copied_seq - ret);
+            done.ready = arrival_of(s, flags & MSG_PEEK ? tcp->copied_seq : tcp->copied_seq - ret);
     } else {
-        ready = s->ready_ns;
+        done.ready = s->ready_ns;
         s->ready_ns = 0;
     }
-    record_io(EVENT_RECV, s, task, ready, ret,
-              (flags & MSG_PEEK ? IO_PEEK : 0) | (flags & MSG_DONTWAIT ? IO_NONBLOCKING : 0),
-              bpf_ktime_get_ns());
+    done.flags = (flags & MSG_PEEK ? IO_PEEK : 0) | (flags & MSG_DONTWAIT ? IO_NONBLOCKING : 0);
+    done.tid = task->pid;
+    done.now = bpf_ktime_get_ns();
+    record_io(s, task, &done);
     return 0;
 }
 
@@ -214,6 +230,7 @@ SEC("tp_btf/sock_send_length")
 int BPF_PROG(on_send, struct sock *sk, int ret, int flags)
 {
     struct task_struct *task = bpf_get_current_task_btf();
+    struct io_done done = {.kind = EVENT_SEND, .bytes = ret};
     struct socket_state *s;
 
     if (ret <= 0 || !bpf_task_storage_get(&threads, task, NULL, 0))
@@ -222,7 +239,9 @@ int BPF_PROG(on_send, struct sock *sk, int ret, int flags)
     if (!s)
         return 0;
     socket_announce(s, sk);
-    record_io(EVENT_SEND, s, task, 0, ret, 0, bpf_ktime_get_ns());
+    done.tid = task->pid;
+    done.now = bpf_ktime_get_ns();
+    record_io(s, task, &done);
     return 0;
 }
 

@@ -337,7 +337,7 @@ static int record_pids(struct choice *c)
             code = EXIT_FAILED;
         buf_addf(&described, "%s%u", i ? "," : "-p ", c->pids.data[i]);
     }
-    if (!code && choose_names(c, &targets.data[0]) < 0)
+    if (!code && (!targets.len || choose_names(c, targets.data) < 0))
         code = EXIT_FAILED;
     if (!code && check_outputs(c, &e) < 0)
         code = print_err(&e);

@@ -51,7 +51,7 @@ static int load_failed(struct err *e, int code)
         err_exit_code(e, EXIT_KERNEL);
         return code;
     }
-    if (code == -EPERM || code == -EACCES) {
+    if (code == -EPERM) { /* EACCES is the verifier's no */
         err_set(e, code, "load the probes: not permitted");
         err_hint(e, "run it as root: sudo waitscope record …, or see waitscope doctor");
         err_exit_code(e, EXIT_PERMISSION);
