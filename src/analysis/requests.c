@@ -141,7 +141,7 @@ static int accepted_recv(struct analysis *a, struct sock *s, const struct event_
     uint32_t request = s->request_plus1 - 1;
     struct draft *d = &a->drafts.data[request];
     d->bytes_in += io->bytes;
-    if (d->expect_in && d->bytes_in > d->expect_in)
+    if ((io->flags & IO_SEVERAL) || (d->expect_in && d->bytes_in > d->expect_in))
         d->flags |= REQUEST_PIPELINED;
     if (io->flags & IO_AFTER_LOSS)
         d->flags |= REQUEST_LOSS;

@@ -72,12 +72,60 @@ static size_t keep_redis(const uint8_t *data, size_t len)
     return at <= REDIS_KEEP ? at : 0;
 }
 
+/* The number behind a '*' or '$' at `at`, and where its line ends; 0 when there is none. */
+static size_t redis_number(const uint8_t *data, size_t len, size_t at, char mark, size_t *number)
+{
+    size_t n = 0, digits = 0;
+
+    if (at >= len || data[at++] != (uint8_t)mark)
+        return 0;
+    while (at < len && data[at] >= '0' && data[at] <= '9' && digits++ < 9)
+        n = n * 10 + (size_t)(data[at++] - '0');
+    *number = n;
+    return digits && at + 2 <= len && data[at] == '\r' && data[at + 1] == '\n' ? at + 2 : 0;
+}
+
+/* Length of the Redis command at the begin, when all of its parts' lengths are in sight; 0: not. */
+static size_t redis_length(const uint8_t *data, size_t len)
+{
+    size_t parts, size, at = redis_number(data, len, 0, '*', &parts);
+
+    for (; at && parts; parts--) {
+        at = redis_number(data, len, at, '$', &size);
+        if (at)
+            at += size + 2;
+    }
+    return at;
+}
+
+/* Length of an HTTP request that has no body, when its header ends in sight; 0: not. */
+static size_t http_length(const uint8_t *data, size_t len)
+{
+    if (len < 5 || (memcmp(data, "GET ", 4) != 0 && memcmp(data, "HEAD ", 5) != 0))
+        return 0;
+    for (size_t at = 4; at + 4 <= len; at++)
+        if (!memcmp(data + at, "\r\n\r\n", 4))
+            return at + 4;
+    return 0;
+}
+
+static int holds_several(const struct event_io *io, size_t len)
+{
+    size_t length = redis_length(io->data, len);
+
+    if (!length)
+        length = http_length(io->data, len);
+    return length && io->bytes > length;
+}
+
 void redact(struct event_io *io)
 {
     size_t len = io->data_len, keep;
 
     if (len > io->event.size - offsetof(struct event_io, data))
         len = io->event.size - offsetof(struct event_io, data);
+    if (io->event.kind == EVENT_RECV && holds_several(io, len))
+        io->flags |= IO_SEVERAL;
     keep = keep_http_request(io->data, len);
     if (!keep)
         keep = keep_http_answer(io->data, len);

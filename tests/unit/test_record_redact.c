@@ -68,6 +68,40 @@ static void others(void **state)
     KEEPS("", "");
 }
 
+static int several(const char *given, size_t len, uint32_t bytes)
+{
+    union record r = {0};
+
+    r.io.event.kind = EVENT_RECV;
+    r.io.event.size = sizeof(r);
+    r.io.bytes = bytes;
+    r.io.data_len = (uint16_t)len;
+    memcpy(r.io.data, given, len);
+    redact(&r.io);
+    return (r.io.flags & IO_SEVERAL) != 0;
+}
+
+#define SEVERAL(given, bytes) several((given), sizeof(given) - 1, (bytes))
+
+/* A second request behind the first is told, as long as the first one's end can be. */
+static void pipelined(void **state)
+{
+    static const char get[] = "*2\r\n$3\r\nGET\r\n$3\r\nkey\r\n";
+    const uint32_t size = sizeof(get) - 1;
+
+    (void)state;
+    assert_int_equal(SEVERAL("*2\r\n$3\r\nGET\r\n$3\r\nkey\r\n", size), 0);
+    assert_int_equal(SEVERAL("*2\r\n$3\r\nGET\r\n$3\r\nkey\r\n*2\r\n$3", 2 * size), 1);
+    assert_int_equal(SEVERAL("*2\r\n$3\r\nGET\r\n$300\r\nk", 4000), 1);
+    assert_int_equal(SEVERAL("*2\r\n$3\r\nGET\r\n$3000\r\nk", 1000), 0);
+    assert_int_equal(SEVERAL("*9\r\n$3\r\nSET\r\n", 4000), 0);
+    assert_int_equal(SEVERAL("*99999999999\r\n$9999999999\r\n", 4000), 0);
+    assert_int_equal(SEVERAL("GET / HTTP/1.1\r\n\r\n", 18), 0);
+    assert_int_equal(SEVERAL("GET / HTTP/1.1\r\n\r\nGET /", 36), 1);
+    assert_int_equal(SEVERAL("POST / HTTP/1.1\r\n\r\nbody", 24), 0);
+    assert_int_equal(SEVERAL("", 0), 0);
+}
+
 /* A length beyond the record is not believed. */
 static void hostile_length(void **state)
 {
@@ -86,10 +120,8 @@ static void hostile_length(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(http),
-        cmocka_unit_test(redis),
-        cmocka_unit_test(others),
-        cmocka_unit_test(hostile_length),
+        cmocka_unit_test(http),      cmocka_unit_test(redis),          cmocka_unit_test(others),
+        cmocka_unit_test(pipelined), cmocka_unit_test(hostile_length),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
