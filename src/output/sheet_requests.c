@@ -29,6 +29,19 @@ static void add_group(struct sheet *sheet, struct grid *g, const struct group *g
     grid_next(g);
 }
 
+/* What counts as one and is several: said, as a rate would be too low and a latency too high. */
+static void add_pipelined(struct sheet *sheet)
+{
+    uint64_t count = 0;
+    for (size_t i = 0; i < sheet->tl->requests.len; i++)
+        count += (sheet->tl->requests.data[i].flags & REQUEST_PIPELINED) != 0;
+    if (!count)
+        return;
+    buf_adds(sheet->out, "  Counted as one: several requests at once on a connection, ");
+    text_count(sheet->out, count);
+    buf_addf(sheet->out, " time%s\n", count == 1 ? "" : "s");
+}
+
 static void print_groups(struct sheet *sheet, const struct groups *groups)
 {
     const struct grid_column all[] = {
@@ -63,6 +76,7 @@ static void print_groups(struct sheet *sheet, const struct groups *groups)
         text_count(sheet->out, open);
         buf_addf(sheet->out, " not begun or not answered in the recording\n");
     }
+    add_pipelined(sheet);
     grid_release(&g);
 }
 
