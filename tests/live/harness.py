@@ -15,32 +15,29 @@ be killed. Nothing leaves the machine.
 """
 
 import contextlib
-import ctypes
 import json
 import os
-import pty
 import re
-import select
 import shutil
 import signal
 import socket
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 import traceback
+
+from process import Process, Recording, die_with_parent
+from reading import Failure, Timeline, audit, process_of, thread_of, threads_of
+
+__all__ = ["Case", "Failure", "MS", "S", "Unable", "free_port", "ms", "process_of", "schedstat",
+           "test", "thread_of", "threads_of"]
 
 MS = 1_000_000
 S = 1_000_000_000
 
 BUILD = ""
 TESTS = []
-_libc = ctypes.CDLL(None, use_errno=True)
-
-
-class Failure(Exception):
-    """What a test says when it cannot go on."""
 
 
 class Unable(Exception):
@@ -53,10 +50,6 @@ def test(title):
         return function
 
     return add
-
-
-def _die_with_parent():
-    _libc.prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
 
 
 def ms(ns):
@@ -77,147 +70,6 @@ def free_port():
     with socket.socket() as s:
         s.bind(("127.0.0.1", 0))
         return s.getsockname()[1]
-
-
-class Process:
-    """A process in the background, with what it wrote."""
-
-    def __init__(self, argv, cwd=None, env=None, stdin=subprocess.DEVNULL, stderr=None):
-        self.argv = argv
-        self.stderr_path = stderr
-        with open(stderr, "wb") if stderr else contextlib.nullcontext() as errors:
-            self.popen = subprocess.Popen(
-                argv, cwd=cwd, env=env, stdin=stdin, stdout=subprocess.PIPE,
-                stderr=errors or subprocess.DEVNULL, preexec_fn=_die_with_parent)
-        self.pid = self.popen.pid
-        self.port = 0
-
-    def line(self, seconds=20):
-        """The next line it prints."""
-        end = time.monotonic() + seconds
-        out = b""
-        while not out.endswith(b"\n"):
-            left = end - time.monotonic()
-            if left <= 0 or not select.select([self.popen.stdout], [], [], left)[0]:
-                raise Failure(f"{self.argv[0]} said nothing for {seconds} s")
-            byte = os.read(self.popen.stdout.fileno(), 1)
-            if not byte:
-                raise Failure(f"{self.argv[0]} ended: {self.stderr() or 'without a word'}")
-            out += byte
-        return out.decode(errors="replace").rstrip("\n")
-
-    def say(self, text):
-        self.popen.stdin.write(text.encode())
-        self.popen.stdin.flush()
-
-    def stderr(self):
-        if not self.stderr_path:
-            return ""
-        with open(self.stderr_path, encoding="utf-8", errors="replace") as file:
-            return file.read()
-
-    def alive(self):
-        return self.popen.poll() is None
-
-    def wait(self, seconds=20):
-        """Its exit status; -N when signal N ended it."""
-        try:
-            return self.popen.wait(seconds)
-        except subprocess.TimeoutExpired:
-            raise Failure(f"{' '.join(self.argv[:3])} … did not end in {seconds} s") from None
-
-    def end(self, number=signal.SIGTERM, seconds=10):
-        if self.alive():
-            self.popen.send_signal(number)
-            try:
-                self.popen.wait(seconds)
-            except subprocess.TimeoutExpired:
-                self.popen.kill()
-                self.popen.wait()
-        for pipe in (self.popen.stdin, self.popen.stdout):
-            if pipe:
-                with contextlib.suppress(OSError):
-                    pipe.close()
-        return self.popen.returncode
-
-
-class Recording:
-    """waitscope record on a terminal of its own; it says there when it is attached."""
-
-    def __init__(self, case, arguments, path, wait=True):
-        self.case, self.path = case, path
-        self.said = ""
-        self.begin_ns = time.monotonic_ns()
-        self.attached_ns = 0
-        self._terminal, slave = pty.openpty()
-        self.popen = subprocess.Popen(
-            [case.waitscope, "record", *arguments], cwd=case.dir, stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL, stderr=slave, preexec_fn=_die_with_parent)
-        os.close(slave)
-        self.pid = self.popen.pid
-        self._reader = threading.Thread(target=self._read, daemon=True)
-        self._reader.start()
-        if wait:
-            self.wait_attached()
-
-    def _read(self):
-        while True:
-            try:
-                got = os.read(self._terminal, 4096)
-            except OSError:
-                break
-            if not got:
-                break
-            self.said += got.decode(errors="replace")
-            if not self.attached_ns and ", attached in " in self.said:
-                self.attached_ns = time.monotonic_ns()
-        os.close(self._terminal)
-
-    def wait_attached(self, seconds=20):
-        end = time.monotonic() + seconds
-        while not self.attached_ns:
-            if self.popen.poll() is not None:
-                self._reader.join(2)
-                raise Failure(f"record ended with {self.popen.returncode}: {self.message()}")
-            if time.monotonic() > end:
-                raise Failure(f"record was not attached in {seconds} s: {self.message()}")
-            time.sleep(0.005)
-
-    def message(self):
-        """What it said, without the progress line."""
-        lines = re.sub(r"[^\n]*\r(?!\n)", "", self.said).replace("\r", "").split("\n")
-        return "\n".join(l for l in lines if l and " events  " not in l)
-
-    def alive(self):
-        return self.popen.poll() is None
-
-    def wait(self, seconds=30):
-        try:
-            code = self.popen.wait(seconds)
-        except subprocess.TimeoutExpired:
-            raise Failure(f"record did not end in {seconds} s") from None
-        self._reader.join(5)
-        return code
-
-    def end(self, number=signal.SIGINT, code=0):
-        """Ends it in order; the test fails when that went wrong."""
-        if self.alive():
-            self.popen.send_signal(number)
-        got = self.wait()
-        if got != code:
-            raise Failure(f"record ended with {got}, not {code}: {self.message()}")
-        return self
-
-    def kill(self):
-        if self.alive():
-            self.popen.kill()
-        self.popen.wait()
-
-    def report(self, code=0):
-        return self.case.report(self.path, code)
-
-    def timeline(self):
-        return self.case.timeline(self.path)
 
 
 class Case:
@@ -337,7 +189,7 @@ class Case:
         done = subprocess.run([*prefix, self.waitscope, *[str(a) for a in arguments]],
                               cwd=cwd or self.dir, env=env, capture_output=True, text=True,
                               errors="replace", timeout=seconds, stdin=subprocess.DEVNULL,
-                              preexec_fn=_die_with_parent, check=False)
+                              preexec_fn=die_with_parent, check=False)
         return done.returncode, done.stdout, done.stderr
 
     # ---- reading
@@ -372,119 +224,6 @@ class Case:
             self.note(f"kept {self.dir}")
         else:
             shutil.rmtree(self.dir, ignore_errors=True)
-
-
-class Timeline:
-    """The columns of a .json timeline, made into dicts."""
-
-    def __init__(self, elements):
-        self.header = elements[0]
-        self.t0_ns = int(self.header["t0_ns"])
-        self.strings, self.objects, self.requests = [], [], []
-        self._threads = [e for e in elements[1:] if e["type"] == "thread"]
-        for e in elements[1:]:
-            if e["type"] != "thread":
-                getattr(self, "_" + e["type"], lambda _: None)(e)
-
-    def _strings(self, e):
-        self.strings += e["values"]
-
-    def _objects(self, e):
-        for i in range(len(e["id"])):
-            self.objects.append({
-                "kind": self.header["object_kinds"][e["kind"][i]],
-                "name": self.strings[e["name"][i]], "local": self.strings[e["local"][i]],
-                "remote": self.strings[e["remote"][i]], "deleted": bool(e["deleted"][i])})
-
-    def _requests(self, e):
-        at = 0
-        ledger = self.header["ledger"]
-        for i in range(len(e["id"])):
-            n = e["segments"][i]
-            segments = [
-                {"ns": e["seg_dt"][j], "key": ledger[e["seg_key"][j]],
-                 "grade": self.header["grades"][e["seg_grade"][j]], "thread": e["seg_thread"][j]}
-                for j in range(at, at + n)]
-            at += n
-            self.requests.append({
-                "id": e["id"][i], "name": self.strings[e["name"][i]], "start": e["start"][i],
-                "latency": e["latency"][i], "status": e["status"][i], "flags": e["flags"][i],
-                "segments": segments})
-
-    def intervals(self, tid):
-        """A thread's dicts with start, ns, state, and for waits call, object, fd and so on."""
-        return [i for e in self._threads if self.header["threads"][e["thread"]]["tid"] == tid
-                for i in self._line(e)]
-
-    def _line(self, e):
-        thread = self.header["threads"][e["thread"]]
-        at, wait = e["start"], 0
-        states = self.header["states"]
-        for dt, number in zip(e["dt"], e["state"]):
-            one = {"start": at, "ns": dt, "state": states[number], "comm": thread["comm"],
-                   "pid": thread["pid"]}
-            if 2 <= number <= 7:
-                obj = e["object"][wait]
-                one.update(call=self.strings[e["call"][wait]], fd=e["fd"][wait],
-                           object=self.objects[obj - 1] if obj else None,
-                           waker=e["waker"][wait], arg=e["arg"][wait], flags=e["flags"][wait])
-                wait += 1
-            yield one
-            at += dt
-
-
-def audit(case, report):
-    """What must hold in every report whatever was recorded; the test "ledger" tells the result."""
-    def breach(text):
-        Case.breaches.append(f"{case.title}: {text}")
-
-    Case.checked["captures"] += 1
-    for r in report["requests"]:
-        Case.checked["requests"] += 1
-        for key in ("ledger_ns", "grade_ns"):
-            total = sum(r[key].values())
-            if total != r["latency_ns"]:
-                breach(f"{r['name']}: {key} adds up to {total}, latency is {r['latency_ns']}")
-        waits = {}
-        for w in r["waits"]:
-            waits[w["state"]] = waits.get(w["state"], 0) + w["ns"]
-            if w["start_ns"] < r["start_ns"] or \
-                    w["start_ns"] + w["ns"] > r["start_ns"] + r["latency_ns"]:
-                breach(f"{r['name']}: the wait in {w['call']} lies outside the request")
-        if not r["parallel_ns"]:
-            for state, ns in waits.items():
-                if ns < r["ledger_ns"][state]:
-                    breach(f"{r['name']}: {state} {r['ledger_ns'][state]}, its waits have {ns}")
-    for process in report["processes"]:
-        for thread in process["threads"]:
-            Case.checked["threads"] += 1
-            life = thread["end_ns"] - thread["start_ns"]
-            total = sum(thread["state_ns"].values())
-            who = f"thread {thread['tid']} {thread['comm']}"
-            if total != life:
-                breach(f"{who}: states add up to {total}, its life is {life}")
-            for state in ("blocked", "yielded", "lock", "sleep", "fault", "other"):
-                ns = sum(w["ns"] for w in thread["waits"] if w["state"] == state)
-                if ns != thread["state_ns"][state]:
-                    breach(f"{who}: waits in {state} {ns}, its state_ns {thread['state_ns'][state]}")
-
-
-def threads_of(report):
-    return [t for p in report["processes"] for t in p["threads"]]
-
-
-def process_of(report, pid):
-    for p in report["processes"]:
-        if p["pid"] == pid:
-            return p
-    raise Failure(f"process {pid} is not in the report")
-
-
-def thread_of(report, tid):
-    for t in threads_of(report):
-        if t["tid"] == tid:
-            return t
-    raise Failure(f"thread {tid} is not in the report")
 
 
 # ---- running

@@ -61,6 +61,8 @@ static const struct kind kinds[] = {
     {"compute", compute},
 };
 
+#define ROOMS 256
+
 static const struct kind *kind_find(const char *name)
 {
     for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
@@ -83,17 +85,16 @@ static void *run(void *argument)
 
 static void rooms_run(struct room *rooms, int count)
 {
-    pthread_t *threads = calloc((size_t)count, sizeof(*threads));
+    pthread_t threads[ROOMS];
 
-    for (int i = 0; threads && i < count; i++) {
+    for (int i = 0; i < count; i++) {
         if (pthread_create(&threads[i], NULL, run, &rooms[i]) != 0) {
             perror("states: pthread_create");
             exit(1);
         }
     }
-    for (int i = 0; threads && i < count; i++)
+    for (int i = 0; i < count; i++)
         pthread_join(threads[i], NULL);
-    free(threads);
 }
 
 static void rooms_print(const struct room *rooms, int count)
@@ -110,10 +111,10 @@ int main(int argc, char **argv)
 {
     int ask = argc < 2 || strcmp(argv[1], "now") != 0, first = ask ? 1 : 2;
     int count = argc - first - 1;
-    struct room *rooms = count > 0 ? calloc((size_t)count, sizeof(*rooms)) : NULL;
+    static struct room rooms[ROOMS];
     char line[64];
 
-    if (!rooms) {
+    if (count < 1 || count > ROOMS) {
         fprintf(stderr, "usage: states [now] MS KIND...\n");
         return 2;
     }
@@ -131,6 +132,5 @@ int main(int argc, char **argv)
     rooms_print(rooms, count);
     while (ask && fgets(line, sizeof(line), stdin))
         ;
-    free(rooms);
     return 0;
 }

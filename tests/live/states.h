@@ -57,14 +57,14 @@ static inline long must(struct room *r, long result)
 }
 
 /* The wait itself. `allowed` is the error that it may end with. */
-#define WAITS(r, call, allowed)                  \
-    do {                                         \
-        (r)->begin_ns = now_ns();                \
-        long waited_ = (long)(call);             \
-        int error_ = waited_ < 0 ? errno : 0;    \
-        (r)->end_ns = now_ns();                  \
-        if (error_ && error_ != (allowed))       \
-            (r)->error = error_;                 \
+#define WAITS(r, call, allowed)               \
+    do {                                      \
+        (r)->begin_ns = now_ns();             \
+        long waited_ = (long)(call);          \
+        int error_ = waited_ < 0 ? errno : 0; \
+        (r)->end_ns = now_ns();               \
+        if (error_ && error_ != (allowed))    \
+            (r)->error = error_;              \
     } while (0)
 
 static inline void *helper(void *argument)

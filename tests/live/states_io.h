@@ -157,8 +157,7 @@ static int listen_on(struct room *r, int backlog, struct sockaddr_in *at)
     int fd = (int)must(r, socket(AF_INET, SOCK_STREAM, 0));
     socklen_t size = sizeof(*at);
 
-    *at = (struct sockaddr_in){.sin_family = AF_INET,
-                               .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    *at = (struct sockaddr_in){.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     must(r, bind(fd, (struct sockaddr *)at, size));
     must(r, listen(fd, backlog));
     must(r, getsockname(fd, (struct sockaddr *)at, &size));
@@ -335,13 +334,13 @@ static void read_brief(struct room *r)
 /* Under a name that no earlier wait has shown. */
 static void read_unlinked(struct room *r)
 {
-    char byte[4096], before[sizeof(r->object)];
+    char byte[4096], gone[sizeof(r->object)];
     int fd = cold_file(r, O_RDONLY);
 
-    memcpy(before, r->object, sizeof(before));
-    strcat(r->object, "-x");
-    must(r, rename(before, r->object));
-    must(r, unlink(r->object));
+    snprintf(gone, sizeof(gone), "%.190s-gone", r->object);
+    must(r, rename(r->object, gone));
+    must(r, unlink(gone));
+    memcpy(r->object, gone, sizeof(gone));
     WAITS(r, read(fd, byte, sizeof(byte)), 0);
 }
 

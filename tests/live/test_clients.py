@@ -45,24 +45,36 @@ def p99(lines):
     return sorted(l["latency_ns"] for l in lines)[-len(lines) // 100]
 
 
-@test("clients: five recordings one after another disturb no request")
+def busy(seconds):
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        pass
+
+
+@test("clients: recordings one after another disturb no request more than any program does")
 def again(t):
+    """Loading probes takes a CPU for a tenth of a second or two, and so does the comparison. A
+    machine that does other things too gets three attempts."""
     server = t.sample("pool")
 
-    def drive(seconds, background=False):
-        return t.load(server.port, ["/db/5/%d"], seconds=seconds, rate=200, keepalive=False,
-                      background=background)
+    def drive(disturb):
+        load = t.load(server.port, ["/db/5/%d"], seconds=2, rate=200, keepalive=False,
+                      background=True)
+        for _ in range(4):
+            disturb()
+        lines = load()
+        t.equal({l["status"] for l in lines}, {200}, "statuses")
+        return p99(lines)
 
-    before = p99(drive(1))
-    load = drive(4, True)
-    for _ in range(5):
-        t.record(server.pid).end()
-    lines = load()
-    after = p99(drive(1))
-    t.equal({l["status"] for l in lines}, {200}, "statuses")
-    t.note(f"p99 {ms(p99(lines))} while waitscope came and went, {ms(before)} before, "
-           f"{ms(after)} after it")
-    t.check(p99(lines) < max(60 * MS, 3 * before, 3 * after), f"p99 {ms(p99(lines))}")
+    for _ in range(3):
+        alone = drive(lambda: busy(0.2))
+        traced = drive(lambda: t.record(server.pid).end())
+        good = traced < max(20 * MS, 2 * alone)
+        t.note(f"p99 {ms(traced)} while waitscope came and went, {ms(alone)} beside a program "
+               f"that computes")
+        if good:
+            return
+    t.check(False, f"p99 {ms(traced)}")
 
 
 def talk(port, *pieces, pause=0.0, read=True):
