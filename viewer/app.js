@@ -37,6 +37,7 @@ waitscope.app = (function () {
     /** @type {Set<Part>} */
     const dirty = new Set();
     let frame = 0;
+    let fresh = false; /* a page that was just shown is laid out before it is drawn */
 
     /** @param {Part} part @param {() => void} paint */
     function onPaint(part, paint) {
@@ -56,12 +57,18 @@ waitscope.app = (function () {
     function paintDirty() {
         frame = 0;
         if (!model) return;
-        const until = performance.now() + 24;
+        if (fresh) {
+            fresh = false;
+            frame = requestAnimationFrame(paintDirty);
+            return;
+        }
+        const until = performance.now() + 12;
         for (const [part, run] of painters) {
             if (!dirty.delete(part)) continue;
             run();
-            /* A first picture has much to do: the rest comes with the next frame. */
-            if (performance.now() > until && dirty.size) {
+            /* A first picture has much to do: the rest comes with the next frame. What lies over
+             * the lanes moves with them. */
+            if (part !== 'lanes' && performance.now() > until && dirty.size) {
                 frame = requestAnimationFrame(paintDirty);
                 return;
             }
@@ -335,6 +342,7 @@ waitscope.app = (function () {
     /** @param {Header} header @param {string} name */
     function begin(header, name) {
         stopFilter();
+        fresh = true;
         const n = header.threads.length;
         model = {
             name,

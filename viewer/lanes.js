@@ -107,9 +107,10 @@ waitscope.lanes = (function () {
         ctx.font = FONT;
         ctx.textBaseline = 'middle';
         words(ctx, m, wide, left, top, dark);
-        losses(ctx, m, ratio);
         holds(ctx, m, from, to, top);
         labels(ctx, from, to, top);
+        ctx.font = FONT;
+        losses(ctx, m, ratio);
         axis(ctx, m);
     }
 
@@ -125,8 +126,9 @@ waitscope.lanes = (function () {
                 if (iv.cat === M.IDLE) return iv.call ? `idle · ${iv.call}` : 'idle';
                 return [iv.call || word, M.objectName(m, iv.object)].filter(Boolean).join(' ');
             }
-            const owner = m.requests ? M.ownersIn(m.requests, lane.thread, iv.start, iv.end, 1)[0] : undefined;
-            return owner && m.requests ? m.strings[m.requests.name[owner.request]] || word : word;
+            const owners = m.requests ? M.ownersIn(m.requests, lane.thread, iv.start, iv.end, 2) : [];
+            if (!m.requests || owners.length === 0) return word;
+            return owners.length > 1 ? `${word} for several requests` : m.strings[m.requests.name[owners[0].request]] || word;
         }
         const p = /** @type {Pack} */ (m.pack);
         const s = p.ref[p.off[lane.row] + i];

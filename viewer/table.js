@@ -11,6 +11,7 @@ waitscope.table = (function () {
     const ROW = 26;
     const TALLEST = 8e6; /* pixels; browsers draw nothing on boxes that are much taller */
     const BAR = 130;
+    const LONGEST = 1000; /* characters of a cell */
 
     /** @type {HTMLElement} */
     const grid = dom.get('grid');
@@ -254,12 +255,13 @@ waitscope.table = (function () {
             }
             const ns = c.ns ? c.ns(q, m, r) : 0;
             const text = c.ns ? (ns === 0 ? '0' : format.ms(ns)) : c.show ? c.show(q, m, r) : String(c.value ? c.value(q, m, r) : '');
-            if (cell.textContent !== text) cell.textContent = text;
+            const short = text.length > LONGEST ? text.slice(0, LONGEST) + '…' : text;
+            if (cell.textContent !== short) cell.textContent = short;
             if (c.ns) {
                 cell.dataset.ns = String(ns);
                 cell.title = format.exact(ns);
                 cell.classList.toggle('zero', ns === 0);
-            } else if (c.text) cell.title = text.slice(0, 2000);
+            } else if (c.text) cell.title = short;
             if (c.key === 'status') cell.classList.toggle('bad', q.status[r] >= 500);
             if (c.key === 'name') row.classList.toggle('partial', !(q.flags[r] & M.REQUEST.COMPLETE));
         });

@@ -40,8 +40,8 @@ waitscope.tip = (function () {
             if (what) out.push(what);
             if (iv.delay >= 0) out.push(`then ${format.time(iv.delay)} until it ran`);
         }
-        const owner = m.requests ? M.ownersIn(m.requests, lane.thread, iv.start, iv.end, 1)[0] : undefined;
-        if (owner && m.requests) out.push(`for ${m.strings[m.requests.name[owner.request]]}`);
+        const owners = m.requests ? M.ownersIn(m.requests, lane.thread, iv.start, iv.end, 2) : [];
+        if (owners[0] && m.requests) out.push(`for ${m.strings[m.requests.name[owners[0].request]]}${owners[1] ? ' and others' : ''}`);
         out.push(who);
         return out;
     }

@@ -29,7 +29,7 @@ export async function compare(browser, html, report) {
                 continue;
             }
             const what = `request ${r.id}`;
-            differ(`${what}, name`, cells.name.text, r.name);
+            differ(`${what}, name`, cells.name.text.replace(/…$/, ''), r.name.replace(/…$/, '').slice(0, 1000));
             differ(`${what}, status`, cells.status.text, r.status ? String(r.status) : '–');
             for (const [key, ns] of [['dur', r.latency_ns], ['start', r.start_ns], ...Object.entries(r.ledger_ns)]) {
                 if (!cells[key]) {

@@ -155,6 +155,12 @@ pageTest('a file can be picked, and another dropped over it at any time', { file
     assert.equal(await selection(page), null);
 });
 
+pageTest('where a browser gives no worker the page reads all the same', { file: bundled, bare: true, before: () => delete globalThis.Worker }, async (page) => {
+    await drop(page, 'shop.json.gz', zlib.gzipSync(json));
+    assert.equal(await ready(page), 'yes');
+    assert.equal(await page.textContent('#found'), '300 requests');
+});
+
 pageTest('what is no timeline leaves the one that is open', {}, async (page) => {
     await drop(page, 'notes.txt', 'nothing of the kind');
     assert.equal(await ready(page), 'refused');
