@@ -149,6 +149,7 @@ enum io_flag {
     IO_TURN = 4,         /* first in this direction since one in the other */
     IO_KERNEL = 8,       /* no user buffer at hand: sendfile, io_uring */
     IO_NONBLOCKING = 16, /* receive: it would not have waited (O_NONBLOCK, MSG_DONTWAIT) */
+    IO_CUT = 64,         /* set by the recorder: the request's first line goes on behind data[] */
     IO_SEVERAL = 32,     /* set by the recorder: more than one message, as far as data[] tells */
 };
 

@@ -142,10 +142,10 @@ struct {
 /*
  * The scheduler's clock against CLOCK_MONOTONIC, on each CPU. rq.clock is read some time before
  * a tracepoint sees it, a long time when the hypervisor takes the CPU in between, so the least
- * difference seen is the true one. The clocks drift apart, by less than 122 ppm, so what was
+ * difference seen is the true one. The clocks drift apart, by less than 61 ppm, so what was
  * least may be a little more by now.
  */
-#define CLOCK_DRIFT_SHIFT 13 /* 1 / 8192 */
+#define CLOCK_DRIFT_SHIFT 14 /* 1 / 16384 */
 struct clock_offset {
     __s64 least; /* CLOCK_MONOTONIC - rq.clock */
     __u64 time_ns;

@@ -145,8 +145,10 @@ static __always_inline void recover_switch_in(struct thread_state *t, struct tas
 
     if (in < t->off_ns || in > now)
         in = t->off_ns ? t->off_ns : now;
-    if (!slept || wake < t->off_ns || wake > in)
-        wake = slept ? in : t->off_ns;
+    if (!slept || wake < t->off_ns)
+        wake = t->off_ns;
+    if (wake > in)
+        wake = in;
     send_wait(t, prev->pid, wake, slept && t->wake_ns >= t->off_ns && t->wake_ns <= in, in);
     t->in_ns = in;
     t->exec_ns = t->out_exec_ns;

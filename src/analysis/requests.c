@@ -31,7 +31,7 @@ static bool request_pipelined(const struct sock *s, uint64_t ready)
 
 static int draft_name(struct analysis *a, struct draft *d, const struct event_io *io)
 {
-    struct proto_head head = {.cut = io_data_len(io) == IO_DATA_LARGE};
+    struct proto_head head = {.cut = io_data_len(io) == IO_DATA_LARGE || (io->flags & IO_CUT)};
 
     d->proto = proto_detect(io->data, io_data_len(io), &head);
     if (!head.name.len)

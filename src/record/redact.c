@@ -127,6 +127,8 @@ void redact(struct event_io *io)
     if (io->event.kind == EVENT_RECV && holds_several(io, len))
         io->flags |= IO_SEVERAL;
     keep = keep_http_request(io->data, len);
+    if (keep && keep == len)
+        io->flags |= IO_CUT;
     if (!keep)
         keep = keep_http_answer(io->data, len);
     if (!keep)
