@@ -103,7 +103,7 @@ static __always_inline __u64 queue_time(struct thread_state *t, struct task_stru
     if (!queued || !has_account(next))
         return wake;
     since = next->se.cfs_rq->rq->clock - queued;
-    if (t->off_ns)
+    if (t->off_ns || t->seen_ns)
         since += next->sched_info.run_delay - t->out_delay_ns;
     return since < in ? in - since : wake;
 }
