@@ -189,10 +189,10 @@ waitscope.lanes = (function () {
             const text = lossName(loss);
             if (x1 - x0 > 30) {
                 ctx.fillStyle = css('--panel');
-                const tw = Math.min(ctx.measureText(text).width + 8, x1 - x0);
+                const tw = ctx.measureText(text).width + 8;
                 ctx.fillRect(Math.max(x0, left), AXIS + 3, tw, 15);
                 ctx.fillStyle = css('--ink');
-                ctx.fillText(text, Math.max(x0, left) + 4, AXIS + 11, x1 - x0 - 8);
+                ctx.fillText(text, Math.max(x0, left) + 4, AXIS + 11);
             }
         }
         ctx.restore();
