@@ -53,15 +53,61 @@ static void count_waits(struct analysis *a, uint32_t index)
     }
 }
 
-static void mark_idle(struct analysis *a, uint32_t index)
+/* A request of a loop, from its begin to its answer. */
+struct span {
+    uint32_t thread;
+    uint64_t start, end;
+};
+
+struct spans {
+    VEC(struct span) all;
+};
+
+static int span_order(const void *x, const void *y)
+{
+    const struct span *p = x, *q = y;
+    if (p->thread != q->thread)
+        return p->thread < q->thread ? -1 : 1;
+    return p->start == q->start ? 0 : p->start < q->start ? -1 : 1;
+}
+
+static int spans_collect(const struct analysis *a, struct spans *spans)
+{
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < a->drafts.len; i++) {
+        const struct draft *d = &a->drafts.data[i];
+        if (d->first_thread != NONE &&
+            a->tl->threads.data[d->first_thread].role == THREAD_ROLE_LOOP)
+            rc = vec_push(&spans->all, ((struct span){d->first_thread, d->start, d->end}));
+    }
+    if (spans->all.len)
+        qsort(spans->all.data, spans->all.len, sizeof(*spans->all.data), span_order);
+    return rc;
+}
+
+/*
+ * A loop that waits while a request of its own is on its way has yielded: it would go on with that
+ * one or with others. With none on its way it is idle. `at`: how far this thread's spans are
+ * looked at; `busy_until`: the latest end among them.
+ */
+static void mark_idle(struct analysis *a, uint32_t index, const struct spans *spans, size_t *at)
 {
     struct thread *t = &a->tl->threads.data[index];
+    uint64_t busy_until = 0;
 
+    while (*at < spans->all.len && spans->all.data[*at].thread < index)
+        (*at)++;
     for (size_t i = 0; i < t->intervals.len; i++) {
         struct interval *iv = &t->intervals.data[i];
         bool charged = iv->flags & INTERVAL_CHARGED;
         iv->flags &= (uint8_t)~INTERVAL_CHARGED;
-        if (state_is_wait(iv->state) && !charged && is_idle(a->tl, t, iv))
+        for (; *at < spans->all.len && spans->all.data[*at].thread == index &&
+               spans->all.data[*at].start <= iv->start_ns;
+             (*at)++)
+            if (spans->all.data[*at].end > busy_until)
+                busy_until = spans->all.data[*at].end;
+        bool yielded = iv->state == STATE_YIELDED && busy_until > iv->start_ns;
+        if (state_is_wait(iv->state) && !charged && !yielded && is_idle(a->tl, t, iv))
             iv->flags |= INTERVAL_IDLE;
     }
 }
@@ -131,12 +177,18 @@ static void count_socket_blocks(struct analysis *a)
 
 int roles_build(struct analysis *a)
 {
+    struct spans spans = {VEC_INIT};
+    size_t at = 0;
+
     count_socket_blocks(a);
     count_reads(a);
     for (uint32_t i = 0; i < a->lives.len; i++) {
         count_waits(a, i);
         a->tl->threads.data[i].role = (uint8_t)role_of(&a->lives.data[i]);
-        mark_idle(a, i);
     }
-    return 0;
+    int rc = spans_collect(a, &spans);
+    for (uint32_t i = 0; rc == 0 && i < a->lives.len; i++)
+        mark_idle(a, i, &spans, &at);
+    vec_release(&spans.all);
+    return rc;
 }

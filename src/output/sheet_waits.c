@@ -165,7 +165,7 @@ static void rank(struct sheet *sheet, struct wait_sums *sums, const char *title,
     struct wait_rows rows = {VEC_INIT};
     wait_sums_finish(sums);
     for (size_t i = 0; i < sums->all.len; i++) {
-        if (sums->all.data[i].idle)
+        if (sums->all.data[i].idle || sums->all.data[i].state == STATE_YIELDED)
             continue;
         if (vec_push(&rows.all, row_of(sheet->tl, &sums->all.data[i])) < 0)
             sheet->out->failed = true;

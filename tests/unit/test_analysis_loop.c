@@ -55,7 +55,7 @@ static void test_one_downstream(void **state)
             .grade = {[GRADE_EXACT] = 6 + 50 + 5, [GRADE_INFERRED] = 4 + 10 + 5}});
     expect_states(&m, 0,
                   "yielded 0-20 idle, runnable 20-22, running 22-40, "
-                  "yielded 40-90 idle, runnable 90-91, running 91-110, "
+                  "yielded 40-90, runnable 90-91, running 91-110, "
                   "yielded 110-300 idle open");
     const struct verdict *v = &m.tl.processes.data[0].verdict;
     assert_int_equal(v->model, MODEL_NONBLOCKING);

@@ -308,8 +308,8 @@ static void test_no_request(void **state)
     page_of(&tl, &out);
     has(&out, "No request was seen\n");
     has(&out, "Waits of all threads");
-    has(&out, "blocked  pread64     /srv/7.jpg");
-    has(&out, "yielded  epoll_wait  [eventpoll]");
+    has(&out, "blocked  pread64  /srv/7.jpg");
+    has_not(&out, "epoll_wait"); /* whoever yields does not stand still */
     has_not(&out, "accept4");
     has_not(&out, "Slowest");
     buf_release(&out);
