@@ -103,6 +103,8 @@ static void segment(struct gen *g, struct request *r, uint64_t ns, uint8_t key, 
                     uint32_t interval1)
 {
     struct segment s = {.start_ns = r->end_ns, .key = key, .thread_plus1 = thread1};
+    if (!ns) /* once in a million draws */
+        return;
     s.interval_plus1 = interval1;
     if (!r->segment_count++)
         r->first_segment = (uint32_t)g->tl.segments.len;
