@@ -26,8 +26,9 @@ struct thread_state {
     __u64 seen_ns; /* when the snapshot found it off CPU; 0 otherwise */
     /* At the last switch-in; in_ns, in the scheduler's view, is 0 before the first one. */
     __u64 in_ns;
-    __u64 exec_ns;   /* sum_exec_runtime */
-    __u64 stolen_ns; /* rq.clock - rq.clock_task */
+    __u64 exec_ns;     /* sum_exec_runtime */
+    __u64 stolen_ns;   /* rq.clock - rq.clock_task */
+    __u64 in_delay_ns; /* run_delay, with what it had just waited */
     /* At the last switch-out: sum_exec_runtime, run_delay. */
     __u64 out_exec_ns;
     __u64 out_delay_ns;
@@ -142,13 +143,15 @@ struct {
 /*
  * The scheduler's clock against CLOCK_MONOTONIC, on each CPU. rq.clock is read some time before
  * a tracepoint sees it, a long time when the hypervisor takes the CPU in between, so the least
- * difference seen is the true one. The clocks drift apart, by less than 61 ppm, so what was
- * least may be a little more by now.
+ * difference seen is the true one: of this window and the one before, as the clocks drift apart.
+ * A window that saw only late reads must not carry the least away, so it may lie above the one
+ * before by no more than clocks drift.
  */
-#define CLOCK_DRIFT_SHIFT 14 /* 1 / 16384 */
+#define CLOCK_WINDOW_NS 4000000
+#define CLOCK_DRIFT_SHIFT 11 /* 1 / 2048: 488 ppm, as clocks are bent by at most 500 */
 struct clock_offset {
-    __s64 least; /* CLOCK_MONOTONIC - rq.clock */
-    __u64 time_ns;
+    __s64 least, next_least; /* CLOCK_MONOTONIC - rq.clock: in use; of this window alone */
+    __u64 window_ns;         /* when this window began; 0: none did */
 };
 
 struct {

@@ -65,14 +65,20 @@ static __always_inline __u64 switch_time(struct task_struct *task, __u64 now)
         return now;
     clock = task->se.cfs_rq->rq->clock;
     sample = (__s64)(now - clock);
-    if (c->time_ns) {
-        __s64 most = c->least + (__s64)((now - c->time_ns) >> CLOCK_DRIFT_SHIFT);
+    if (!c->window_ns) {
+        c->least = c->next_least = sample;
+        c->window_ns = now;
+    } else if (now - c->window_ns >= CLOCK_WINDOW_NS) {
+        __s64 most = c->least + (__s64)((now - c->window_ns) >> CLOCK_DRIFT_SHIFT);
 
-        if (sample > most)
-            sample = most;
+        c->least = c->next_least < most ? c->next_least : most;
+        c->next_least = sample < most ? sample : most;
+        c->window_ns = now;
     }
-    c->least = sample;
-    c->time_ns = now;
+    if (sample < c->next_least)
+        c->next_least = sample;
+    if (sample < c->least)
+        c->least = sample;
     return clock + c->least;
 }
 
@@ -131,6 +137,8 @@ static __always_inline void send_wait(struct thread_state *t, __u32 tid, __u64 w
     t->lost = 0;
 }
 
+#define HIDDEN_MIN_NS 1000
+
 /*
  * A switch-in went by unseen: the kernel skips a probe that would run inside itself, and some
  * kernels do not trace some threads, whose switch to ours is missing then. The scheduler's
@@ -151,29 +159,56 @@ static __always_inline void recover_switch_in(struct thread_state *t, struct tas
         wake = in;
     send_wait(t, prev->pid, wake, slept && t->wake_ns >= t->off_ns && t->wake_ns <= in, in);
     t->in_ns = in;
+    t->in_delay_ns = prev->sched_info.run_delay;
     t->exec_ns = t->out_exec_ns;
     if (has_account(prev))
         t->stolen_ns = prev->se.cfs_rq->rq->clock - prev->se.cfs_rq->rq->clock_task;
 }
 
+static __always_inline void set_runnable(struct thread_state *t)
+{
+    t->why = WHY_RUNNABLE;
+    t->obj = 0;
+    t->fd = WAIT_NO_FD;
+    t->arg = 0;
+    t->flags = 0;
+    t->call = CALL_NONE;
+}
+
+/*
+ * Both went by unseen, that the thread lost the CPU and that it got it back: its account says how
+ * long it wanted the CPU since it was switched in. When that was is not known; it is put behind
+ * the running. Gives when the thread went off CPU now.
+ */
+static __always_inline __u64 recover_preemption(struct thread_state *t, struct task_struct *prev,
+                                                __u64 off, __u64 now)
+{
+    __u64 hidden = prev->sched_info.run_delay - t->in_delay_ns;
+
+    if (!t->in_ns || hidden < HIDDEN_MIN_NS || off + hidden > now)
+        return off;
+    set_runnable(t);
+    t->off_ns = off;
+    send_wait(t, prev->pid, off, false, off + hidden);
+    return off + hidden;
+}
+
 static __always_inline void switch_out(struct thread_state *t, struct task_struct *prev,
                                        bool preempt, __u32 state, __u64 now)
 {
+    __u64 off;
+
     if (t->off_ns || t->seen_ns)
         recover_switch_in(t, prev, now);
+    off = recover_preemption(t, prev, off_time(t, prev, now), now);
     t->seen_ns = 0;
     if (preempt || !state) {
-        t->why = WHY_RUNNABLE;
-        t->obj = 0;
-        t->fd = WAIT_NO_FD;
-        t->arg = 0;
-        t->flags = 0;
-        t->call = CALL_NONE;
+        set_runnable(t);
     } else {
         t->why = why_of(state);
         describe_wait(t, prev, ROOM_SCHED, false);
     }
-    t->off_ns = off_time(t, prev, now);
+    t->off_ns = off;
     t->out_exec_ns = prev->se.sum_exec_runtime;
     t->out_delay_ns = prev->sched_info.run_delay;
 }
@@ -198,6 +233,9 @@ static __always_inline void switch_in(struct thread_state *t, struct task_struct
     t->off_ns = 0;
     t->seen_ns = 0;
     t->in_ns = in;
+    t->in_delay_ns = next->sched_info.run_delay;
+    if (next->sched_info.last_queued && has_account(next))
+        t->in_delay_ns += next->se.cfs_rq->rq->clock - next->sched_info.last_queued;
     t->exec_ns = next->se.sum_exec_runtime;
     if (has_account(next))
         t->stolen_ns = next->se.cfs_rq->rq->clock - next->se.cfs_rq->rq->clock_task;
