@@ -2,7 +2,8 @@
  * tenure: which request a thread has, from when to when.
  *
  * What the records prove is only that a thread touched a request's socket. From touch to touch of
- * the same request the time is the request's. What lies before the first touch and behind the
+ * the same request the time is the request's, unless others may have been served in between (see
+ * is_disputed). What lies before the first touch and behind the
  * last is given to it where nothing else can have been at work, and to nobody else where not:
  *
  *     one request per thread      wake ──┬── recv A ─── file ─── send A ──┬── accept
@@ -312,18 +313,43 @@ static int touch_note(struct analysis *a, uint32_t request, const struct act *ac
                                                  act->thread, request == NONE ? 0 : request + 1}));
 }
 
+/*
+ * A loop that reads requests first and serves them later, as asyncio does, may have served another
+ * one between two touches of the same: whoever was read and waits for nothing that is known.
+ *
+ *     epoll ── recv A ── recv B ── sleep (A's!) ── compute (B's) ── send B ── send A
+ *
+ * A loop whose handlers are known to act at once has done with the others by then.
+ */
+static bool is_disputed(const struct analysis *a, uint32_t request, const struct act *act)
+{
+    const struct life *l = &a->lives.data[act->thread];
+    return l->yields && !l->direct && thread_rivals(a, act->thread, request) > 0;
+}
+
 int tenure_touch(struct analysis *a, uint32_t request, const struct act *act)
 {
     thread_scan(a, act->thread, act->time);
 
+    struct life *l = &a->lives.data[act->thread];
     struct tenure *x = current(a, act->thread);
-    if (!x || x->request != request) {
+    bool disputed = x && x->request == request && is_disputed(a, request, act);
+    if (disputed) {
+        x->end = l->tenure_end = x->last_touch;
+        x->unsure_until = act->time;
+        l->tenure_plus1 = 0;
+    }
+    if (!x || x->request != request || disputed) {
         int rc = tenure_open(a, request, act);
         if (rc < 0)
             return rc;
         x = current(a, act->thread);
     }
-    struct life *l = &a->lives.data[act->thread];
+    if (disputed) { /* from the last touch to this one */
+        x->start = act->time;
+        x->cause = CAUSE_AMBIGUOUS;
+        x->busy_from = 0;
+    }
     struct draft *d = &a->drafts.data[request];
     x->last_touch = later(act->time, x->last_touch);
     x->end = x->last_touch;

@@ -347,6 +347,31 @@ static void test_deferred_handlers_are_not_guessed(void **state)
     made_release(&m);
 }
 
+/*
+ * asyncio: A and B are read, A's handler sleeps, B's computes, B is answered and then A. From B's
+ * receive to B's answer the thread touches nobody else, and yet the sleep is not B's.
+ */
+static void test_deferred_sleep_is_nobodys(void **state)
+{
+    (void)state;
+    struct made m;
+    loop_init(&m, 300);
+    yields(&m, 0, 20, 20);
+    receives(&m, 24, 7, A, 20, GET("/sleep"));
+    receives(&m, 28, 7, B, 21, GET("/compute"));
+    waits(&m, 7, 30, 70, 70, CALL_clock_nanosleep, 0);
+    sends(&m, 90, 7, B, OK);
+    sends(&m, 92, 7, A, OK);
+    loop_finish(&m, 300, 100);
+    const struct request *b = request_named(&m, "GET /compute");
+    assert_int_equal(b->ledger_ns[LEDGER_SLEEP], 0);
+    assert_int_equal(b->ledger_ns[LEDGER_RUNNING], 0);
+    assert_int_equal(b->grade_ns[GRADE_AMBIGUOUS], US(90 - 28));
+    const struct request *r = request_named(&m, "GET /sleep");
+    assert_int_equal(r->ledger_ns[LEDGER_SLEEP], 0);
+    made_release(&m);
+}
+
 /* nginx: each handler asks at once, so that the order tells, though other requests are open. */
 static void test_direct_handlers_tell_by_order(void **state)
 {
@@ -468,6 +493,7 @@ int main(void)
         cmocka_unit_test(test_pooled_downstream_changes_hands),
         cmocka_unit_test(test_reply_in_parts),
         cmocka_unit_test(test_deferred_handlers_are_not_guessed),
+        cmocka_unit_test(test_deferred_sleep_is_nobodys),
         cmocka_unit_test(test_direct_handlers_tell_by_order),
         cmocka_unit_test(test_offload_is_unattributed),
         cmocka_unit_test(test_selecting_worker_is_no_loop),
