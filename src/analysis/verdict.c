@@ -20,6 +20,7 @@ struct tally { /* of a process */
     uint64_t held_ns, running_ns, waiting_ns; /* of threads, for requests */
     uint64_t helper_ns;                       /* waits of helpers that are no idling */
     uint64_t by_loop, by_worker;
+    uint64_t served; /* threads that ever had a request */
 };
 
 /* Waits of a process inside requests, on objects that people see as one. */
@@ -112,6 +113,7 @@ static void tally_threads(struct analysis *a, struct tally *tallies)
 
         tally->held_ns += loop ? loop_held_ns(t) : l->held_ns;
         tally->running_ns += loop ? t->state_ns[STATE_RUNNING] : l->running_ns;
+        tally->served += l->tenures > 0;
         if (t->role == THREAD_ROLE_HELPER && !t->kernel)
             tally->helper_ns += l->work_ns;
     }
@@ -142,6 +144,12 @@ static double offered_rate(const struct analysis *a, const struct tally *t)
     return a->tl->duration_ns ? (double)t->arrived * NS_PER_S / (double)a->tl->duration_ns : 0;
 }
 
+/* A thread for each connection or request: as many as are asked for, so they cannot run out. */
+static bool threads_come_and_go(const struct tally *t, const struct verdict *v)
+{
+    return t->served > 2 * (uint64_t)v->serving_threads;
+}
+
 static void verdict_fill(struct analysis *a, struct process *p, const struct tally *t)
 {
     struct verdict *v = &p->verdict;
@@ -158,7 +166,8 @@ static void verdict_fill(struct analysis *a, struct process *p, const struct tal
         return;
     v->efficiency = t->held_ns ? (double)t->running_ns / (double)t->held_ns : 0;
     v->held_ns = t->arrived ? (double)t->held_ns / (double)t->arrived : 0;
-    v->capacity = v->held_ns > 0 ? v->serving_threads * NS_PER_S / v->held_ns : 0;
+    if (v->held_ns > 0 && !threads_come_and_go(t, v))
+        v->capacity = v->serving_threads * NS_PER_S / v->held_ns;
 }
 
 /* Files by their folder, connections by their remote end, all else by its name. */
@@ -390,7 +399,8 @@ static int saturation_find(struct analysis *a)
                     &a->tl->processes.data[c.all.data[i].process].verdict, &c.all.data[i]);
     for (size_t i = 0; rc == 0 && i < a->tl->processes.len; i++) {
         struct verdict *v = &a->tl->processes.data[i].verdict;
-        v->saturated = loads[i].full_ns >= SATURATED_MIN_NS && v->model != MODEL_NONBLOCKING;
+        v->saturated = loads[i].full_ns >= SATURATED_MIN_NS && v->capacity > 0 &&
+                       v->model != MODEL_NONBLOCKING;
         if (!v->saturated)
             v->saturated_ns = 0;
     }

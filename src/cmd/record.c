@@ -106,7 +106,7 @@ static int parse_option(struct choice *c, int option)
             return usage_error("record", "no duration: %s (10s, 500ms, 2m)", optarg);
         return -1;
     default: /* 'm' */
-        if (text_parse_size(optarg, &c->max_bytes) < 0)
+        if (text_parse_size(optarg, &c->max_bytes) < 0 || !c->max_bytes)
             return usage_error("record", "no size: %s (512M, 1G)", optarg);
         return -1;
     }
@@ -195,13 +195,14 @@ static int check_output(const char *path, struct err *e)
     return ret;
 }
 
+/* What was asked for first: nobody named a spare capture, so nobody should be told of it. */
 static int check_outputs(const struct choice *c, struct err *e)
 {
-    int ret = check_output(c->capture, e);
+    int ret = 0;
 
     for (size_t i = 0; !ret && i < c->outputs.len; i++)
         ret = check_output(c->outputs.data[i], e);
-    return ret;
+    return ret ? ret : check_output(c->capture, e);
 }
 
 /* Under sudo the files are for the one who called it. */

@@ -17,8 +17,10 @@ static void add_request(struct process_sums *s, const struct request *r)
 static void add_hold(struct process_sums *s, const struct hold *h)
 {
     uint64_t ns = h->end_ns - h->start_ns;
-    if (!h->victim_count)
+    if (!h->victim_count) {
+        s->harmless_holds++;
         return;
+    }
     s->holds++;
     s->victims += h->victim_count;
     if (ns > s->hold_max_ns)

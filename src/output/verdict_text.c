@@ -255,8 +255,10 @@ static void add_queue(const struct words *w)
     add_count(w->out, v->queued_requests, "request");
     buf_adds(w->out, " queued for more than 1 ms, all requests together for ");
     text_duration(w->out, v->queued_ns);
-    buf_addf(w->out, ": waiting for %s, not for what they asked for.\n",
-             v->model == MODEL_NONBLOCKING ? "the event loop" : "a thread");
+    buf_addf(w->out, ": waiting %s, not for what they asked for.\n",
+             v->model == MODEL_NONBLOCKING ? "for the event loop"
+             : v->saturated                ? "for a thread"
+                                           : "to be picked up");
 }
 
 static void add_saturation(const struct words *w)
@@ -303,7 +305,13 @@ static void add_holds(const struct words *w)
         add_count(w->out, s->victims, "time");
         buf_adds(w->out, " a request");
     }
-    buf_adds(w->out, " stood ready meanwhile and had to wait.\n");
+    buf_adds(w->out, " stood ready meanwhile and had to wait.");
+    if (s->harmless_holds) {
+        buf_adds(w->out, " Of ");
+        text_count(w->out, s->harmless_holds);
+        buf_adds(w->out, " more it is not known that anybody had to.");
+    }
+    buf_addc(w->out, '\n');
 }
 
 /* What would change it: where threads run out, or an event loop stands still. */
