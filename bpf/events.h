@@ -68,7 +68,7 @@ enum wait_flag {
     WAIT_WAKER_IRQ = 2,   /* woken from an interrupt: `waker` was a bystander */
     WAIT_MULTIPLEXED = 4, /* poll or select over two descriptors or more */
     WAIT_TIMER_ONLY = 8,  /* poll or select over no descriptor */
-    WAIT_USER = 16,       /* not inside a system call: page fault or preemption */
+    WAIT_USER = 16,       /* not for what a call waits for: page fault or preemption */
 };
 
 /* No descriptor. */

@@ -97,7 +97,8 @@ static __always_inline __u64 bits_set(__u64 w)
     return w * 0x0101010101010101ull >> 56;
 }
 
-/* Reads `words` words of a set and lays them over `all`. */
+/* Reads `words` words of a set and lays them over `all`. Where a page is being moved at this moment
+ * nobody can read it: then it may be several descriptors, so it counts as such. */
 static __always_inline void select_add(__u64 *all, __u64 from, __u32 words,
                                        struct task_struct *task, bool other)
 {
@@ -106,7 +107,7 @@ static __always_inline void select_add(__u64 *all, __u64 from, __u32 words,
     if (!from || !words || words > SELECT_WORDS)
         return;
     if (read_memory(set, words * 8, from, task, other))
-        return;
+        all[0] = ~0ull;
     for (int i = 0; i < SELECT_WORDS; i++)
         all[i] |= set[i];
 }
@@ -180,6 +181,13 @@ static __always_inline void describe_wait(struct thread_state *t, struct task_st
     if (a.nr < NR_MAX - 1) {
         entry.call = call_table[a.nr].call;
         entry.class = call_table[a.nr].class;
+    }
+    /* These calls sleep interruptibly for what they wait for. Anything else in them is memory that
+     * must come in, by when select may have its answer written over its sets. */
+    if (t->why == WHY_DISK && entry.class >= CALL_CLASS_POLL && entry.class <= CALL_CLASS_SLEEP &&
+        entry.call != CALL_io_uring_enter) {
+        t->flags = WAIT_USER;
+        return;
     }
     t->call = entry.call ? entry.call : (__u16)(CALL_UNLISTED | (a.nr & 0x7fff));
     switch (entry.class) {
