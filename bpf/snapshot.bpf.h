@@ -107,17 +107,14 @@ static __always_inline void snapshot_socket(struct file *file)
     struct socket *socket = bpf_sock_from_file(file);
     struct sock *sk;
     struct socket_state *s;
-    __u16 port;
-    __u8 one = 1;
 
     if (!socket)
         return;
     sk = socket->sk;
     if (!sk)
         return;
-    port = sk->__sk_common.skc_num;
     if (is_tcp(sk) && sk->__sk_common.skc_state == TCP_LISTEN) {
-        bpf_map_update_elem(&listeners, &port, &one, BPF_ANY);
+        listener_add(sk);
         s = socket_get(sk, ROLE_LISTENER);
     } else {
         s = socket_get(sk, ROLE_UNKNOWN);

@@ -14,7 +14,7 @@ static __always_inline bool is_tcp(struct sock *sk)
     return sk->sk_protocol == IPPROTO_TCP && sk->__sk_common.skc_family != AF_UNIX;
 }
 
-/* The socket's state, made and described when it is met for the first time. */
+/* The socket's state, made when it is met for the first time. */
 static __always_inline struct socket_state *socket_get(struct sock *sk, __u8 role)
 {
     struct socket_state *s = bpf_sk_storage_get(&sockets, sk, NULL, 0);
@@ -27,6 +27,14 @@ static __always_inline struct socket_state *socket_get(struct sock *sk, __u8 rol
     s->obj = object_id(OBJECT_SOCKET, bpf_get_socket_cookie(sk));
     s->role = role;
     return s;
+}
+
+static __always_inline void listener_add(struct sock *sk)
+{
+    __u16 port = sk->__sk_common.skc_num;
+    __u8 one = 1;
+
+    bpf_map_update_elem(&listeners, &port, &one, BPF_ANY);
 }
 
 static __always_inline void socket_announce(struct socket_state *s, struct sock *sk)
@@ -306,7 +314,7 @@ SEC("tp_btf/inet_sock_set_state")
 int BPF_PROG(on_state, struct sock *sk, int old_state, int new_state)
 {
     struct socket_state *s = bpf_sk_storage_get(&sockets, sk, NULL, 0);
-    __u64 now = bpf_ktime_get_ns();
+    __u64 now;
     __u8 role;
 
     if (!is_tcp(sk))
@@ -319,13 +327,10 @@ int BPF_PROG(on_state, struct sock *sk, int old_state, int new_state)
         if (!s)
             return 0;
         s->role = role;
-        if (role == ROLE_LISTENER) {
-            __u16 port = sk->__sk_common.skc_num;
-            __u8 one = 1;
-
-            bpf_map_update_elem(&listeners, &port, &one, BPF_ANY);
-        }
+        if (role == ROLE_LISTENER)
+            listener_add(sk);
     }
+    now = bpf_ktime_get_ns();
     if (new_state == TCP_ESTABLISHED)
         s->established_ns = now;
     if (new_state == TCP_ESTABLISHED || new_state == TCP_LISTEN)

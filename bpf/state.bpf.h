@@ -17,7 +17,7 @@
 /*
  * A traced thread. That the storage exists is the filter: it is made at the attach, and for
  * children at their fork, and looking for it in vain is the cheapest way to leave a probe.
- * `wait` is what will be sent at the next switch-in; off_ns and time_ns are 0 while on CPU.
+ * What it holds of a wait is sent at the next switch-in; off_ns is 0 while on CPU.
  */
 struct thread_state {
     __u64 off_ns;

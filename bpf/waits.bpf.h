@@ -155,6 +155,15 @@ static __noinline int select_other(struct thread_state *t, struct call_args *a,
     return 0;
 }
 
+static __always_inline void clear_wait(struct thread_state *t)
+{
+    t->obj = 0;
+    t->fd = WAIT_NO_FD;
+    t->arg = 0;
+    t->flags = 0;
+    t->call = CALL_NONE;
+}
+
 /*
  * Fills call, fd, obj, arg and flags of a thread that sleeps. `other`: the thread is not current
  * (a snapshot, in a sleepable program). sendfile and splice name two descriptors: a disk wait is
@@ -166,11 +175,7 @@ static __always_inline void describe_wait(struct thread_state *t, struct task_st
     struct call_args a;
     struct call_entry entry = {};
 
-    t->obj = 0;
-    t->fd = WAIT_NO_FD;
-    t->arg = 0;
-    t->flags = 0;
-    t->call = CALL_NONE;
+    clear_wait(t);
     if (task->flags & (PF_KTHREAD | PF_IO_WORKER | PF_USER_WORKER))
         return;
     read_args(task, &a);

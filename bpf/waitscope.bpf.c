@@ -52,6 +52,22 @@ static __always_inline bool has_account(struct task_struct *task)
     return bpf_core_field_exists(task->se.cfs_rq) && bpf_core_field_exists(task->se.cfs_rq->rq);
 }
 
+/* What interrupts and the hypervisor have taken of the task's CPU, since whenever. */
+static __always_inline __u64 stolen_time(struct task_struct *task)
+{
+    struct rq *rq;
+
+    if (!has_account(task))
+        return 0;
+    rq = task->se.cfs_rq->rq;
+    return rq->clock - rq->clock_task;
+}
+
+static __always_inline bool has_slept(const struct thread_state *t)
+{
+    return t->why != WHY_RUNNABLE && t->why != WHY_NEW;
+}
+
 /* The moment in CLOCK_MONOTONIC at which the scheduler read rq.clock for this switch. */
 static __always_inline __u64 switch_time(struct task_struct *task, __u64 now)
 {
@@ -85,14 +101,11 @@ static __always_inline __u64 switch_time(struct task_struct *task, __u64 now)
 /* When the thread that is switched out stopped running; `now` when it cannot be told. */
 static __always_inline __u64 off_time(struct thread_state *t, struct task_struct *prev, __u64 now)
 {
-    struct rq *rq;
     __u64 off;
 
     if (!t->in_ns || !has_account(prev))
         return now;
-    rq = prev->se.cfs_rq->rq;
-    off = t->in_ns + (prev->se.sum_exec_runtime - t->exec_ns) +
-          (rq->clock - rq->clock_task - t->stolen_ns);
+    off = t->in_ns + (prev->se.sum_exec_runtime - t->exec_ns) + (stolen_time(prev) - t->stolen_ns);
     return off >= t->in_ns && off < now ? off : now;
 }
 
@@ -147,7 +160,7 @@ static __always_inline void send_wait(struct thread_state *t, __u32 tid, __u64 w
 static __always_inline void recover_switch_in(struct thread_state *t, struct task_struct *prev,
                                               __u64 now)
 {
-    bool slept = t->why != WHY_RUNNABLE && t->why != WHY_NEW;
+    bool slept = has_slept(t);
     __u64 in = switch_time(prev, now) - (prev->se.sum_exec_runtime - t->out_exec_ns);
     __u64 wake = in - (prev->sched_info.run_delay - t->out_delay_ns);
 
@@ -161,18 +174,13 @@ static __always_inline void recover_switch_in(struct thread_state *t, struct tas
     t->in_ns = in;
     t->in_delay_ns = prev->sched_info.run_delay;
     t->exec_ns = t->out_exec_ns;
-    if (has_account(prev))
-        t->stolen_ns = prev->se.cfs_rq->rq->clock - prev->se.cfs_rq->rq->clock_task;
+    t->stolen_ns = stolen_time(prev);
 }
 
 static __always_inline void set_runnable(struct thread_state *t)
 {
+    clear_wait(t);
     t->why = WHY_RUNNABLE;
-    t->obj = 0;
-    t->fd = WAIT_NO_FD;
-    t->arg = 0;
-    t->flags = 0;
-    t->call = CALL_NONE;
 }
 
 /*
@@ -198,6 +206,8 @@ static __always_inline void switch_out(struct thread_state *t, struct task_struc
 {
     __u64 off;
 
+    if (t->dead) /* its EVENT_EXIT was its last word */
+        return;
     if (t->off_ns || t->seen_ns)
         recover_switch_in(t, prev, now);
     off = recover_preemption(t, prev, off_time(t, prev, now), now);
@@ -215,7 +225,7 @@ static __always_inline void switch_out(struct thread_state *t, struct task_struc
 
 static __always_inline void switch_in(struct thread_state *t, struct task_struct *next, __u64 now)
 {
-    bool slept = t->why != WHY_RUNNABLE && t->why != WHY_NEW;
+    bool slept = has_slept(t);
     __u64 in, wake;
 
     if (t->dead)
@@ -237,8 +247,7 @@ static __always_inline void switch_in(struct thread_state *t, struct task_struct
     if (next->sched_info.last_queued && has_account(next))
         t->in_delay_ns += next->se.cfs_rq->rq->clock - next->sched_info.last_queued;
     t->exec_ns = next->se.sum_exec_runtime;
-    if (has_account(next))
-        t->stolen_ns = next->se.cfs_rq->rq->clock - next->se.cfs_rq->rq->clock_task;
+    t->stolen_ns = stolen_time(next);
 }
 
 SEC("tp_btf/sched_switch")

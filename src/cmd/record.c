@@ -22,7 +22,8 @@ static const char help[] =
     "instruction and ends with its exit status. Ctrl-C or SIGTERM ends the recording in order.\n"
     "\n"
     "  -p, --pid PID[,PID…]  the processes; their children come with them\n"
-    "  -d, --duration TIME   end after so long: 10s, 500ms, 2m; a CMD still there gets SIGTERM\n"
+    "  -d, --duration TIME   end after so long: 10s, 500ms, 2m; a CMD still there gets SIGTERM,\n"
+    "                        and SIGKILL when it is still there 5 s later, as after Ctrl-C\n"
     "  -o, --output FILE     where to, several times if wanted; the suffix says what:\n"
     "                          .html      a report: one page that any browser opens\n"
     "                          .wsc       the capture: all that was recorded, for report, convert\n"
@@ -32,7 +33,7 @@ static const char help[] =
     "  -h, --help            this text\n"
     "\n"
     "Needs root, or the capabilities CAP_BPF and CAP_PERFMON; \"waitscope doctor\" checks.\n"
-    "Calls that do not block cost nothing; a wait costs about a microsecond.\n"
+    "Calls that do not block cost nothing; a wait costs about half a microsecond.\n"
     "Stored are names of threads and files, addresses, times, and of each request its first line\n"
     "without the query: no headers, no bodies. An existing file is never overwritten.\n";
 

@@ -9,8 +9,6 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
-#include <time.h>
 #include <unistd.h>
 
 #define PROBES_MAX 32
@@ -26,7 +24,7 @@ struct probes {
     const char *names[PROBES_MAX + 1];
 };
 
-/* libbpf's own warnings, of which the last one explains best what it returns only a number for. */
+/* The first of libbpf's own warnings: it explains what libbpf returns only a number for. */
 static char libbpf_words[256];
 
 static int libbpf_print(enum libbpf_print_level level, const char *format, va_list ap)

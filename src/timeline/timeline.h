@@ -84,7 +84,8 @@ const char *role_name(unsigned role);
 bool state_is_wait(unsigned state);
 
 enum interval_flag {
-    INTERVAL_IDLE = 1,      /* waiting for work: of no request, in no ranking */
+    INTERVAL_IDLE = 1,      /* waiting for work: of no request, in no ranking. Not a loop's wait
+                               while a request of its own is on its way: that has yielded */
     INTERVAL_WAKER_IRQ = 2, /* the waker was a bystander */
     INTERVAL_OPEN = 4,      /* began before the attach or went on after the end */
 };
@@ -195,16 +196,16 @@ struct verdict {
     bool thread_waits;        /* does a thread wait for each request */
     uint32_t waits_on;        /* object kind most waited for inside requests; OBJ_UNKNOWN: none */
     uint32_t waits_on_name;   /* string: its group of objects, "/var/lib/x", "127.0.0.1:5432" */
-    uint32_t serving_threads; /* threads that held a request at any time */
+    uint32_t serving_threads; /* that held a request at some time: the most alive at once */
     uint64_t requests;        /* complete ones */
-    double efficiency;        /* running ÷ held thread time; 0 to 1 */
+    double efficiency;        /* running ÷ held thread time, 0 to 1; 0 with held_ns: not known */
     double held_ns;           /* mean thread time held per request */
-    double capacity;          /* serving_threads ÷ held_ns */
-    double offered;           /* requests that arrived per second */
-    uint64_t queued_ns;       /* sum over requests */
+    double capacity;    /* serving_threads ÷ held_ns; 0: not known, or there is no such limit */
+    double offered;     /* requests that arrived per second, from the first to the last */
+    uint64_t queued_ns; /* sum over requests */
     uint32_t queued_requests; /* that stood in a queue for more than 1 ms */
     uint32_t peak_in_flight;
-    bool saturated;        /* all serving threads were held at once while a request was queued */
+    bool saturated;        /* all serving threads were held while requests queued, 10 ms in all */
     uint64_t saturated_ns; /* when first; since t0 */
 };
 
