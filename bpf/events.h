@@ -18,19 +18,22 @@
 #endif
 
 enum event_kind {
-    EVENT_WAIT = 1,   /* a thread was off CPU and is on again */
-    EVENT_THREAD = 2, /* a thread as it stands at the attach or at the end */
-    EVENT_FORK = 3,   /* a thread or process was made */
-    EVENT_EXIT = 4,   /* a thread ended */
-    EVENT_COMM = 5,   /* a thread was renamed, or its process called exec */
-    EVENT_RECV = 6,   /* a socket receive returned bytes, or the end of the stream */
-    EVENT_SEND = 7,   /* a socket send took bytes */
-    EVENT_CONN = 8,   /* a TCP connection changed its state */
-    EVENT_SOCKET = 9, /* what socket an object is; may come again, the last word holds */
-    EVENT_FILE = 10,  /* what file an object is, or the path a call was given */
-    EVENT_ANON = 11,  /* what pipe, eventfd, epoll, timer … an object is */
-    EVENT_FD = 12,    /* a descriptor that a process had at the attach */
-    EVENT_KINDS = 13,
+    EVENT_WAIT = 1,     /* a thread was off CPU and is on again */
+    EVENT_THREAD = 2,   /* a thread as it stands at the attach or at the end */
+    EVENT_FORK = 3,     /* a thread or process was made */
+    EVENT_EXIT = 4,     /* a thread ended */
+    EVENT_COMM = 5,     /* a thread was renamed, or its process called exec */
+    EVENT_RECV = 6,     /* a socket receive returned bytes, or the end of the stream */
+    EVENT_SEND = 7,     /* a socket send took bytes */
+    EVENT_CONN = 8,     /* a TCP connection changed its state */
+    EVENT_SOCKET = 9,   /* what socket an object is; may come again, the last word holds */
+    EVENT_FILE = 10,    /* what file an object is, or the path a call was given */
+    EVENT_ANON = 11,    /* what pipe, eventfd, epoll, timer … an object is */
+    EVENT_FD = 12,      /* a descriptor that a process had at the attach */
+    EVENT_WORK = 13,    /* a runtime's own word on which piece of work a thread turns to */
+    EVENT_URING = 14,   /* a request to io_uring was submitted, or has completed */
+    EVENT_RUNTIME = 15, /* what runs in a process, as its files say; the recorder writes it */
+    EVENT_KINDS = 16,
 };
 
 struct event {
@@ -237,7 +240,83 @@ struct event_fd {
     uint32_t pad;
 };
 
+/*
+ * A runtime's own word on its work, from a uprobe on one of its functions. `item` is the address
+ * of what the runtime takes for a piece of work: in one process nothing else has it for as long as
+ * the piece exists, and something else may have it afterwards.
+ */
+enum work_op {
+    WORK_SUBMIT = 1, /* this thread hands it over */
+    WORK_BEGIN = 2,  /* this thread, a worker, begins with it */
+    WORK_END = 3,    /* and is done with it */
+    WORK_RESUME = 4, /* this thread, a loop, turns to it; what it turned to before is over */
+};
+
+enum work_kind {
+    WORK_LIBUV = 1,  /* struct uv__work */
+    WORK_TASK = 2,   /* asyncio: the coroutine of a task */
+    WORK_FUTURE = 3, /* Python: the lock of what an executor was given */
+    WORK_NGINX = 4,  /* ngx_thread_task_t */
+};
+
+struct event_work {
+    struct event event;
+    uint64_t item;
+    uint8_t op;   /* enum work_op */
+    uint8_t kind; /* enum work_kind */
+    uint16_t flags;
+    uint32_t pad;
+};
+
+/*
+ * A request to io_uring. `request` is the address of the kernel's own struct: one submission and
+ * its completion have the same. The submission's thread is the submitter, or the ring's SQPOLL
+ * thread; the completion's is whoever happened to run it.
+ */
+enum uring_op {
+    URING_SUBMIT = 1,
+    URING_COMPLETE = 2,
+    URING_WORKER = 3, /* handed to one of the ring's worker threads, for it would have blocked */
+};
+
+struct event_uring {
+    struct event event;
+    uint64_t request;
+    uint64_t obj;   /* the file or socket it is for; 0 not known */
+    uint64_t ring;  /* the ring's identity */
+    uint8_t op;     /* enum uring_op */
+    uint8_t opcode; /* the kernel's IORING_OP_* */
+    uint16_t flags; /* enum uring_flag */
+    int32_t result; /* completion: bytes, or -errno */
+};
+
+enum uring_flag {
+    URING_SQPOLL = 1, /* submitted by the ring's own thread: the submitter is not known */
+};
+
+/* What is known of a process by its program and libraries. A process may have several. */
+enum runtime {
+    RUNTIME_NODE = 1,
+    RUNTIME_PYTHON = 2,
+    RUNTIME_JVM = 3,
+    RUNTIME_NGINX = 4,
+    RUNTIME_REDIS = 5,
+    RUNTIME_GO = 6,
+    RUNTIME_MEMCACHED = 7,
+};
+
+struct event_runtime {
+    struct event event; /* tid: the thread group */
+    uint32_t runtime;   /* enum runtime */
+    uint32_t pad;
+    uint64_t gil_start; /* Python: a futex in [gil_start, gil_end) is the interpreter's lock */
+    uint64_t gil_end;
+};
+
 _Static_assert(sizeof(struct event) == 16, "event");
+_Static_assert(sizeof(struct event_uring) == 48, "event_uring");
+_Static_assert(sizeof(struct event_work) == 32, "event_work");
+_Static_assert(sizeof(struct event_runtime) == 40, "event_runtime");
 _Static_assert(sizeof(struct event_wait) == 56, "event_wait");
 _Static_assert(sizeof(struct event_thread) == 128, "event_thread");
 _Static_assert(sizeof(struct event_fork) == 48, "event_fork");

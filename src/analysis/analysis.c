@@ -70,6 +70,7 @@ static const char *loss_kind(uint32_t kind)
         [EVENT_EXIT] = "exit", [EVENT_COMM] = "comm",     [EVENT_RECV] = "recv",
         [EVENT_SEND] = "send", [EVENT_CONN] = "conn",     [EVENT_SOCKET] = "socket",
         [EVENT_FILE] = "file", [EVENT_ANON] = "anon",     [EVENT_FD] = "fd",
+        [EVENT_WORK] = "work", [EVENT_URING] = "uring",   [EVENT_RUNTIME] = "runtime",
     };
     return kind < EVENT_KINDS && names[kind] ? names[kind] : "any";
 }

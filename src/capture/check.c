@@ -29,12 +29,21 @@ uint32_t check_block_crc(uint32_t seed, const struct capture_block *block, const
 size_t event_min_size(unsigned kind)
 {
     static const size_t sizes[EVENT_KINDS] = {
-        [EVENT_WAIT] = sizeof(struct event_wait),     [EVENT_THREAD] = sizeof(struct event_thread),
-        [EVENT_FORK] = sizeof(struct event_fork),     [EVENT_EXIT] = sizeof(struct event_exit),
-        [EVENT_COMM] = sizeof(struct event_comm),     [EVENT_RECV] = sizeof(struct event_io),
-        [EVENT_SEND] = sizeof(struct event_io),       [EVENT_CONN] = sizeof(struct event_conn),
-        [EVENT_SOCKET] = sizeof(struct event_socket), [EVENT_FILE] = sizeof(struct event_file),
-        [EVENT_ANON] = sizeof(struct event_anon),     [EVENT_FD] = sizeof(struct event_fd),
+        [EVENT_WAIT] = sizeof(struct event_wait),
+        [EVENT_THREAD] = sizeof(struct event_thread),
+        [EVENT_FORK] = sizeof(struct event_fork),
+        [EVENT_EXIT] = sizeof(struct event_exit),
+        [EVENT_COMM] = sizeof(struct event_comm),
+        [EVENT_RECV] = sizeof(struct event_io),
+        [EVENT_SEND] = sizeof(struct event_io),
+        [EVENT_CONN] = sizeof(struct event_conn),
+        [EVENT_SOCKET] = sizeof(struct event_socket),
+        [EVENT_FILE] = sizeof(struct event_file),
+        [EVENT_ANON] = sizeof(struct event_anon),
+        [EVENT_FD] = sizeof(struct event_fd),
+        [EVENT_WORK] = sizeof(struct event_work),
+        [EVENT_URING] = sizeof(struct event_uring),
+        [EVENT_RUNTIME] = sizeof(struct event_runtime),
     };
     return kind < EVENT_KINDS ? sizes[kind] : 0;
 }
