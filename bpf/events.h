@@ -125,11 +125,11 @@ struct event_thread {
 };
 
 struct event_fork {
-    struct event event; /* tid: the new thread's */
-    uint32_t pid;       /* its thread group: another than the maker's for a new process */
-    uint32_t maker;     /* tid of the thread that made it */
-    uint32_t parent;    /* thread group of the maker */
-    uint32_t pad;
+    struct event event;     /* tid: the new thread's */
+    uint32_t pid;           /* its thread group: another than the maker's for a new process */
+    uint32_t maker;         /* tid of the thread that made it */
+    uint32_t parent;        /* thread group of the maker */
+    uint32_t kernel_thread; /* as in event_thread */
     char comm[16];
 };
 
@@ -152,6 +152,7 @@ enum io_flag {
     IO_TURN = 4,         /* first in this direction since one in the other */
     IO_KERNEL = 8,       /* no user buffer at hand: sendfile, io_uring */
     IO_NONBLOCKING = 16, /* receive: it would not have waited (O_NONBLOCK, MSG_DONTWAIT) */
+    IO_URING = 128,      /* by io_uring: not necessarily an act of the thread it ran in */
     IO_CUT = 64,         /* set by the recorder: the request's first line goes on behind data[] */
     IO_SEVERAL = 32,     /* set by the recorder: more than one message, as far as data[] tells */
 };
@@ -284,6 +285,7 @@ struct event_uring {
     uint64_t request;
     uint64_t obj;   /* the file or socket it is for; 0 not known */
     uint64_t ring;  /* the ring's identity */
+    uint64_t tag;   /* the program's own word for it: user_data */
     uint8_t op;     /* enum uring_op */
     uint8_t opcode; /* the kernel's IORING_OP_* */
     uint16_t flags; /* enum uring_flag */
@@ -314,7 +316,7 @@ struct event_runtime {
 };
 
 _Static_assert(sizeof(struct event) == 16, "event");
-_Static_assert(sizeof(struct event_uring) == 48, "event_uring");
+_Static_assert(sizeof(struct event_uring) == 56, "event_uring");
 _Static_assert(sizeof(struct event_work) == 32, "event_work");
 _Static_assert(sizeof(struct event_runtime) == 40, "event_runtime");
 _Static_assert(sizeof(struct event_wait) == 56, "event_wait");

@@ -218,6 +218,61 @@ struct socket {
     struct sock *sk;
 };
 
+/* include/linux/io_uring_types.h */
+struct io_cqe {
+    __u64 user_data;
+    __s32 res;
+    int fd;
+};
+
+struct io_rsrc_node {
+    unsigned long file_ptr;
+};
+
+struct io_rsrc_data {
+    unsigned int nr;
+    struct io_rsrc_node **nodes;
+};
+
+struct io_file_table {
+    struct io_rsrc_data data;
+};
+
+struct io_ring_ctx {
+    struct io_file_table file_table;
+};
+
+/* The same before 6.13. */
+struct io_fixed_file {
+    unsigned long file_ptr;
+};
+
+struct io_file_table___old {
+    struct io_fixed_file *files;
+};
+
+struct io_ring_ctx___old {
+    struct io_file_table___old file_table;
+    unsigned int nr_user_files;
+};
+
+struct io_kiocb {
+    __u8 opcode;
+    __u64 flags;
+    struct io_cqe cqe;
+    struct io_ring_ctx *ctx;
+};
+
+/* io_uring/net.c, io_uring/rw.c: at the begin of struct io_kiocb */
+struct io_sr_msg {
+    void *umsg;
+    void *buf;
+};
+
+struct io_rw {
+    __u64 addr;
+};
+
 struct linux_binprm;
 struct seq_file;
 

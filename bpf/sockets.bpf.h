@@ -7,6 +7,7 @@
 #define BPF_SOCKETS_BPF_H
 
 #include "bpf/objects.bpf.h"
+#include "bpf/uring.bpf.h"
 #include "bpf/waits.bpf.h"
 
 static __always_inline bool is_tcp(struct sock *sk)
@@ -112,6 +113,7 @@ static __always_inline __u64 io_buffer(struct task_struct *task)
 /* One receive or send, as it will stand in its record. */
 struct io_done {
     __u64 now, ready;
+    __u64 request; /* of io_uring */
     __u32 tid;
     int bytes;
     __u16 kind, flags;
@@ -177,7 +179,7 @@ static __always_inline __u64 io_turn(struct socket_state *s, struct task_struct 
     if (s->direction == done->kind || done->bytes <= 0)
         return 0;
     done->flags |= IO_TURN;
-    buffer = io_buffer(task);
+    buffer = done->flags & IO_URING ? uring_buffer(done->request) : io_buffer(task);
     if (!buffer)
         done->flags |= IO_KERNEL;
     if (!(done->flags & IO_PEEK))
@@ -188,8 +190,12 @@ static __always_inline __u64 io_turn(struct socket_state *s, struct task_struct 
 static __always_inline void record_io(struct socket_state *s, struct task_struct *task,
                                       struct io_done *done)
 {
-    __u64 buffer = io_turn(s, task, done);
+    __u64 buffer;
 
+    done->request = uring_of(s->obj, done->kind == EVENT_RECV);
+    if (done->request)
+        done->flags |= IO_URING;
+    buffer = io_turn(s, task, done);
     if (s->lost) {
         done->flags |= IO_AFTER_LOSS;
         s->lost = 0;

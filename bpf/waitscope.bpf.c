@@ -285,8 +285,7 @@ int BPF_PROG(on_waking, struct task_struct *p)
     return 0;
 }
 
-SEC("tp_btf/sched_process_fork")
-int BPF_PROG(on_fork, struct task_struct *parent, struct task_struct *child)
+static __always_inline int record_fork(struct task_struct *parent, struct task_struct *child)
 {
     __u64 now = bpf_ktime_get_ns();
     struct thread_state *t;
@@ -309,11 +308,29 @@ int BPF_PROG(on_fork, struct task_struct *parent, struct task_struct *child)
     e->pid = child->tgid;
     e->maker = parent->pid;
     e->parent = parent->tgid;
-    e->pad = 0;
+    e->kernel_thread = (child->flags & (PF_IO_WORKER | PF_USER_WORKER)) != 0;
     __builtin_memset(e->comm, 0, sizeof(e->comm));
     bpf_probe_read_kernel_str(e->comm, sizeof(e->comm), child->comm);
     submit(e);
     return 0;
+}
+
+SEC("tp_btf/sched_process_fork")
+int BPF_PROG(on_fork, struct task_struct *parent, struct task_struct *child)
+{
+    return record_fork(parent, child);
+}
+
+/* The kernel makes io_uring's threads without sched_process_fork: create_io_thread() in
+ * kernel/fork.c. current is one of the group's threads then. */
+SEC("tp_btf/task_newtask")
+int BPF_PROG(on_newtask, struct task_struct *child)
+{
+    struct task_struct *task = bpf_get_current_task_btf();
+
+    if (!(child->flags & PF_IO_WORKER) || task->tgid != child->tgid)
+        return 0;
+    return record_fork(task, child);
 }
 
 SEC("tp_btf/sched_process_exit")

@@ -143,6 +143,7 @@ static int see_fork(struct analysis *a, struct record *r)
         return -ENOMEM;
     r->thread = i;
     a->lives.data[i].forked = true;
+    a->tl->threads.data[i].kernel = f->kernel_thread != 0;
     a->lives.data[i].maker_plus1 = maker == NONE ? 0 : maker + 1;
     int rc = thread_join(a, i, f->pid);
     struct process *p = rc == 0 ? &a->tl->processes.data[a->tl->threads.data[i].process] : NULL;

@@ -5,6 +5,7 @@
 #include "bpf/waitscope.skel.h"
 
 #include <bpf/bpf.h>
+#include <bpf/btf.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -76,6 +77,29 @@ static int ring_take(void *ctx, void *data, size_t size)
     return p->take(p->take_ctx, ev);
 }
 
+/* Tracepoints that not every kernel has: io_uring's are there with CONFIG_IO_URING only, and one
+ * of them under one name or the other. */
+static void probes_choose(struct waitscope_bpf *skel)
+{
+    struct btf *btf = btf__load_vmlinux_btf();
+    struct bpf_program *prog;
+
+    if (!btf) /* load will say so */
+        return;
+    bpf_object__for_each_program(prog, skel->obj)
+    {
+        const char *section = bpf_program__section_name(prog);
+        char name[80];
+
+        if (strncmp(section, "tp_btf/io_uring_", 16) != 0)
+            continue;
+        snprintf(name, sizeof(name), "btf_trace_%s", section + 7);
+        if (btf__find_by_name_kind(btf, name, BTF_KIND_TYPEDEF) < 0)
+            bpf_program__set_autoload(prog, false);
+    }
+    btf__free(btf);
+}
+
 int probes_new(struct probes **out, struct err *e)
 {
     struct probes *p = calloc(1, sizeof(*p));
@@ -94,6 +118,7 @@ int probes_new(struct probes **out, struct err *e)
         ret = load_failed(e, p->loss_now ? -errno : -ENOMEM);
         goto fail;
     }
+    probes_choose(p->skel);
     ret = waitscope_bpf__load(p->skel);
     if (ret) {
         load_failed(e, ret);
@@ -130,7 +155,7 @@ int probes_attach(struct probes *p, struct err *e)
     {
         const char *section = bpf_program__section_name(prog);
 
-        if (strncmp(section, "tp_btf/", 7) != 0)
+        if (strncmp(section, "tp_btf/", 7) != 0 || !bpf_program__autoload(prog))
             continue;
         if (n < PROBES_MAX)
             p->names[n++] = section + 7;

@@ -190,6 +190,7 @@ static const struct field fork_fields[] = {HEAD,
                                            {"pid", U32, AT(event_fork, pid), 0, NULL},
                                            {"maker", U32, AT(event_fork, maker), 0, NULL},
                                            {"parent", U32, AT(event_fork, parent), 0, NULL},
+                                           {"kernel", U32, AT(event_fork, kernel_thread), 0, NULL},
                                            {0}};
 static const struct field exit_fields[] = {HEAD,
                                            {"pid", U32, AT(event_exit, pid), 0, NULL},
