@@ -597,17 +597,22 @@ static void kitchen_make(struct server *server)
 
 static void usage(const char *name, int flags, FILE *out)
 {
-    fprintf(out, "usage: %s [--port N] [--backend PORT] [--file-dir DIR]%s\n", name,
-            flags & SERVER_HAS_WORKERS ? " [--workers N]" : "");
+    fprintf(out, "usage: %s [--port N] [--backend PORT] [--file-dir DIR]%s%s\n", name,
+            flags & SERVER_HAS_WORKERS ? " [--workers N]" : "",
+            flags & SERVER_HAS_SQPOLL ? " [--sqpoll]" : "");
 }
 
 static uint16_t options_parse(struct server *server, int flags, int argc, char **argv,
                               const char **file_dir)
 {
     static const struct option options[] = {
-        {"port", required_argument, NULL, 'p'},     {"backend", required_argument, NULL, 'b'},
-        {"file-dir", required_argument, NULL, 'f'}, {"help", no_argument, NULL, 'h'},
-        {"workers", required_argument, NULL, 'w'},  {NULL, 0, NULL, 0},
+        {"port", required_argument, NULL, 'p'},
+        {"backend", required_argument, NULL, 'b'},
+        {"file-dir", required_argument, NULL, 'f'},
+        {"help", no_argument, NULL, 'h'},
+        {"workers", required_argument, NULL, 'w'},
+        {"sqpoll", no_argument, NULL, 's'},
+        {NULL, 0, NULL, 0},
     };
     uint64_t port = 0, backend = 0, workers = 8;
     bool ok = true;
@@ -620,6 +625,8 @@ static uint16_t options_parse(struct server *server, int flags, int argc, char *
             ok = number_parse(optarg, 1, UINT16_MAX, &backend);
         else if (option == 'w' && flags & SERVER_HAS_WORKERS)
             ok = number_parse(optarg, 1, 1000, &workers);
+        else if (option == 's' && flags & SERVER_HAS_SQPOLL)
+            server->sqpoll = true;
         else if (option == 'f')
             *file_dir = optarg;
         else if (option == 'h') {

@@ -110,11 +110,12 @@ struct server {
     int listener;
     uint16_t backend_port; /* 0: none */
     unsigned int workers;
+    bool sqpoll;
     char file_path[256];
     pthread_mutex_t *kitchen; /* what /lock takes; shared with forked children */
 };
 
-enum server_flags { SERVER_PLAIN = 0, SERVER_HAS_WORKERS = 1 };
+enum server_flags { SERVER_PLAIN = 0, SERVER_HAS_WORKERS = 1, SERVER_HAS_SQPOLL = 2 };
 
 /*
  * Reads the options, makes the cold file, listens, and says so in one line. Exits with a message

@@ -208,12 +208,17 @@ static void file_end(struct watch *watch)
 
 static void file_start(struct client *client)
 {
-    int error = ring_error;
+    struct io_uring_sqe *slip = ring_error ? NULL : uring_slip(&ring, client);
+    int error = ring_error ? ring_error : -EAGAIN;
 
-    if (!error)
-        error = TIMED(client->truth.blocked_ns,
-                      uring_read(&ring, file, client->block, DISK_BLOCK,
-                                 (uint64_t)file_offset(client->request.id), client));
+    if (slip) {
+        slip->opcode = IORING_OP_READ;
+        slip->fd = file;
+        slip->addr = (uintptr_t)client->block;
+        slip->len = DISK_BLOCK;
+        slip->off = (uint64_t)file_offset(client->request.id);
+        error = TIMED(client->truth.blocked_ns, uring_submit(&ring, 0));
+    }
     if (!error) {
         truth_pause(&client->truth);
         return;
@@ -226,7 +231,9 @@ static void file_init(void)
 {
     bell = (struct watch){.fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC), .ready = file_end};
     file = open(loop.server.file_path, O_RDONLY | O_DIRECT | O_CLOEXEC);
-    ring_error = uring_init(&ring, CLIENTS_MAX, bell.fd);
+    ring_error = uring_init(&ring, CLIENTS_MAX, 0);
+    if (!ring_error)
+        ring_error = uring_bell(&ring, bell.fd);
     if (ring_error)
         fprintf(stderr, "eventloop: no io_uring, /file answers 501: %s\n", strerror(-ring_error));
     watch_arm(loop.epoll, &bell, EPOLLIN);
