@@ -10,6 +10,7 @@
 #include "base/err.h"
 
 #include <getopt.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 #define WAITSCOPE_VERSION "0.1.0"
@@ -18,6 +19,7 @@
 int cmd_record(int argc, char **argv);
 int cmd_report(int argc, char **argv);
 int cmd_convert(int argc, char **argv);
+int cmd_check(int argc, char **argv);
 int cmd_doctor(int argc, char **argv);
 
 /* Prints an error and its way out, made harmless for a terminal; returns the exit code it asks
@@ -33,5 +35,10 @@ int usage_option(const char *verb, int c, char *const *argv, const struct option
 int print_out(const char *bytes, size_t len);
 /* The same for the text of --help. */
 int print_help(const char *text);
+
+/* Columns of the terminal that stdout is, or COLUMNS; 0: not known. */
+unsigned terminal_width(void);
+/* stdout is a terminal that shows colours, and NO_COLOR is not set. */
+bool terminal_color(void);
 
 #endif

@@ -9,7 +9,7 @@
 #include <sys/stat.h>
 
 static const char help[] =
-    "usage: waitscope convert FILE -o OUT…\n"
+    "usage: waitscope convert FILE -o OUT… [--loop-hold TIME]\n"
     "\n"
     "Writes a capture (.wsc) in other forms. The suffix of OUT says which:\n"
     "\n"
@@ -17,14 +17,17 @@ static const char help[] =
     "  .json       the timeline, for the viewer and for programs (viewer/timeline.schema.json)\n"
     "  .json.gz    the same, gzipped\n"
     "\n"
-    "  -o, --output OUT  may be given several times; an existing file is never overwritten\n"
-    "  -h, --help        this text\n"
+    "  -o, --output OUT      may be given several times; an existing file is never overwritten\n"
+    "      --loop-hold TIME  " LOOP_HOLD_HELP_1 "\n"
+    "                        " LOOP_HOLD_HELP_2 "\n"
+    "  -h, --help            this text\n"
     "\n"
     "A damaged capture is converted as far as it can be read; stderr says what is missing, and\n"
     "the exit code is 5.\n";
 
 struct outputs {
     VEC(const char *) all;
+    struct analysis_options analysis;
 };
 
 /* What can be known before the work: 0, or the exit code, said. */
@@ -79,7 +82,7 @@ static int convert(const char *path, const struct outputs *outputs)
     struct err e = {0};
     struct timeline tl;
     struct capture_info info;
-    if (load_timeline(path, &tl, &info, &e) < 0)
+    if (load_timeline(path, &outputs->analysis, &tl, &info, &e) < 0)
         return print_err(&e);
     int code = write_outputs(&tl, outputs);
     int damage = print_damage(path, &info);
@@ -92,6 +95,7 @@ static int parse(int argc, char **argv, struct outputs *outputs)
 {
     static const struct option options[] = {
         {"output", required_argument, NULL, 'o'},
+        {"loop-hold", required_argument, NULL, 'l'},
         {"help", no_argument, NULL, 'h'},
         {0},
     };
@@ -99,8 +103,14 @@ static int parse(int argc, char **argv, struct outputs *outputs)
     for (int c; (c = getopt_long(argc, argv, ":o:h", options, NULL)) != -1;) {
         if (c == 'h')
             return print_help(help);
-        if (c != 'o')
+        if (c == '?' || c == ':')
             return usage_option("convert", c, argv, options);
+        if (c == 'l') {
+            int code = parse_loop_hold("convert", optarg, &outputs->analysis);
+            if (code >= 0)
+                return code;
+            continue;
+        }
         int code = check_output(outputs, optarg);
         if (code)
             return code;
@@ -124,7 +134,7 @@ static int parse(int argc, char **argv, struct outputs *outputs)
 
 int cmd_convert(int argc, char **argv)
 {
-    struct outputs outputs = {VEC_INIT};
+    struct outputs outputs = {.all = VEC_INIT};
     signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is an error in words, not the end */
     int code = parse(argc, argv, &outputs);
     if (code < 0)

@@ -1,12 +1,20 @@
 #include "cmd/load.h"
 
-#include "analysis/analysis.h"
+#include "base/text.h"
 
-int load_timeline(const char *path, struct timeline *tl, struct capture_info *info, struct err *e)
+int parse_loop_hold(const char *verb, const char *text, struct analysis_options *options)
+{
+    if (text_parse_duration(text, &options->loop_hold_ns) < 0)
+        return usage_error(verb, "no duration: %s (5ms, 500us)", text);
+    return -1;
+}
+
+int load_timeline(const char *path, const struct analysis_options *options, struct timeline *tl,
+                  struct capture_info *info, struct err *e)
 {
     timeline_init(tl);
     struct analysis *a = NULL;
-    int ret = analysis_new(&a, NULL);
+    int ret = analysis_new(&a, options);
     if (ret < 0) {
         err_errno(e, ret, "analyse %s", path);
         goto out;

@@ -6,7 +6,9 @@
 #include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 /* One write for a message, so that it does not mix with what a traced command prints. */
@@ -101,6 +103,25 @@ int print_out(const char *bytes, size_t len)
         len -= (size_t)done;
     }
     return EXIT_DONE;
+}
+
+unsigned terminal_width(void)
+{
+    const char *columns = getenv("COLUMNS");
+    char *end;
+    unsigned long n = columns ? strtoul(columns, &end, 10) : 0;
+    if (columns && end != columns && !*end && n >= 40 && n <= 1000)
+        return (unsigned)n;
+    struct winsize size;
+    if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col >= 40)
+        return size.ws_col;
+    return 0;
+}
+
+bool terminal_color(void)
+{
+    const char *no = getenv("NO_COLOR"), *term = getenv("TERM");
+    return isatty(STDOUT_FILENO) && !(no && no[0]) && !(term && !strcmp(term, "dumb"));
 }
 
 int print_help(const char *text)

@@ -30,6 +30,9 @@ static const char help[] =
     "                          .json(.gz) the timeline\n"
     "                        without it: waitscope-COMM-PID.wsc and .html in this folder\n"
     "      --max-size SIZE   end when the capture has this size: 512M, 1G (default 1G)\n"
+    "      --loop-hold TIME  " LOOP_HOLD_HELP_1 "\n"
+    "                        " LOOP_HOLD_HELP_2 "; not for the capture,\n"
+    "                        which knows no threshold\n"
     "  -h, --help            this text\n"
     "\n"
     "Needs root, or the capabilities CAP_BPF and CAP_PERFMON; \"waitscope doctor\" checks.\n"
@@ -45,6 +48,7 @@ struct choice {
     const char *capture;
     char **command;
     uint64_t duration_ns, max_bytes;
+    struct analysis_options analysis;
     struct buf names[2];   /* made up, when no output was given, or only a .html */
     bool capture_is_spare; /* nobody asked for it: removed when the rest is written */
 };
@@ -106,6 +110,8 @@ static int parse_option(struct choice *c, int option)
         if (text_parse_duration(optarg, &c->duration_ns) < 0)
             return usage_error("record", "no duration: %s (10s, 500ms, 2m)", optarg);
         return -1;
+    case 'l':
+        return parse_loop_hold("record", optarg, &c->analysis);
     default: /* 'm' */
         if (text_parse_size(optarg, &c->max_bytes) < 0 || !c->max_bytes)
             return usage_error("record", "no size: %s (512M, 1G)", optarg);
@@ -117,9 +123,13 @@ static int parse_option(struct choice *c, int option)
 static int parse(int argc, char **argv, struct choice *c)
 {
     static const struct option options[] = {
-        {"pid", required_argument, NULL, 'p'},    {"duration", required_argument, NULL, 'd'},
-        {"output", required_argument, NULL, 'o'}, {"max-size", required_argument, NULL, 'm'},
-        {"help", no_argument, NULL, 'h'},         {0},
+        {"pid", required_argument, NULL, 'p'},
+        {"duration", required_argument, NULL, 'd'},
+        {"output", required_argument, NULL, 'o'},
+        {"max-size", required_argument, NULL, 'm'},
+        {"loop-hold", required_argument, NULL, 'l'},
+        {"help", no_argument, NULL, 'h'},
+        {0},
     };
 
     opterr = 0;
@@ -231,7 +241,7 @@ static int write_outputs(const struct choice *c)
 
     if (!c->outputs.len)
         return EXIT_DONE;
-    if (load_timeline(c->capture, &tl, &info, &e) < 0)
+    if (load_timeline(c->capture, &c->analysis, &tl, &info, &e) < 0)
         return print_err(&e);
     for (size_t i = 0; i < c->outputs.len; i++) {
         struct err failed = {0};
