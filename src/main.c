@@ -11,6 +11,7 @@ static const struct verb {
     {"record", "-p PID | -- CMD", "trace a server that runs, or start one", cmd_record},
     {"report", "FILE [--json]", "print what a capture shows", cmd_report},
     {"convert", "FILE -o OUT", "make a page or a timeline of a capture", cmd_convert},
+    {"check", "FILE BUDGET", "a budget for CI: fail when a request breaks it", cmd_check},
     {"doctor", "", "say what works on this machine, and what to do", cmd_doctor},
 };
 

@@ -161,12 +161,9 @@ static int parse_unit(const struct unit *units, const char *name, uint64_t *fact
     return -EINVAL;
 }
 
-int text_parse_duration(const char *s, uint64_t *ns)
+/* A duration with one of `units`, maybe 0. */
+static int parse_time(const char *s, const struct unit *units, uint64_t *ns)
 {
-    static const struct unit units[] = {
-        {1000000000, ""},  {1, "ns"},           {1000, "us"},          {1000000, "ms"},
-        {1000000000, "s"}, {60000000000u, "m"}, {3600000000000u, "h"}, {0, NULL},
-    };
     uint64_t whole, factor, sum;
     if (parse_digits(&s, &whole) < 0)
         return -EINVAL;
@@ -184,9 +181,42 @@ int text_parse_duration(const char *s, uint64_t *ns)
         if (__builtin_add_overflow(sum, (uint64_t)(*fraction - '0') * factor, &sum))
             return -EINVAL;
     }
-    if (!sum)
+    *ns = sum;
+    return 0;
+}
+
+/* The first one is for a number without a unit. */
+static const struct unit times[] = {
+    {1000000000, ""},  {1, "ns"},           {1000, "us"},          {1000000, "ms"},
+    {1000000000, "s"}, {60000000000u, "m"}, {3600000000000u, "h"}, {0, NULL},
+};
+
+int text_parse_duration(const char *s, uint64_t *ns)
+{
+    uint64_t sum;
+    if (parse_time(s, times, &sum) < 0 || !sum)
         return -EINVAL;
     *ns = sum;
+    return 0;
+}
+
+int text_parse_limit(const char *s, uint64_t *ns)
+{
+    uint64_t sum;
+    if (parse_time(s, times + 1, &sum) < 0 && (parse_time(s, times, &sum) < 0 || sum))
+        return -EINVAL;
+    *ns = sum;
+    return 0;
+}
+
+int text_parse_share(const char *s, double *share)
+{
+    /* Read as if a percent were a second: digits, one dot, digits, as everywhere here. */
+    static const struct unit percents[] = {{1000000000, "%"}, {0, NULL}};
+    uint64_t sum;
+    if (parse_time(s, percents, &sum) < 0 || sum > 100 * percents[0].factor)
+        return -EINVAL;
+    *share = (double)sum / (100.0 * (double)percents[0].factor);
     return 0;
 }
 

@@ -29,6 +29,11 @@ void text_html(struct buf *out, const char *s);
 /* "10s", "1.5s", "250ms", "2m", "1h", "100us", "5ns"; a plain number is seconds.
  * 0, or -EINVAL when it is no duration, not above 0, or does not fit. */
 int text_parse_duration(const char *s, uint64_t *ns);
+/* The same for a limit: 0 is one too ("0", "0ms"), and any other number needs its unit, as "5" may
+ * be meant in any. 0 or -EINVAL. */
+int text_parse_limit(const char *s, uint64_t *ns);
+/* "5%", "0%", "0.5%": its share, 0 to 1. 0 or -EINVAL. */
+int text_parse_share(const char *s, double *share);
 /* "1T", "1G", "64M", "512K", "4096"; powers of 1024, whole numbers. 0 or -EINVAL. */
 int text_parse_size(const char *s, uint64_t *bytes);
 /* Three significant figures with the unit: "7.21 ms", "183 us", "12.0 s", "0"; whole

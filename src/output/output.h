@@ -28,6 +28,16 @@ struct text_options {
 /* The page of text that `report` prints. */
 int output_text(const struct timeline *tl, const struct text_options *options, struct buf *out);
 
+/* What `check` prints of a judgement by that budget; options->width is not used. Its JSON has the
+ * schema viewer/check.schema.json. */
+struct budget;
+struct judgement;
+int output_check_text(const struct timeline *tl, const struct budget *budget,
+                      const struct judgement *j, const struct text_options *options,
+                      struct buf *out);
+int output_check_json(const struct timeline *tl, const struct budget *budget,
+                      const struct judgement *j, struct buf *out);
+
 /*
  * Writes `tl` to `path` in the form of its suffix (.json, .json.gz, .html): into a temporary file
  * beside it (0600, O_EXCL|O_NOFOLLOW), then linked to its final name, so that no half-written

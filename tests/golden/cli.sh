@@ -90,10 +90,10 @@ expect "unknown option" 2 "unknown option: --frob" "$waitscope" --frob
 for word in help --help -h; do
     expect "$word" 0 + "$waitscope" $word
 done
-for verb in record report convert doctor; do
+for verb in record report convert check doctor; do
     check "help names $verb" grep -q "waitscope $verb" out
 done
-for verb in record report convert doctor; do
+for verb in record report convert check doctor; do
     expect "$verb --help" 0 + "$waitscope" $verb --help
     cp out help
     check "$verb --help says how" grep -q "^usage: waitscope $verb" help
@@ -171,6 +171,68 @@ check "and there it is" node -e 'JSON.parse(require("fs").readFileSync("cut.json
 cp good.wsc major.wsc
 printf '\002\000\001' | dd of=major.wsc bs=1 seek=8 conv=notrunc status=none
 expect "other version" 5 "its format is version 2.1" "$waitscope" report major.wsc
+
+# ---- check: wrong usage
+"$mkcapture" "$here/loop-blocked.scenario" loop.wsc || exit 1
+"$mkcapture" "$here/hostile.scenario" hostile.wsc || exit 1
+"$mkcapture" "$here/loss.scenario" loss.wsc || exit 1
+expect "check nothing" 2 "no capture given" "$waitscope" check --max-blocked 5ms
+expect "check two" 2 "one capture at a time" "$waitscope" check good.wsc good.wsc --no-loop-hold
+expect "check without a budget" 2 "no budget given" "$waitscope" check good.wsc
+expect "--min-requests is no budget" 2 "no budget given" "$waitscope" check good.wsc --min-requests 5
+expect "limit without a unit" 2 "5 of what. Say 5ms" "$waitscope" check good.wsc --max-blocked 5
+expect "no limit" 2 "no limit: soon" "$waitscope" check good.wsc --max-queued soon
+expect "share of the latency" 2 "no limit: 5%" "$waitscope" check good.wsc --max-latency 5%
+expect "more than all" 2 "no limit: 101%" "$waitscope" check good.wsc --max-unattributed 101%
+expect "two limits for one" 2 "two limits for blocked: 5ms and 6ms" \
+    "$waitscope" check good.wsc --max-blocked 5ms --max-blocked 6ms
+expect "no number" 2 "no number: -1" "$waitscope" check good.wsc --max-lost=-1
+expect "no such key" 2 "unknown option: --max-fun" "$waitscope" check good.wsc --max-fun 5ms
+expect "threshold for nothing" 2 "which is not given" \
+    "$waitscope" check good.wsc --max-blocked 5ms --loop-hold 5ms
+expect "no threshold" 2 "check: no duration: 5%" "$waitscope" check good.wsc --loop-hold 5%
+
+# ---- check: budgets
+expect "within the budget" 0 + "$waitscope" check good.wsc --max-blocked 2ms --max-latency 1s --no-loop-hold
+check "says so" grep -q "^check passed: 1 request; blocked at most 1.95 ms (limit 2ms)" out
+expect "over the budget" 1 + "$waitscope" check loop.wsc --max-blocked 5ms --no-loop-hold --max-lost 0
+check "names the request" grep -Fq "30.0 ms  #2 GET /file/2 → 200, at 0.002 s" out
+check "and call and file" grep -q "blocked in read on /srv/menu.txt, thread 400" out
+check "and the loop hold" grep -q "^error: 1 loop hold: .* for more than 5ms" out
+check "and its victims with their time" grep -Fq "made wait: #1 GET /db/4/1 → 200 (27.1 ms), #3" out
+check "and the sum" grep -qx "check failed: 1 of 3 requests over the budget, 1 loop hold" out
+expect "no hold as long as that" 0 + "$waitscope" check loop.wsc --no-loop-hold --loop-hold 31ms
+expect "other requests" 0 + "$waitscope" check loop.wsc --max-blocked 5ms --name 'GET /db/*'
+check "counts only those" grep -q "^check passed: 1 request;" out
+expect "requests that were not" 1 + "$waitscope" check loop.wsc --max-blocked 5ms --name 'PUT *'
+check "which is said" grep -q "^error: no request of that name was seen, so nothing was checked" out
+expect "too few" 1 + "$waitscope" check loop.wsc --max-blocked 1s --min-requests 4
+expect "lost records" 1 + "$waitscope" check loss.wsc --max-blocked 1s
+check "are an error" grep -q "^error: 2 records lost while recording, 0 allowed" out
+expect "allowed lost records" 0 + "$waitscope" check loss.wsc --max-blocked 1s --max-lost 2
+check "are a note" grep -q "^note: 2 records lost while recording, 2 allowed" out
+expect "names made harmless" 1 + "$waitscope" check hostile.wsc --max-blocked 0
+check "and shown" grep -Fq '\x1b]0;owned' out
+expect "killed recorder, within it" 5 "+the recording did not end in order" "$waitscope" check killed.wsc --max-latency 1h
+check "is not passed" grep -q "^check not passed: what could be read holds the budget" out
+check "and why" grep -q "^error: the capture is damaged: the recording did not end" out
+expect "killed recorder, over the budget" 1 "+the recording did not end in order" "$waitscope" check killed.wsc --max-latency 0
+expect "no capture" 5 "this is not a capture" "$waitscope" check text.wsc --max-blocked 5ms
+expect "check --json" 1 + "$waitscope" check --json loop.wsc --max-blocked 5ms --no-loop-hold
+check "which is JSON and says the same" node -e '
+    const c = JSON.parse(require("fs").readFileSync("out"));
+    const over = c.limits[0].over, hold = c.loop_holds[0];
+    process.exit(c.summary.passes === false && over.length === 1 && over[0].id === 2 &&
+        over[0].ns === 30000000 && over[0].waits[0].object === "/srv/menu.txt" &&
+        hold.request.id === 2 && hold.victims.map((v) => v.id).join() === "1,3" ? 0 : 1)'
+
+# ---- --loop-hold elsewhere
+expect "report --loop-hold" 0 + "$waitscope" report loop.wsc --loop-hold 31ms
+check "finds none" sh -c '! grep -q "Event loops held up" out'
+expect "report: no threshold" 2 "report: no duration: x" "$waitscope" report loop.wsc --loop-hold x
+expect "convert --loop-hold" 0 "" "$waitscope" convert loop.wsc -o loop31.json --loop-hold 31ms
+check "finds none either" sh -c '! grep -q "\"victims\":\[\[" loop31.json'
+expect "record: no threshold" 2 "record: no duration: x" "$waitscope" record --loop-hold x -- true
 
 # ---- convert
 expect "convert nothing" 2 "no capture given" "$waitscope" convert

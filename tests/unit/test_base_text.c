@@ -176,6 +176,53 @@ static void test_parse_duration(void **state)
     }
 }
 
+static void test_parse_limit(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        uint64_t ns;
+    } good[] = {{"5ms", 5000000},
+                {"200us", 200000},
+                {"1.5s", 1500000000},
+                {"2m", 120000000000},
+                {"0", 0},
+                {"0ms", 0},
+                {"0s", 0},
+                {"0.0", 0}};
+    static const char *const bad[] = {"", "5", "1.5", "ms", "-1ms", "5%", "5 ms", "0x5ms", "00:1"};
+    for (size_t i = 0; i < COUNT(good); i++) {
+        uint64_t ns = 42;
+        assert_int_equal(text_parse_limit(good[i].text, &ns), 0);
+        assert_int_equal(ns, good[i].ns);
+    }
+    for (size_t i = 0; i < COUNT(bad); i++) {
+        uint64_t ns = 42;
+        assert_int_equal(text_parse_limit(bad[i], &ns), -EINVAL);
+        assert_int_equal(ns, 42);
+    }
+}
+
+static void test_parse_share(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        double share;
+    } good[] = {{"0%", 0}, {"5%", 0.05}, {"0.5%", 0.005}, {"12.5%", 0.125}, {"100%", 1}};
+    static const char *const bad[] = {"", "5", "%", "100.1%", "-1%", "1e1%", "5%%", "5 %", "5ms"};
+    for (size_t i = 0; i < COUNT(good); i++) {
+        double share = 42;
+        assert_int_equal(text_parse_share(good[i].text, &share), 0);
+        assert_float_equal(share, good[i].share, 1e-9);
+    }
+    for (size_t i = 0; i < COUNT(bad); i++) {
+        double share = 42;
+        assert_int_equal(text_parse_share(bad[i], &share), -EINVAL);
+        assert_float_equal(share, 42, 0);
+    }
+}
+
 static void test_parse_size(void **state)
 {
     (void)state;
@@ -287,6 +334,8 @@ int main(void)
         cmocka_unit_test(test_json),
         cmocka_unit_test(test_html),
         cmocka_unit_test(test_parse_duration),
+        cmocka_unit_test(test_parse_limit),
+        cmocka_unit_test(test_parse_share),
         cmocka_unit_test(test_parse_size),
         cmocka_unit_test(test_duration),
         cmocka_unit_test(test_size),

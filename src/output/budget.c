@@ -1,0 +1,265 @@
+#include "output/budget.h"
+
+#include "base/text.h"
+
+#include <fnmatch.h>
+#include <string.h>
+
+const char *budget_rule_name(unsigned rule)
+{
+    return rule == BUDGET_LATENCY ? "latency" : ledger_key_name(rule);
+}
+
+int budget_parse_limit(struct budget_limit *limit, unsigned rule, const char *text)
+{
+    struct budget_limit parsed = {.text = text};
+    if (text_parse_limit(text, &parsed.ns) < 0) {
+        if (rule == BUDGET_LATENCY || text_parse_share(text, &parsed.share) < 0)
+            return -EINVAL;
+        parsed.is_share = true;
+    }
+    *limit = parsed;
+    return 0;
+}
+
+/* A name is matched as it is printed, backslashes and all; a group that is pasted from a report
+ * matches itself, whatever it holds. */
+static bool matches(const struct budget *b, const char *name)
+{
+    for (size_t i = 0; i < b->name_count; i++)
+        if (!strcmp(b->names[i], name) || fnmatch(b->names[i], name, FNM_NOESCAPE) == 0)
+            return true;
+    return false;
+}
+
+static bool is_meant(const struct budget *b, const struct timeline *tl, const struct request *r)
+{
+    return !b->name_count || matches(b, timeline_string(tl, r->name)) ||
+           matches(b, timeline_string(tl, r->group));
+}
+
+/* ---- requests */
+
+static bool is_over(const struct budget_limit *l, uint64_t ns, uint64_t latency_ns)
+{
+    if (l->is_share)
+        return (double)ns > l->share * (double)latency_ns;
+    return ns > l->ns;
+}
+
+static int judge_rule(const struct budget_limit *l, unsigned rule, const struct request *r,
+                      uint32_t index, struct finding *f)
+{
+    uint64_t latency_ns = r->end_ns - r->start_ns;
+    uint64_t ns = rule == BUDGET_LATENCY ? latency_ns : r->ledger_ns[rule];
+    if (is_over(l, ns, latency_ns)) {
+        struct offence o = {.request = index, .ns = ns, .size = (double)ns};
+        if (l->is_share)
+            o.size /= (double)latency_ns;
+        f->decides = true;
+        return vec_push(&f->over, o);
+    }
+    f->most_ns = ns > f->most_ns ? ns : f->most_ns;
+    bool whole = rule == BUDGET_LATENCY || rule == LEDGER_UNATTRIBUTED;
+    if (!whole && is_over(l, ns + r->ledger_ns[LEDGER_UNATTRIBUTED], latency_ns))
+        f->undecided++;
+    else
+        f->decides = true;
+    return 0;
+}
+
+static int judge_requests(const struct budget *b, const struct timeline *tl, struct judgement *j)
+{
+    for (uint32_t i = 0; i < tl->requests.len; i++) {
+        const struct request *r = &tl->requests.data[i];
+        if (!is_meant(b, tl, r))
+            continue;
+        j->requests++;
+        j->complete += (r->flags & REQUEST_COMPLETE) != 0;
+        j->loss += (r->flags & REQUEST_LOSS) != 0;
+        bool over = false;
+        for (unsigned rule = 0; rule < BUDGET_RULES; rule++) {
+            struct finding *f = &j->findings[rule];
+            size_t before = f->over.len;
+            if (b->limits[rule].text && judge_rule(&b->limits[rule], rule, r, i, f) < 0)
+                return -ENOMEM;
+            over |= f->over.len > before;
+        }
+        j->offenders += over;
+    }
+    return 0;
+}
+
+static int by_size(const void *a, const void *b)
+{
+    const struct offence *x = a, *y = b;
+    if (x->size != y->size)
+        return x->size > y->size ? -1 : 1;
+    return (x->request > y->request) - (x->request < y->request);
+}
+
+/* ---- loop holds */
+
+struct span { /* a hold while it is looked at */
+    uint64_t start_ns, end_ns;
+    uint32_t hold, process, victims;
+    bool judged;
+};
+
+struct spans {
+    VEC(struct span) all;
+};
+
+static int by_end(const void *a, const void *b)
+{
+    const struct span *x = a, *y = b;
+    return (x->end_ns > y->end_ns) - (x->end_ns < y->end_ns);
+}
+
+static int by_harm(const void *a, const void *b)
+{
+    const struct span *x = a, *y = b;
+    uint64_t x_ns = x->end_ns - x->start_ns, y_ns = y->end_ns - y->start_ns;
+    if (x->victims != y->victims)
+        return x->victims > y->victims ? -1 : 1;
+    if (x_ns != y_ns)
+        return x_ns > y_ns ? -1 : 1;
+    return (x->hold > y->hold) - (x->hold < y->hold);
+}
+
+/* It belongs to a request that is meant, or made one wait. */
+static bool touches(const struct budget *b, const struct timeline *tl, const struct hold *h)
+{
+    const struct request *all = tl->requests.data;
+    if (h->request_plus1 && is_meant(b, tl, &all[h->request_plus1 - 1]))
+        return true;
+    for (size_t i = 0; i < h->victim_count; i++)
+        if (is_meant(b, tl, &all[tl->victims.data[h->first_victim + i]]))
+            return true;
+    return false;
+}
+
+/*
+ * The rest: a loop that starts up, or works for itself while nobody asks anything of it, holds
+ * nobody up. While a request that is meant is in flight it may well be that one's doing, or its
+ * harm. Spans are in the order of their end, so that one walk over the requests is enough: of
+ * those that began before a span's end, has the longest one ended before the span began?
+ */
+static int judge_unknown(const struct budget *b, const struct timeline *tl, struct spans *spans)
+{
+    uint64_t *last_end = calloc(tl->processes.len + 1, sizeof(*last_end));
+    size_t next = 0;
+    if (!last_end)
+        return -ENOMEM;
+    for (size_t i = 0; i < spans->all.len; i++) {
+        struct span *s = &spans->all.data[i];
+        for (; next < tl->requests.len && tl->requests.data[next].start_ns < s->end_ns; next++) {
+            const struct request *r = &tl->requests.data[next];
+            if (r->end_ns > last_end[r->process] && is_meant(b, tl, r))
+                last_end[r->process] = r->end_ns;
+        }
+        s->judged |= last_end[s->process] > s->start_ns;
+    }
+    free(last_end);
+    return 0;
+}
+
+static int judge_holds(const struct budget *b, const struct timeline *tl, struct judgement *j)
+{
+    struct spans spans = {VEC_INIT};
+    int ret = 0;
+    for (uint32_t i = 0; ret == 0 && i < tl->holds.len; i++) {
+        const struct hold *h = &tl->holds.data[i];
+        struct span s = {h->start_ns, h->end_ns, i, tl->threads.data[h->thread].process, 0, false};
+        s.victims = h->victim_count;
+        s.judged = touches(b, tl, h);
+        ret = vec_push(&spans.all, s);
+    }
+    if (ret == 0 && spans.all.len) {
+        qsort(spans.all.data, spans.all.len, sizeof(*spans.all.data), by_end);
+        ret = judge_unknown(b, tl, &spans);
+        qsort(spans.all.data, spans.all.len, sizeof(*spans.all.data), by_harm);
+    }
+    for (size_t i = 0; ret == 0 && i < spans.all.len; i++) {
+        if (spans.all.data[i].judged)
+            ret = vec_push(&j->holds, spans.all.data[i].hold);
+        else
+            j->other_holds++;
+    }
+    vec_release(&spans.all);
+    return ret;
+}
+
+/* ---- all of it */
+
+int budget_judge(const struct budget *budget, const struct timeline *tl, struct judgement *j)
+{
+    *j = (struct judgement){0};
+    int ret = judge_requests(budget, tl, j);
+    if (ret == 0 && budget->no_loop_hold)
+        ret = judge_holds(budget, tl, j);
+    for (unsigned rule = 0; rule < BUDGET_RULES; rule++) {
+        struct finding *f = &j->findings[rule];
+        if (f->over.len)
+            qsort(f->over.data, f->over.len, sizeof(*f->over.data), by_size);
+    }
+    j->holds_broken = j->holds.len > 0;
+    j->lost_broken = tl->lost > budget->max_lost;
+    j->few = j->complete < budget->min_requests;
+    return ret;
+}
+
+void judgement_release(struct judgement *j)
+{
+    for (unsigned rule = 0; rule < BUDGET_RULES; rule++)
+        vec_release(&j->findings[rule].over);
+    vec_release(&j->holds);
+}
+
+bool judgement_breaks(const struct budget *budget, const struct judgement *j, unsigned rule)
+{
+    const struct finding *f = &j->findings[rule];
+    return budget->limits[rule].text && (f->over.len || (j->requests && !f->decides));
+}
+
+bool judgement_passes(const struct budget *budget, const struct judgement *j)
+{
+    for (unsigned rule = 0; rule < BUDGET_RULES; rule++)
+        if (judgement_breaks(budget, j, rule))
+            return false;
+    return !j->holds_broken && !j->lost_broken && !j->few;
+}
+
+/* The segment of the request in which `ns` lies, or the first one. */
+static size_t segment_at(const struct timeline *tl, const struct request *r, uint64_t ns)
+{
+    size_t low = r->first_segment, high = low + r->segment_count;
+    while (high - low > 1) {
+        size_t middle = low + (high - low) / 2;
+        if (tl->segments.data[middle].start_ns <= ns)
+            low = middle;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+uint64_t victim_lost_ns(const struct timeline *tl, const struct hold *h, const struct request *r)
+{
+    uint64_t ns = 0;
+    size_t end = (size_t)r->first_segment + r->segment_count;
+    if (!r->segment_count)
+        return 0;
+    for (size_t i = segment_at(tl, r, h->start_ns); i < end; i++) {
+        const struct segment *s = &tl->segments.data[i];
+        if (s->start_ns >= h->end_ns)
+            break;
+        if (s->key != LEDGER_QUEUED && s->key != LEDGER_LOOP_BUSY)
+            continue;
+        uint64_t from = s->start_ns > h->start_ns ? s->start_ns : h->start_ns;
+        uint64_t to = segment_end(tl, r, i);
+        to = to < h->end_ns ? to : h->end_ns;
+        ns += to > from ? to - from : 0;
+    }
+    return ns;
+}
