@@ -155,9 +155,16 @@ enum io_flag {
     IO_URING = 128,      /* by io_uring: not necessarily an act of the thread it ran in */
     IO_CUT = 64,         /* set by the recorder: the request's first line goes on behind data[] */
     IO_SEVERAL = 32,     /* set by the recorder: more than one message, as far as data[] tells */
+    IO_LENGTH = 128,     /* set by the recorder: see below */
+    IO_AT_LEAST = 256,   /* with IO_LENGTH: the message is so long or longer */
 };
 
-/* data[] holds the first bytes, taken only at a turn; data_len of them are there. */
+/*
+ * data[] holds the first bytes, taken only at a turn; data_len of them are there. With IO_LENGTH
+ * the record's last 8 bytes are a uint64_t: how long the whole message is that begins with these
+ * bytes, its header and body together, as its first bytes say (the recorder keeps the number, not
+ * the header that it stood in).
+ */
 struct event_io {
     struct event event; /* when the call was done with the socket */
     uint64_t obj;

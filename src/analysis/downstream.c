@@ -75,10 +75,15 @@ static int send_nameless(struct analysis *a, struct sock *s, const struct act *a
     return tenure_foreign(a, act);
 }
 
-int downstream_send(struct analysis *a, struct sock *s, const struct act *act)
+int downstream_send(struct analysis *a, struct sock *s, const struct act *act,
+                    const struct event_io *io)
 {
     struct act mine = *act;
     bool inferred = s->inferred;
+    size_t len = io_data_len(io);
+
+    if (len) /* the reply's header tells the length of a body that does not come */
+        s->asked_head = len >= 5 && memcmp(io->data, "HEAD ", 5) == 0;
 
     thread_scan(a, act->thread, act->time);
     uint32_t owner = owner_of(a, s), now = tenure_request(a, act->thread);
@@ -119,8 +124,9 @@ int downstream_recv(struct analysis *a, struct sock *s, const struct act *act,
     }
     mine.inferred = s->inferred;
     int rc = tenure_touch(a, owner, &mine);
+    bool at_least;
     if (!s->reply_have)
-        s->reply_want = proto_http_length(io->data, io_data_len(io));
+        s->reply_want = s->asked_head ? 0 : io_length(io, &at_least);
     s->reply_have += io->bytes;
     if (!io->bytes || s->reply_have >= s->reply_want)
         owe(a, s, false);

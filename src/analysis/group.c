@@ -26,6 +26,26 @@ static bool is_uuid(const char *s, size_t len)
     return true;
 }
 
+/* Where the number at the end of "r175", "order-17" begins; 0: there is none that is an id. A
+ * version ("v2") is none, nor one digit behind a word ("oauth2", "step3"). */
+static size_t id_begin(const char *s, size_t len)
+{
+    size_t at = len, letters;
+
+    while (at && isdigit((unsigned char)s[at - 1]))
+        at--;
+    letters = at;
+    while (letters && isalpha((unsigned char)s[letters - 1]))
+        letters--;
+    if (at == len || !at)
+        return 0;
+    if (s[at - 1] == '-' || s[at - 1] == '_')
+        return all(s, at - 1, isalpha) ? at : 0;
+    if (letters || (at == 1 && (s[0] == 'v' || s[0] == 'V')))
+        return 0;
+    return at == 1 || len - at > 1 ? at : 0;
+}
+
 static void group_segment(struct buf *out, const char *s, size_t len)
 {
     if (all(s, len, isdigit))
@@ -34,6 +54,8 @@ static void group_segment(struct buf *out, const char *s, size_t len)
         buf_adds(out, ":uuid");
     else if (len >= HEX_MIN && all(s, len, isxdigit))
         buf_adds(out, ":hex");
+    else if (id_begin(s, len))
+        buf_addf(out, "%.*s:n", (int)id_begin(s, len), s);
     else
         buf_add(out, s, len);
 }

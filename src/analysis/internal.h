@@ -97,6 +97,7 @@ struct sock {
     bool ambiguous;                  /* replies cannot be told apart any more */
     uint64_t nameless;               /* when somebody unknown sent and has no reply yet; NEVER */
     uint64_t reply_want, reply_have; /* bytes; want 0: not known */
+    bool asked_head;                 /* by HTTP's HEAD: the reply has no body, whatever it says */
     bool survey_asked;               /* the last that was done with it was to connect or to send */
 };
 
@@ -105,6 +106,8 @@ struct draft {
     uint32_t sock;
     uint64_t start, end, last_send;
     uint64_t bytes_in, bytes_out, expect_in; /* expect_in 0: not known */
+    bool expect_more;                        /* at least expect_in */
+    bool bodyless;                           /* see struct proto_head */
     uint64_t data_sends;                     /* sends of any kind */
     bool answered, closed, streams;
     uint32_t flags; /* enum request_flag */
@@ -241,7 +244,10 @@ void draft_enter(struct analysis *a, uint32_t request);
 int requests_build(struct analysis *a);
 /* The bytes that came with a record. */
 size_t io_data_len(const struct event_io *io);
-int downstream_send(struct analysis *a, struct sock *s, const struct act *act);
+/* Of the message that the record begins, in bytes; 0: not known. `*at_least`: or longer. */
+uint64_t io_length(const struct event_io *io, bool *at_least);
+int downstream_send(struct analysis *a, struct sock *s, const struct act *act,
+                    const struct event_io *io);
 int downstream_recv(struct analysis *a, struct sock *s, const struct act *act,
                     const struct event_io *io);
 int downstream_connect(struct analysis *a, struct sock *s, const struct act *act);

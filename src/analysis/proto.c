@@ -4,6 +4,7 @@ static bool bytes_request(const uint8_t *data, size_t len, struct proto_head *he
 {
     (void)data;
     (void)len;
+    head->unknown = true;
     buf_adds(&head->group, "bytes"); /* the caller, who knows how many, gives the name */
     return true;
 }
@@ -12,7 +13,8 @@ static const struct protocol bytes = {.name = "bytes", .request = bytes_request}
 
 /* The first that knows the bytes; the last knows all. */
 static const struct protocol *const protocols[] = {
-    &proto_http2, &proto_http, &proto_redis, &proto_tls, &bytes,
+    &proto_http2, &proto_http,     &proto_memcached, &proto_redis,
+    &proto_tls,   &proto_postgres, &proto_fastcgi,   &bytes,
 };
 
 const struct protocol *proto_detect(const uint8_t *data, size_t len, struct proto_head *head)

@@ -2,7 +2,6 @@
 
 #include <ctype.h>
 #include <string.h>
-#include <strings.h>
 
 #define METHOD_MIN 3
 #define METHOD_MAX 16
@@ -35,39 +34,6 @@ static void skip_authority(const uint8_t **path, size_t *len)
     *path = slash;
 }
 
-/* The value of a header that is a number, in a whole header block; -1: not there. */
-static int64_t header_number(const uint8_t *data, size_t len, const char *name)
-{
-    size_t n = strlen(name);
-    for (const uint8_t *line = data, *end = data + len; line < end;) {
-        const uint8_t *eol = memchr(line, '\n', (size_t)(end - line));
-        size_t have = (size_t)((eol ? eol : end) - line);
-        if (have > n && strncasecmp((const char *)line, name, n) == 0 && line[n] == ':') {
-            int64_t value = 0;
-            size_t i = n + 1;
-            while (i < have && line[i] == ' ')
-                i++;
-            for (; i < have && isdigit(line[i]) && value < INT64_MAX / 100; i++)
-                value = value * 10 + (line[i] - '0');
-            return value;
-        }
-        line = eol ? eol + 1 : end;
-    }
-    return -1;
-}
-
-uint64_t proto_http_length(const uint8_t *data, size_t len)
-{
-    const uint8_t *end = find(data, len, "\r\n\r\n");
-    if (!end)
-        return 0;
-    size_t header = (size_t)(end - data) + 4;
-    if (header_number(data, header, "transfer-encoding") >= 0)
-        return 0; /* chunked: where it ends stands further on */
-    int64_t body = header_number(data, header, "content-length");
-    return header + (body > 0 ? (uint64_t)body : 0);
-}
-
 static bool http_request(const uint8_t *data, size_t len, struct proto_head *head)
 {
     size_t method = method_length(data, len);
@@ -97,8 +63,24 @@ static bool http_request(const uint8_t *data, size_t len, struct proto_head *hea
         buf_adds(&head->name, "…");
         buf_adds(&head->group, "…");
     }
-    head->length = proto_http_length(data, len);
+    head->bodyless = (method == 3 && memcmp(data, "GET", 3) == 0) ||
+                     (method == 4 && memcmp(data, "HEAD", 4) == 0);
     return true;
+}
+
+/* A body that is read late. A method that is cut ("PO") may be the next request's. */
+static bool http_goes_on(const uint8_t *data, size_t len, bool whole)
+{
+    struct proto_head head = {0};
+    size_t n = 0;
+
+    while (n < len && ((data[n] >= 'A' && data[n] <= 'Z') || data[n] == '-'))
+        n++;
+    bool fresh = whole || n == len || http_request(data, len, &head) ||
+                 proto_http2.request(data, len, &head);
+    buf_release(&head.name);
+    buf_release(&head.group);
+    return !fresh;
 }
 
 static int32_t http_status(const uint8_t *data, size_t len)
@@ -121,8 +103,11 @@ static bool http_interim(const uint8_t *data, size_t len)
     return status >= 100 && status < 200 && status != 101;
 }
 
-const struct protocol proto_http = {
-    .name = "http", .request = http_request, .status = http_status, .interim = http_interim};
+const struct protocol proto_http = {.name = "http",
+                                    .request = http_request,
+                                    .status = http_status,
+                                    .interim = http_interim,
+                                    .goes_on = http_goes_on};
 
 /* The preface of a connection with prior knowledge; its streams cannot be told apart here. */
 static bool http2_request(const uint8_t *data, size_t len, struct proto_head *head)

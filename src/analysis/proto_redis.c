@@ -31,23 +31,6 @@ static bool verb(struct buf *out, const uint8_t *text, size_t len)
     return true;
 }
 
-/* The command's length in bytes as far as the lengths of its parts are in sight; 0: not known. */
-static uint64_t command_length(const uint8_t *data, size_t len, size_t at, uint64_t args)
-{
-    for (; args; args--) {
-        uint64_t size;
-        size_t body = number_line(data, len, at, '$', &size);
-        if (!body)
-            return 0;
-        if (args == 1)
-            return body + size + 2;
-        if (size + 2 > len - body)
-            return 0;
-        at = body + (size_t)size + 2;
-    }
-    return 0;
-}
-
 /* "GET key\r\n", as people type it; "GET /" is the speech of browsers. */
 static bool inline_request(const uint8_t *data, size_t len, struct proto_head *head)
 {
@@ -61,10 +44,8 @@ static bool inline_request(const uint8_t *data, size_t len, struct proto_head *h
         memmem(data, eol ? (size_t)(eol - data) : len, " /", 2) || !verb(&head->name, data, n))
         return false;
     for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++)
-        if (strcmp(buf_str(&head->name), verbs[i]) == 0) {
-            head->length = eol ? (uint64_t)(eol - data) + 1 : 0;
+        if (strcmp(buf_str(&head->name), verbs[i]) == 0)
             return true;
-        }
     buf_clear(&head->name);
     return false;
 }
@@ -80,7 +61,6 @@ static bool redis_request(const uint8_t *data, size_t len, struct proto_head *he
     if (!args || args > ARGS_MAX || !text || size > len - text ||
         !verb(&head->name, data + text, (size_t)size))
         return false;
-    head->length = command_length(data, len, first, args);
     return true;
 }
 

@@ -15,6 +15,17 @@ size_t io_data_len(const struct event_io *io)
     return io->data_len < room ? io->data_len : room;
 }
 
+uint64_t io_length(const struct event_io *io, bool *at_least)
+{
+    size_t room = io->event.size - sizeof(*io);
+    uint64_t length = 0;
+
+    *at_least = io->flags & IO_AT_LEAST;
+    if ((io->flags & IO_LENGTH) && room >= sizeof(length))
+        memcpy(&length, io->data + room - sizeof(length), sizeof(length));
+    return length;
+}
+
 /*
  * Were the bytes there before the answer to the request before them was sent? A client on the
  * same machine may have read the answer and asked again before the server's send returns, so
@@ -41,8 +52,10 @@ static int draft_name(struct analysis *a, struct draft *d, const struct event_io
     d->protocol = timeline_intern(a->tl, d->proto->name);
     d->name = timeline_intern_bytes(a->tl, buf_str(&head.name), head.name.len);
     d->group = timeline_intern_bytes(a->tl, buf_str(group), group->len);
-    d->expect_in = head.length;
+    if (!head.unknown) /* then the length is an accident, too */
+        d->expect_in = io_length(io, &d->expect_more);
     d->streams = head.streams;
+    d->bodyless = head.bodyless;
     buf_release(&head.name);
     buf_release(&head.group);
     return rc;
@@ -94,6 +107,17 @@ static int draft_new(struct analysis *a, struct sock *s, const struct event_io *
     return 0;
 }
 
+/* Behind the answer, and not long enough yet or like no request: it is still that one's. */
+static bool draft_goes_on(const struct draft *d, const struct event_io *io)
+{
+    bool whole = d->bodyless || (d->expect_in && !d->expect_more);
+    size_t len = io_data_len(io);
+
+    if (d->bytes_in < d->expect_in)
+        return true;
+    return len && d->proto->goes_on && d->proto->goes_on(io->data, len, whole);
+}
+
 /* Does the receive open a request? If one is open it is finished. */
 static bool draft_opens(struct analysis *a, struct sock *s, const struct event_io *io)
 {
@@ -105,7 +129,7 @@ static bool draft_opens(struct analysis *a, struct sock *s, const struct event_i
     if (d->streams)
         return false;
     if (d->answered) {
-        if (d->bytes_in < d->expect_in) /* answered before all of it was read */
+        if (draft_goes_on(d, io)) /* answered before all of it was read */
             return false;
         draft_finish(a, s->request_plus1 - 1, 0);
         return true;
@@ -141,7 +165,7 @@ static int accepted_recv(struct analysis *a, struct sock *s, const struct event_
     uint32_t request = s->request_plus1 - 1;
     struct draft *d = &a->drafts.data[request];
     d->bytes_in += io->bytes;
-    if ((io->flags & IO_SEVERAL) || (d->expect_in && d->bytes_in > d->expect_in))
+    if ((io->flags & IO_SEVERAL) || (d->expect_in && !d->expect_more && d->bytes_in > d->expect_in))
         d->flags |= REQUEST_PIPELINED;
     if (io->flags & IO_AFTER_LOSS)
         d->flags |= REQUEST_LOSS;
@@ -217,7 +241,7 @@ static int see_io(struct analysis *a, const struct record *r)
         return receives ? accepted_recv(a, s, io, &act) : accepted_send(a, s, io, &act);
     if (s->role != ROLE_CONNECTED || (io->flags & IO_PEEK))
         return 0;
-    return receives ? downstream_recv(a, s, &act, io) : downstream_send(a, s, &act);
+    return receives ? downstream_recv(a, s, &act, io) : downstream_send(a, s, &act, io);
 }
 
 static int see_conn(struct analysis *a, const struct record *r)

@@ -50,10 +50,10 @@ static int take_io(struct session *s, const struct event_io *io)
 {
     union {
         struct event_io io;
-        uint8_t bytes[sizeof(struct event_io) + IO_DATA_LARGE];
+        uint8_t bytes[sizeof(struct event_io) + IO_DATA_LARGE + REDACT_ROOM];
     } copy;
 
-    if (io->event.size > sizeof(copy))
+    if (io->event.size > sizeof(copy) - REDACT_ROOM)
         return -EINVAL;
     memcpy(&copy, io, io->event.size);
     redact(&copy.io);

@@ -1,16 +1,31 @@
 #include "record/redact.h"
 
 #include "bpf/events.h"
+#include "record/message.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <string.h>
 
 #define UNKNOWN_KEEP 8
 #define REDIS_KEEP 48 /* "*N\r\n$N\r\nVERB" of the longest verb */
+#define WORD_MAX 12   /* of what is kept as a verb */
 
-static int is_upper(uint8_t c)
+static bool is_upper(uint8_t c)
 {
     return c >= 'A' && c <= 'Z';
+}
+
+static bool is_lower(uint8_t c)
+{
+    return c >= 'a' && c <= 'z';
+}
+
+static bool starts(const uint8_t *data, size_t len, const char *with)
+{
+    size_t n = strlen(with);
+
+    return len >= n && !memcmp(data, with, n);
 }
 
 /* Where the line ends, or its part before a query. By hand: this runs for every request. */
@@ -30,20 +45,29 @@ static size_t path_end(const uint8_t *data, size_t from, size_t len)
     return from;
 }
 
-/* "GET /path?secret HTTP/1.1": up to the query, else to the line's end. */
-static size_t keep_http_request(const uint8_t *data, size_t len)
+/* "GET /path?secret HTTP/1.1": up to the query, else to the line's end. Of what has no path
+ * ("SET key secret", "AUTH secret") the verb and the blank. */
+static size_t keep_http_request(uint8_t *data, size_t len, bool *cut)
 {
-    size_t verb = 0;
+    size_t verb = 0, keep;
 
     while (verb < len && is_upper(data[verb]))
         verb++;
     if (verb < 3 || verb > 16 || verb >= len || data[verb] != ' ')
         return 0;
-    return path_end(data, verb, len);
+    verb++;
+    if (verb < len && data[verb] != '/' && data[verb] != '*' &&
+        !starts(data + verb, len - verb, "http://") &&
+        !starts(data + verb, len - verb, "https://") && !starts(data, len, "CONNECT "))
+        return verb;
+    keep = path_end(data, verb, len);
+    *cut = keep == len;
+    return keep;
 }
 
-static size_t keep_http_answer(const uint8_t *data, size_t len)
+static size_t keep_http_answer(uint8_t *data, size_t len, bool *cut)
 {
+    (void)cut;
     if (len < 5 || memcmp(data, "HTTP/", 5) != 0)
         return 0;
     return line_end(data, 0, len);
@@ -51,10 +75,11 @@ static size_t keep_http_answer(const uint8_t *data, size_t len)
 
 /* "*3\r\n$3\r\nSET\r\n$3\r\nkey…": up to the verb's end. An answer: its first byte and, of an
  * error, its word ("-ERR"). */
-static size_t keep_redis(const uint8_t *data, size_t len)
+static size_t keep_redis(uint8_t *data, size_t len, bool *cut)
 {
     size_t at = 0;
 
+    (void)cut;
     if (len && (data[0] == '+' || data[0] == '-' || data[0] == ':' || data[0] == '$')) {
         at = 1;
         while (data[0] == '-' && at < len && is_upper(data[at]))
@@ -72,70 +97,158 @@ static size_t keep_redis(const uint8_t *data, size_t len)
     return at <= REDIS_KEEP ? at : 0;
 }
 
-/* The number behind a '*' or '$' at `at`, and where its line ends; 0 when there is none. */
-static size_t redis_number(const uint8_t *data, size_t len, size_t at, char mark, size_t *number)
+/* "get key", "VALUE key 0 5": the word, and the blank that shows its end. */
+static size_t keep_word(uint8_t *data, size_t len, bool *cut)
 {
-    size_t n = 0, digits = 0;
+    size_t n = 0;
 
-    if (at >= len || data[at++] != (uint8_t)mark)
+    (void)cut;
+    while (n < len && (is_lower(data[n]) || is_upper(data[n]) || data[n] == '_'))
+        n++;
+    if (!n || n > WORD_MAX || n >= len || (data[n] != ' ' && data[n] != '\r'))
         return 0;
-    while (at < len && data[at] >= '0' && data[at] <= '9' && digits++ < 9)
-        n = n * 10 + (size_t)(data[at++] - '0');
-    *number = n;
-    return digits && at + 2 <= len && data[at] == '\r' && data[at + 1] == '\n' ? at + 2 : 0;
+    return n + 1;
 }
 
-/* Length of the Redis command at the begin, when all of its parts' lengths are in sight; 0: not. */
-static size_t redis_length(const uint8_t *data, size_t len)
+/* PostgreSQL's Query and Parse: letter, length, and the statement's first word. Where Parse has
+ * the statement's own name, an empty one stands then. */
+static size_t keep_postgres(uint8_t *data, size_t len, bool *cut)
 {
-    size_t parts, size, at = redis_number(data, len, 0, '*', &parts);
+    size_t at = 5, to = 5, n = 0;
 
-    for (; at && parts; parts--) {
-        at = redis_number(data, len, at, '$', &size);
-        if (at)
-            at += size + 2;
+    (void)cut;
+    if (len < 6 || (data[0] != 'Q' && data[0] != 'P') || data[1])
+        return 0;
+    if (data[0] == 'P') {
+        while (at < len && data[at])
+            at++;
+        at++;
+        data[to++] = '\0';
     }
-    return at;
+    while (at < len && (data[at] == ' ' || data[at] == '\n' || data[at] == '\t'))
+        at++;
+    while (at + n < len && (is_upper(data[at + n]) || is_lower(data[at + n])))
+        n++;
+    if (!n || n > WORD_MAX || at + n >= len)
+        return to;
+    memmove(data + to, data + at, n);
+    return to + n;
 }
 
-/* Length of an HTTP request that has no body, when its header ends in sight; 0: not. */
-static size_t http_length(const uint8_t *data, size_t len)
+/* ---- FastCGI: the first record's head, then "METHOD /path" as the parameters say it */
+
+#define FCGI_HEAD 8
+#define FCGI_BEGIN_SIZE 16
+
+struct fcgi_param {
+    const uint8_t *name, *value;
+    size_t name_len, value_len, at_hand; /* at_hand: of the value */
+};
+
+/* A length: one byte, or four when its top bit is set. */
+static size_t fcgi_length(const uint8_t *data, size_t len, size_t at, size_t *value)
 {
-    if (len < 5 || (memcmp(data, "GET ", 4) != 0 && memcmp(data, "HEAD ", 5) != 0))
+    if (at >= len)
         return 0;
-    for (size_t at = 4; at + 4 <= len; at++)
-        if (!memcmp(data + at, "\r\n\r\n", 4))
-            return at + 4;
-    return 0;
+    *value = data[at];
+    if (!(data[at] & 0x80))
+        return at + 1;
+    if (len - at < 4)
+        return 0;
+    *value = (size_t)(data[at] & 0x7f) << 24 | (size_t)data[at + 1] << 16 |
+             (size_t)data[at + 2] << 8 | data[at + 3];
+    return at + 4;
 }
 
-static int holds_several(const struct event_io *io, size_t len)
+/* The parameter at `at`; returns where the next one stands, 0 when its name is not at hand. */
+static size_t fcgi_param(const uint8_t *data, size_t len, size_t at, struct fcgi_param *p)
 {
-    size_t length = redis_length(io->data, len);
+    at = fcgi_length(data, len, at, &p->name_len);
+    if (at)
+        at = fcgi_length(data, len, at, &p->value_len);
+    if (!at || p->name_len > len - at)
+        return 0;
+    p->name = data + at;
+    at += p->name_len;
+    p->value = data + at;
+    p->at_hand = p->value_len < len - at ? p->value_len : len - at;
+    return at + p->at_hand;
+}
 
-    if (!length)
-        length = http_length(io->data, len);
-    return length && io->bytes > length;
+static bool fcgi_is(const struct fcgi_param *p, const char *name)
+{
+    return p->name_len == strlen(name) && !memcmp(p->name, name, p->name_len);
+}
+
+static size_t keep_fastcgi(uint8_t *data, size_t len, bool *cut)
+{
+    struct fcgi_param p, method = {0}, path = {0};
+    size_t at = FCGI_BEGIN_SIZE + FCGI_HEAD, n = FCGI_HEAD;
+    uint8_t name[IO_DATA_LARGE];
+    size_t used = 0;
+
+    if (len < FCGI_HEAD || data[0] != 1 || data[1] != 1 || data[7])
+        return 0;
+    if (len > IO_DATA_LARGE || len < at || data[FCGI_BEGIN_SIZE + 1] != 4)
+        return n;
+    while (at < len && (at = fcgi_param(data, len, at, &p))) {
+        if (fcgi_is(&p, "REQUEST_METHOD"))
+            method = p;
+        if (fcgi_is(&p, "REQUEST_URI") || (!path.name && fcgi_is(&p, "SCRIPT_NAME")))
+            path = p;
+    }
+    if (!path.at_hand || path.value[0] != '/' || method.at_hand + path.at_hand + 1 > sizeof(name))
+        return n;
+    memcpy(name, method.value ? method.value : data, method.at_hand);
+    used = method.at_hand;
+    name[used++] = ' ';
+    for (size_t i = 0; i < path.at_hand && path.value[i] != '?'; i++)
+        name[used++] = path.value[i];
+    *cut = path.at_hand < path.value_len && used == method.at_hand + 1 + path.at_hand;
+    if (used > len - n)
+        return n;
+    memcpy(data + n, name, used);
+    return n + used;
+}
+
+/* The first that knows the bytes says how many of them stay. */
+static size_t (*const keepers[])(uint8_t *, size_t, bool *) = {
+    keep_http_request, keep_http_answer, keep_redis, keep_postgres, keep_fastcgi, keep_word,
+};
+
+static size_t keep_of(uint8_t *data, size_t len, bool *cut)
+{
+    for (size_t i = 0; i < sizeof(keepers) / sizeof(keepers[0]); i++) {
+        size_t keep = keepers[i](data, len, cut);
+
+        if (keep)
+            return keep;
+    }
+    return len < UNKNOWN_KEEP ? len : UNKNOWN_KEEP;
 }
 
 void redact(struct event_io *io)
 {
-    size_t len = io->data_len, keep;
+    size_t len = io->data_len, keep, room;
+    struct message m;
+    bool cut = false;
 
     if (len > io->event.size - offsetof(struct event_io, data))
         len = io->event.size - offsetof(struct event_io, data);
-    if (io->event.kind == EVENT_RECV && holds_several(io, len))
+    m = message_measure(io->data, len, io->bytes);
+    if (io->event.kind == EVENT_RECV && m.request && m.length && !m.at_least &&
+        io->bytes > m.length)
         io->flags |= IO_SEVERAL;
-    keep = keep_http_request(io->data, len);
-    if (keep && keep == len)
+    keep = keep_of(io->data, len, &cut);
+    if (cut)
         io->flags |= IO_CUT;
-    if (!keep)
-        keep = keep_http_answer(io->data, len);
-    if (!keep)
-        keep = keep_redis(io->data, len);
-    if (!keep)
-        keep = len < UNKNOWN_KEEP ? len : UNKNOWN_KEEP;
     io->data_len = (uint16_t)keep;
-    memset(io->data + keep, 0, ((keep + 7) & ~(size_t)7) - keep);
-    io->event.size = (uint16_t)((offsetof(struct event_io, data) + keep + 7) & ~(size_t)7);
+    room = (keep + 7) & ~(size_t)7;
+    memset(io->data + keep, 0, room - keep);
+    if (io->event.kind == EVENT_RECV && m.length) {
+        io->flags |= IO_LENGTH | (m.at_least ? IO_AT_LEAST : 0);
+        memcpy(io->data + room, &m.length, sizeof(m.length));
+        room += sizeof(m.length);
+    }
+    io->event.size = (uint16_t)(offsetof(struct event_io, data) + room);
 }

@@ -38,6 +38,7 @@ enum type {
     BITS8,
     BITS16,
     DATA,
+    LENGTH,
     PATH,
     LOCAL,
     REMOTE
@@ -109,6 +110,8 @@ static const struct word io_flags[] = {{"peek", IO_PEEK},
                                        {"after_loss", IO_AFTER_LOSS},
                                        {"turn", IO_TURN},
                                        {"kernel", IO_KERNEL},
+                                       {"several", IO_SEVERAL},
+                                       {"at_least", IO_AT_LEAST},
                                        {0}};
 static const struct word roles[] = {{"accepted", ROLE_ACCEPTED},
                                     {"connected", ROLE_CONNECTED},
@@ -207,6 +210,7 @@ static const struct field io_fields[] = {HEAD,
                                          {"bytes", U32, AT(event_io, bytes), 0, NULL},
                                          {"flags", BITS16, AT(event_io, flags), 0, io_flags},
                                          {"data", DATA, 0, 0, NULL},
+                                         {"length", LENGTH, 0, 0, NULL}, /* behind data */
                                          {0}};
 static const struct field conn_fields[] = {
     HEAD,
@@ -397,6 +401,12 @@ static void set_field(const struct input *in, struct made *m, const struct field
         memcpy(m->u.io.data, value, len);
         m->u.io.data_len = (uint16_t)len;
         m->u.event.size = (uint16_t)((sizeof(m->u.io) + len + 7) & ~(size_t)7);
+        return;
+    case LENGTH:
+        number = (uint64_t)parse_number(in, value);
+        memcpy(m->u.bytes + m->u.event.size, &number, sizeof(number));
+        m->u.event.size += sizeof(number);
+        m->u.io.flags |= IO_LENGTH;
         return;
     case PATH:
         memcpy(m->path, value, len);

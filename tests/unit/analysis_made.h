@@ -203,6 +203,24 @@ static inline void receives(struct made *m, uint64_t t, uint32_t tid, uint64_t o
     io_made(m, EVENT_RECV, t, tid, obj, ready, (uint32_t)strlen(data), IO_TURN, data);
 }
 
+/* The recorder's word on the message's length goes with it: IO_LENGTH, and IO_AT_LEAST in `flags`.
+ */
+static inline void receives_long(struct made *m, uint64_t t, uint32_t tid, uint64_t obj,
+                                 uint32_t bytes, const char *data, uint64_t length, uint16_t flags)
+{
+    struct {
+        struct event_io io;
+        char data[IO_DATA_LARGE];
+        uint64_t length;
+    } r = {.io = {.obj = obj, .ready_ns = AT(t), .bytes = bytes}};
+    size_t room = (strlen(data) + 7) / 8 * 8;
+    r.io.flags = IO_TURN | IO_LENGTH | flags;
+    r.io.data_len = (uint16_t)strlen(data);
+    memcpy(r.io.data, data, strlen(data));
+    memcpy(r.io.data + room, &length, sizeof(length));
+    made_add(m, &r, EVENT_RECV, sizeof(r.io) + room + sizeof(length), tid, AT(t));
+}
+
 static inline void sends(struct made *m, uint64_t t, uint32_t tid, uint64_t obj, const char *data)
 {
     io_made(m, EVENT_SEND, t, tid, obj, 0, (uint32_t)strlen(data), IO_TURN, data);

@@ -219,9 +219,10 @@ static void test_body_read_behind_the_answer(void **state)
     made_init(&m, 300);
     accepted(&m, 5, CLIENT);
     attach_running(&m, 0, 7, 7);
-    receives(&m, 10, 7, CLIENT, 10, "POST /up HTTP/1.1\r\nContent-Length: 5000\r\n\r\n");
+    receives_long(&m, 10, 7, CLIENT, 43, "POST /up HTTP/1.1", 5043, 0);
     sends(&m, 30, 7, CLIENT, "HTTP/1.1 413 Too Large\r\n");
-    io_made(&m, EVENT_RECV, 40, 7, CLIENT, 40, 5000, IO_TURN, "body");
+    io_made(&m, EVENT_RECV, 40, 7, CLIENT, 40, 2000, IO_TURN, "GET /not");
+    io_made(&m, EVENT_RECV, 45, 7, CLIENT, 45, 3000, 0, NULL);
     receives(&m, 60, 7, CLIENT, 60, GET("/next"));
     sends(&m, 70, 7, CLIENT, OK);
     end_running(&m, 300, 7, 7);
@@ -229,6 +230,60 @@ static void test_body_read_behind_the_answer(void **state)
     assert_int_equal(m.tl.requests.len, 2);
     assert_int_equal(request_named(&m, "POST /up")->end_ns, US(30));
     assert_int_equal(request_named(&m, "GET /next")->start_ns, US(60));
+    made_release(&m);
+}
+
+/* In chunks, or with a length that stands too far back: then what the bytes are tells. */
+static void test_body_of_unknown_length(void **state)
+{
+    (void)state;
+    struct made m;
+    made_init(&m, 300);
+    accepted(&m, 5, CLIENT);
+    attach_running(&m, 0, 7, 7);
+    receives_long(&m, 10, 7, CLIENT, 60, "POST /up HTTP/1.1", 65, IO_AT_LEAST);
+    sends(&m, 20, 7, CLIENT, OK);
+    io_made(&m, EVENT_RECV, 30, 7, CLIENT, 30, 3000, IO_TURN, "b00\r\n123");
+    sends(&m, 35, 7, CLIENT, "more of the answer");
+    io_made(&m, EVENT_RECV, 40, 7, CLIENT, 40, 5, IO_TURN, "0\r\n\r\n");
+    receives(&m, 60, 7, CLIENT, 60, "PUT /far HTTP/1.1");
+    sends(&m, 70, 7, CLIENT, OK);
+    io_made(&m, EVENT_RECV, 80, 7, CLIENT, 80, 3000, IO_TURN, "{\"key\":");
+    receives(&m, 90, 7, CLIENT, 90, "G"); /* a slow client's next one */
+    sends(&m, 95, 7, CLIENT, OK);
+    end_running(&m, 300, 7, 7);
+    made_finish(&m);
+    assert_int_equal(m.tl.requests.len, 3);
+    assert_int_equal(request_named(&m, "POST /up")->end_ns, US(35));
+    assert_int_equal(request_named(&m, "POST /up")->flags, REQUEST_COMPLETE);
+    assert_int_equal(request_named(&m, "PUT /far")->end_ns, US(70));
+    assert_int_equal(request_named(&m, "1 bytes")->start_ns, US(90));
+    made_release(&m);
+}
+
+/* A handshake in two flights, data, and a good-bye that nobody answers: two requests. */
+static void test_tls(void **state)
+{
+    (void)state;
+    struct made m;
+    made_init(&m, 300);
+    accepted(&m, 5, CLIENT);
+    attach_running(&m, 0, 7, 7);
+    receives_long(&m, 10, 7, CLIENT, 5, "\x16\x03\x01\x02\x01", 518, IO_AT_LEAST);
+    io_made(&m, EVENT_RECV, 11, 7, CLIENT, 10, 513, 0, NULL);
+    sends(&m, 20, 7, CLIENT, "\x16\x03\x03\x01\x01");
+    receives(&m, 30, 7, CLIENT, 30, "\x14\x03\x03\x01\x01");
+    sends(&m, 40, 7, CLIENT, "\x17\x03\x03\x01\x01");
+    receives_long(&m, 50, 7, CLIENT, 5, "\x17\x03\x03\x01\x01", 262, IO_AT_LEAST);
+    io_made(&m, EVENT_RECV, 51, 7, CLIENT, 50, 257, 0, NULL);
+    sends(&m, 60, 7, CLIENT, "\x17\x03\x03\x01\x01");
+    receives(&m, 70, 7, CLIENT, 70, "\x15\x03\x03\x01\x02");
+    end_running(&m, 300, 7, 7);
+    made_finish(&m);
+    assert_int_equal(m.tl.requests.len, 2);
+    assert_int_equal(request_named(&m, "TLS handshake")->end_ns, US(40));
+    assert_int_equal(request_named(&m, "TLS data")->end_ns, US(60));
+    assert_int_equal(request_named(&m, "TLS data")->flags, REQUEST_COMPLETE);
     made_release(&m);
 }
 
@@ -240,7 +295,7 @@ static void test_pipelining_is_said(void **state)
     accepted(&m, 5, CLIENT);
     accepted(&m, 5, CLIENT2);
     attach_running(&m, 0, 7, 7);
-    receives(&m, 10, 7, CLIENT, 10, GET("/1") GET("/2")); /* two at once */
+    receives_long(&m, 10, 7, CLIENT, 54, "GET /1 HTTP/1.1", 27, 0); /* two at once */
     sends(&m, 30, 7, CLIENT, OK);
     receives(&m, 110, 7, CLIENT2, 110, GET("/3"));
     waits(&m, 7, 120, 2000, 2000, CALL_read, FILE_OBJ(1));
@@ -617,6 +672,8 @@ int main(void)
         cmocka_unit_test(test_answer_overtakes_the_send),
         cmocka_unit_test(test_partial_reads_and_writes_do_not_split),
         cmocka_unit_test(test_body_read_behind_the_answer),
+        cmocka_unit_test(test_body_of_unknown_length),
+        cmocka_unit_test(test_tls),
         cmocka_unit_test(test_pipelining_is_said),
         cmocka_unit_test(test_peek_opens_nothing),
         cmocka_unit_test(test_answer_to_what_came_before_the_attach),
