@@ -155,7 +155,7 @@ enum io_flag {
     IO_URING = 128,      /* by io_uring: not necessarily an act of the thread it ran in */
     IO_CUT = 64,         /* set by the recorder: the request's first line goes on behind data[] */
     IO_SEVERAL = 32,     /* set by the recorder: more than one message, as far as data[] tells */
-    IO_LENGTH = 128,     /* set by the recorder: see below */
+    IO_LENGTH = 512,     /* set by the recorder: see below */
     IO_AT_LEAST = 256,   /* with IO_LENGTH: the message is so long or longer */
 };
 
