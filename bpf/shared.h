@@ -21,4 +21,15 @@ struct call_entry {
     uint16_t class;
 };
 
+/*
+ * What a hit of a uprobe means: enum work_op, enum work_kind, which of the function's arguments
+ * points to the item, from 0, and how many bytes before it.
+ */
+#define WORK_COOKIE(op, kind, argument, before) \
+    ((uint64_t)(op) | (uint64_t)(kind) << 8 | (uint64_t)(argument) << 16 | (uint64_t)(before) << 32)
+#define WORK_COOKIE_OP(cookie) ((uint8_t)(cookie))
+#define WORK_COOKIE_KIND(cookie) ((uint8_t)((cookie) >> 8))
+#define WORK_COOKIE_ARGUMENT(cookie) ((uint8_t)((cookie) >> 16))
+#define WORK_COOKIE_BEFORE(cookie) ((uint32_t)((cookie) >> 32))
+
 #endif

@@ -8,6 +8,7 @@
 #include <bpf/bpf_endian.h>
 
 #include "bpf/snapshot.bpf.h"
+#include "bpf/work.bpf.h"
 
 char LICENSE[] SEC("license") = "GPL";
 

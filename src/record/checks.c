@@ -2,6 +2,7 @@
 
 #include "base/err.h"
 #include "record/probes.h"
+#include "record/uprobes.h"
 
 #include <bpf/btf.h>
 #include <errno.h>
@@ -126,6 +127,16 @@ static void check_attach(struct checks *c)
     probes_free(p);
 }
 
+/* Not needed, but what a loop hands to its workers is known only by them. */
+static void check_uprobes(struct checks *c)
+{
+    if (uprobes_supported() == UPROBES_NONE)
+        c->say(c->ctx, CHECK_WARN, "uprobes", "refused: a runtime's work cannot be listened to",
+               "a kernel built with CONFIG_UPROBE_EVENTS=y");
+    else
+        ok(c, "uprobes", "for Node.js, Python and nginx, in the traced processes alone");
+}
+
 static void check_cost_counting(struct checks *c)
 {
     FILE *f = fopen("/proc/sys/kernel/bpf_stats_enabled", "re");
@@ -152,6 +163,7 @@ int checks_run(check_say say, void *ctx)
     if (c.exit_code)
         return c.exit_code;
     check_attach(&c);
+    check_uprobes(&c);
     check_cost_counting(&c);
     return c.exit_code;
 }

@@ -3,6 +3,7 @@
 #include "bpf/events.h"
 #include "bpf/shared.h"
 #include "bpf/waitscope.skel.h"
+#include "record/uprobes.h"
 
 #include <bpf/bpf.h>
 #include <bpf/btf.h>
@@ -20,6 +21,7 @@ struct probes {
     int (*take)(void *ctx, const struct event *ev);
     void *take_ctx;
     int cpus;
+    enum uprobes_kind uprobes;
     struct probe_loss *loss_now;     /* one for each CPU */
     uint64_t loss_seen[EVENT_KINDS]; /* counts that were reported */
     const char *names[PROBES_MAX + 1];
@@ -119,6 +121,8 @@ int probes_new(struct probes **out, struct err *e)
         goto fail;
     }
     probes_choose(p->skel);
+    p->uprobes = uprobes_supported();
+    uprobes_prepare(p->skel->progs.on_work, p->uprobes);
     ret = waitscope_bpf__load(p->skel);
     if (ret) {
         load_failed(e, ret);
@@ -165,6 +169,13 @@ int probes_attach(struct probes *p, struct err *e)
     int ret = waitscope_bpf__attach(p->skel);
 
     return ret ? load_failed(e, ret) : 0;
+}
+
+int probes_hook(struct probes *p, struct uprobes **out, uint32_t pid, int fd,
+                const uint64_t *offsets, const uint64_t *cookies, size_t count)
+{
+    return uprobes_attach(out, p->skel->progs.on_work, p->uprobes, pid, fd, offsets, cookies,
+                          count);
 }
 
 /* Runs an iterator over the whole system by reading its (empty) text. */

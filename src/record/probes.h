@@ -18,6 +18,7 @@
 
 struct event;
 struct probes;
+struct uprobes;
 
 /* Opens and loads; exit code EXIT_PERMISSION or EXIT_KERNEL in `e` says which kind of no. */
 int probes_new(struct probes **p, struct err *e);
@@ -27,6 +28,10 @@ int probes_attach(struct probes *p, struct err *e);
 /* Writes an EVENT_THREAD for every thread (phase: enum thread_phase); at the attach also makes
  * the threads traced, and describes their descriptors. */
 int probes_snapshot(struct probes *p, unsigned phase, struct err *e);
+/* Uprobes in process `pid` alone, at `count` offsets of the file open as `fd`, with a WORK_COOKIE
+ * each. 0 or -errno; they go with uprobes_detach(), which comes before probes_free(). */
+int probes_hook(struct probes *p, struct uprobes **out, uint32_t pid, int fd,
+                const uint64_t *offsets, const uint64_t *cookies, size_t count);
 /* Hands over each record in the ring, which is mapped read-only; it is gone when take() returns. A
  * negative return of take() ends the drain with it. */
 int probes_drain(struct probes *p, int (*take)(void *ctx, const struct event *ev), void *ctx);

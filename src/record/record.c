@@ -5,6 +5,7 @@
 #include "record/probes.h"
 #include "record/progress.h"
 #include "record/redact.h"
+#include "record/runtime.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -30,6 +31,7 @@ struct session {
     struct record_result *result;
     struct probes *probes;
     struct writer *writer;
+    struct runtimes *runtimes;
     struct progress progress;
     int signals; /* signalfd */
     uint64_t start_ns, looked_ns, flushed_ns, lost;
@@ -66,6 +68,7 @@ static int take(void *ctx, const struct event *ev)
     bool io = ev->kind == EVENT_RECV || ev->kind == EVENT_SEND;
 
     progress_event(&s->progress, ev);
+    runtimes_see(s->runtimes, ev);
     if (io && ((const struct event_io *)ev)->data_len)
         return take_io(s, (const struct event_io *)ev);
     return writer_append(s->writer, ev);
@@ -164,12 +167,20 @@ static int attach(struct session *s, struct err *e)
     ret = writer_new(&s->writer, o->capture_path, &header, e);
     if (ret)
         return ret;
+    s->runtimes = runtimes_new(s->probes, s->writer, o->precise);
+    if (!s->runtimes)
+        return err_errno(e, -ENOMEM, "record");
     s->start_ns = s->looked_ns = s->flushed_ns = header.start_ns;
     ret = probes_attach(s->probes, e);
     if (!ret)
         ret = probes_snapshot(s->probes, THREAD_AT_ATTACH, e);
     if (!ret)
         ret = write_probes(s);
+    /* What the snapshot found is in the ring: the processes whose runtimes are looked for. */
+    if (!ret)
+        ret = drain(s);
+    if (!ret)
+        ret = runtimes_tick(s->runtimes, clock_ns(CLOCK_MONOTONIC));
     for (size_t i = 0; !ret && i < target_count(o); i++) {
         if (target_ended(target_at(o, i)))
             ret = err_set(e, -ESRCH, "record process %u: it ended during the attach",
@@ -281,6 +292,8 @@ static int follow(struct session *s)
         now = clock_ns(CLOCK_MONOTONIC);
         look_at_signals(s, now);
         ret = drain(s);
+        if (!ret)
+            ret = runtimes_tick(s->runtimes, now);
         look_at_target(s, now);
         look_at_limits(s, now);
         progress_show(&s->progress, now - s->start_ns, writer_records(s->writer), s->lost,
@@ -317,6 +330,7 @@ static int finish(struct session *s, struct err *e)
     s->result->records = writer_records(s->writer);
     s->result->bytes = writer_bytes(s->writer);
     s->result->lost = s->lost;
+    s->result->uprobes_refused = runtimes_refused(s->runtimes);
     s->result->duration_ns = end_ns - s->start_ns;
     return ret;
 }
@@ -351,6 +365,7 @@ out:
     progress_end(&s.progress);
     if (s.signals >= 0)
         close(s.signals);
+    runtimes_free(s.runtimes);
     writer_free(s.writer);
     probes_free(s.probes);
     return ret;

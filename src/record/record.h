@@ -19,6 +19,7 @@ struct record_options {
     const char *capture_path;
     uint64_t duration_ns; /* 0: no limit */
     uint64_t max_bytes;   /* of the capture file; 0: no limit */
+    bool precise;         /* also the evidence that costs the target more */
     bool progress;        /* a line on standard error, written over itself */
     /* Called when the probes are on and every thread is known, and before a command is let go:
      * `attach_ns` since record_run() was called. May be NULL. */
@@ -35,8 +36,9 @@ enum record_end { /* why a recording ended */
 
 struct record_result {
     enum record_end end;
-    int signal;      /* with RECORD_END_SIGNAL */
-    int exit_status; /* of the command, as the shell says it: 128 + N for signal N; else 0 */
+    int signal;          /* with RECORD_END_SIGNAL */
+    int exit_status;     /* of the command, as the shell says it: 128 + N for signal N; else 0 */
+    int uprobes_refused; /* -errno, when a runtime was found and could not be listened to; else 0 */
     uint64_t records, lost, bytes, duration_ns;
 };
 

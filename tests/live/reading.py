@@ -1,5 +1,7 @@
 """reading: what waitscope wrote, as dicts; and what must hold in every report."""
 
+import struct
+
 
 class Failure(Exception):
     """What a test says when it cannot go on."""
@@ -116,3 +118,40 @@ def thread_of(report, tid):
         if t["tid"] == tid:
             return t
     raise Failure(f"thread {tid} is not in the report")
+
+
+RECV, SEND, WORK, RUNTIME = 6, 7, 13, 15  # enum event_kind of bpf/events.h
+
+
+def records(path):
+    """What the analysis makes no text of yet, from a whole capture: dicts, in the file's order, of
+    receives, sends, work and runtimes; and the names of the probes."""
+    with open(path, "rb") as file:
+        data = file.read()
+    found, probes = [], []
+    at = struct.unpack_from("<I", data, 12)[0]
+    while at < len(data):
+        block, length = struct.unpack_from("<II", data, at)
+        at += 16
+        if block == 3:
+            probes += [n.decode() for n in data[at:at + length].split(b"\0") if n]
+        end = at + (length if block == 1 else 0)
+        one = at
+        while one < end:
+            kind, size, tid, ns = struct.unpack_from("<HHIQ", data, one)
+            body = one + 16
+            if kind in (RECV, SEND):
+                obj, _, count, _, had = struct.unpack_from("<QQIHH", data, body)
+                found.append({"kind": kind, "tid": tid, "ns": ns, "obj": obj, "bytes": count,
+                              "data": data[body + 24:body + 24 + had]})
+            elif kind == WORK:
+                item, op, what = struct.unpack_from("<QBB", data, body)
+                found.append({"kind": kind, "tid": tid, "ns": ns, "item": item, "op": op,
+                              "what": what})
+            elif kind == RUNTIME:
+                runtime, _, start, stop = struct.unpack_from("<IIQQ", data, body)
+                found.append({"kind": kind, "tid": tid, "ns": ns, "runtime": runtime,
+                              "gil": (start, stop)})
+            one += size
+        at += length
+    return found, probes

@@ -1,0 +1,196 @@
+#include "record/binary.h"
+
+#include "bpf/events.h"
+#include "bpf/shared.h"
+#include "record/symbols.h"
+
+#include <string.h>
+#include <sys/stat.h>
+
+/* Of a table of symbols, when nothing says that it is worth more: a few milliseconds to read. */
+#define LOCAL_SMALL (4u << 20)
+#define LOCAL_LARGE (64u << 20)
+
+enum { IN_PROGRAM = 1, IN_LIBUV = 2, IN_NODE = 4, IN_PYTHON = 8, IN_JVM = 16, IN_ASYNCIO = 32 };
+
+static const struct {
+    const char *begin; /* of the name, without the folder */
+    unsigned files;
+} libraries[] = {
+    {"libuv.so", IN_LIBUV},    {"libnode.so", IN_NODE},   {"libjvm.so", IN_JVM},
+    {"libpython3", IN_PYTHON}, {"_asyncio.", IN_ASYNCIO},
+};
+
+struct hook {
+    const char *symbol;
+    unsigned files;
+    enum symbol_where where;
+    uint64_t cookie; /* 0: what the symbol is there for is to be known by */
+    bool precise;
+};
+
+#define UV(op, argument) WORK_COOKIE(op, WORK_LIBUV, argument, 0)
+#define HAS_UV (IN_PROGRAM | IN_LIBUV | IN_NODE)
+
+/*
+ * libuv 1.x, src/threadpool.c: uv__work_submit(loop, w, kind, work, done) puts w into the queue, a
+ * worker calls w->work(w), the loop calls w->done(w, status); these are all that libuv itself
+ * puts there. What else a program hands over comes through uv_queue_work(loop, req, …), into
+ * which the compiler may put the code of uv__work_submit(); where it did not, a submission is told
+ * twice. There w is the last member of uv_work_t (include/uv.h), whose layout is part of the ABI.
+ */
+#define UV_WORK_REQ 88
+static const struct hook hooks[] = {
+    {"uv__work_submit", HAS_UV, SYMBOL_OWN, UV(WORK_SUBMIT, 1), false},
+    {"uv_queue_work", HAS_UV, SYMBOL_OWN, WORK_COOKIE(WORK_SUBMIT, WORK_LIBUV, 1, UV_WORK_REQ),
+     false},
+    {"uv__fs_work", HAS_UV, SYMBOL_OWN, UV(WORK_BEGIN, 0), false},
+    {"uv__queue_work", HAS_UV, SYMBOL_OWN, UV(WORK_BEGIN, 0), false},
+    {"uv__getaddrinfo_work", HAS_UV, SYMBOL_OWN, UV(WORK_BEGIN, 0), false},
+    {"uv__getnameinfo_work", HAS_UV, SYMBOL_OWN, UV(WORK_BEGIN, 0), false},
+    {"uv__random_work", HAS_UV, SYMBOL_OWN, UV(WORK_BEGIN, 0), false},
+    {"uv__fs_done", HAS_UV, SYMBOL_OWN, UV(WORK_RESUME, 0), false},
+    {"uv__queue_done", HAS_UV, SYMBOL_OWN, UV(WORK_RESUME, 0), false},
+    {"uv__getaddrinfo_done", HAS_UV, SYMBOL_OWN, UV(WORK_RESUME, 0), false},
+    {"uv__getnameinfo_done", HAS_UV, SYMBOL_OWN, UV(WORK_RESUME, 0), false},
+    {"uv__random_done", HAS_UV, SYMBOL_OWN, UV(WORK_RESUME, 0), false},
+    {"PyIter_Send", IN_ASYNCIO, SYMBOL_PLT, WORK_COOKIE(WORK_RESUME, WORK_TASK, 0, 0), true},
+    {"ngx_thread_task_post", IN_PROGRAM, SYMBOL_OWN, WORK_COOKIE(WORK_SUBMIT, WORK_NGINX, 1, 0),
+     false},
+    {"uv_async_send", HAS_UV, SYMBOL_OWN, 0, false},
+    {"node_module_register", IN_PROGRAM | IN_NODE, SYMBOL_OWN, 0, false},
+    {"_PyRuntime", IN_PROGRAM | IN_PYTHON, SYMBOL_OWN, 0, false},
+    {"processCommand", IN_PROGRAM, SYMBOL_OWN, 0, false},
+    {"ngx_event_process_posted", IN_PROGRAM, SYMBOL_OWN, 0, false},
+};
+
+#define HOOKS (sizeof(hooks) / sizeof(*hooks))
+
+_Static_assert(HOOKS <= BINARY_POINTS, "every hook may be found in one file");
+
+static unsigned files_of(const char *name)
+{
+    for (size_t i = 0; i < sizeof(libraries) / sizeof(*libraries); i++)
+        if (!strncmp(name, libraries[i].begin, strlen(libraries[i].begin)))
+            return libraries[i].files;
+    return 0;
+}
+
+bool binary_is_known(const char *name)
+{
+    return files_of(name) != 0;
+}
+
+static const struct symbol *found(const struct symbol *wanted, size_t count, const char *name)
+{
+    for (size_t i = 0; i < count; i++)
+        if (wanted[i].address && !strcmp(wanted[i].name, name))
+            return &wanted[i];
+    return NULL;
+}
+
+static uint32_t runtimes_of(struct symbols *s, const struct symbol *wanted, size_t count,
+                            const char *name, unsigned files)
+{
+    uint32_t all = 0;
+
+    if (found(wanted, count, "node_module_register"))
+        all |= 1u << RUNTIME_NODE;
+    if (found(wanted, count, "_PyRuntime"))
+        all |= 1u << RUNTIME_PYTHON;
+    if (found(wanted, count, "ngx_event_process_posted"))
+        all |= 1u << RUNTIME_NGINX;
+    if (found(wanted, count, "processCommand") && files & IN_PROGRAM && strstr(name, "redis"))
+        all |= 1u << RUNTIME_REDIS;
+    if (files & IN_PROGRAM && !strcmp(name, "memcached"))
+        all |= 1u << RUNTIME_MEMCACHED;
+    if (files & IN_PROGRAM && symbols_have_section(s, ".go.buildinfo"))
+        all |= 1u << RUNTIME_GO;
+    if (files & IN_JVM)
+        all |= 1u << RUNTIME_JVM;
+    return all;
+}
+
+static void fill(struct binary *b, struct symbols *s, const char *name, unsigned files,
+                 bool precise)
+{
+    struct symbol wanted[HOOKS];
+    const struct hook *of[HOOKS];
+    const struct symbol *gil;
+    size_t n = 0;
+
+    for (size_t i = 0; i < HOOKS; i++) {
+        if (!(hooks[i].files & files) || (hooks[i].precise && !precise))
+            continue;
+        wanted[n] = (struct symbol){.name = hooks[i].symbol, .where = hooks[i].where};
+        of[n++] = &hooks[i];
+    }
+    if (!(files & IN_JVM) && symbols_find(s, wanted, n) < n && files & HAS_UV)
+        symbols_find_local(s, wanted, n,
+                           found(wanted, n, "uv_async_send") ? LOCAL_LARGE : LOCAL_SMALL);
+    b->runtimes = runtimes_of(s, wanted, n, name, files);
+    gil = found(wanted, n, "_PyRuntime");
+    if (gil) {
+        b->gil_address = gil->address;
+        b->gil_size = gil->size;
+    }
+    for (size_t i = 0; i < n; i++) {
+        struct point p = {wanted[i].name, wanted[i].offset, of[i]->cookie};
+
+        if (p.offset && p.cookie && b->point_count < BINARY_POINTS)
+            b->points[b->point_count++] = p;
+    }
+}
+
+static const struct binary *result(const struct binary *b)
+{
+    return b->runtimes || b->point_count ? b : NULL;
+}
+
+const struct binary *binary_look(struct binaries *b, int fd, const char *name, bool is_program)
+{
+    unsigned files = is_program ? IN_PROGRAM : files_of(name);
+    struct symbols *s;
+    struct stat st;
+
+    if (!files || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
+        return NULL;
+    for (size_t i = 0; i < b->all.len; i++) {
+        const struct binary *k = &b->all.data[i];
+
+        if (k->device == st.st_dev && k->inode == st.st_ino && k->bytes == (uint64_t)st.st_size &&
+            k->written_s == st.st_mtim.tv_sec && k->written_ns == st.st_mtim.tv_nsec)
+            return result(k);
+    }
+    struct binary made = {.device = st.st_dev,
+                          .inode = st.st_ino,
+                          .bytes = (uint64_t)st.st_size,
+                          .written_s = st.st_mtim.tv_sec,
+                          .written_ns = st.st_mtim.tv_nsec};
+
+    /* What is no ELF file, or a damaged one, is remembered too, as one with nothing in it. */
+    if (!symbols_new(&s, fd)) {
+        fill(&made, s, name, files, b->precise);
+        symbols_free(s);
+    }
+    if (vec_push(&b->all, made) < 0)
+        return NULL;
+    return result(vec_last(&b->all));
+}
+
+bool binary_bias(int fd, uint64_t start, uint64_t offset, uint64_t *bias)
+{
+    struct symbols *s;
+    bool known;
+
+    if (symbols_new(&s, fd))
+        return false;
+    known = symbols_bias(s, start, offset, bias);
+    symbols_free(s);
+    return known;
+}
+
+void binaries_release(struct binaries *b)
+{
+    vec_release(&b->all);
+}

@@ -1,0 +1,32 @@
+/*
+ * uprobes: one eBPF program at several places of one file, in one process.
+ *
+ * From Linux 6.6 a single link holds them all, and comes off in one go. Before, each place takes a
+ * perf event of its own, which works the same and takes the kernel 100 ms to come off.
+ */
+#ifndef RECORD_UPROBES_H
+#define RECORD_UPROBES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct bpf_program;
+struct uprobes;
+
+enum uprobes_kind { UPROBES_NONE, UPROBES_SINGLE, UPROBES_MULTI };
+
+/* What this kernel has for this user, tried. */
+enum uprobes_kind uprobes_supported(void);
+/* Before the load: makes `prog` one of that kind. */
+void uprobes_prepare(struct bpf_program *prog, enum uprobes_kind kind);
+/*
+ * Attaches the loaded `prog` at `count` offsets of the file open as `fd`, in process `pid`; each
+ * hit sees the cookie of its place. 0 or -errno; then nothing is attached.
+ */
+int uprobes_attach(struct uprobes **out, struct bpf_program *prog, enum uprobes_kind kind,
+                   uint32_t pid, int fd, const uint64_t *offsets, const uint64_t *cookies,
+                   size_t count);
+void uprobes_detach(struct uprobes *u);
+
+#endif
