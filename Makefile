@@ -276,7 +276,7 @@ $(Q)$(LINK) -o $@ $(filter %.o %.a,$^) $1
 endef
 
 $(O)/waitscope: $(O)/obj/src/main.o $(LIB)
-	$(call link,$(LIBS))
+	$(call link,$(LIBS) -lm)
 $(SAMPLES): $(O)/samples/%: $(O)/obj/samples/%.o \
 		$(patsubst %.c,$(O)/obj/%.o,$(wildcard samples/common.c))
 	$(call link,-pthread -lm)

@@ -12,6 +12,7 @@ static const struct verb {
     {"report", "FILE [--json]", "print what a capture shows", cmd_report},
     {"convert", "FILE -o OUT", "make a page or a timeline of a capture", cmd_convert},
     {"check", "FILE BUDGET", "a budget for CI: fail when a request breaks it", cmd_check},
+    {"diff", "A B [--json]", "what moved from one capture to another", cmd_diff},
     {"doctor", "", "say what works on this machine, and what to do", cmd_doctor},
 };
 

@@ -10,7 +10,7 @@
 
 #include <inttypes.h>
 
-#define ROWS 10        /* offences of one rule, unless told */
+#define ROWS 5         /* offences of one rule, unless told */
 #define VICTIMS 4      /* of one hold */
 #define NAME_WIDTH 120 /* columns that one name gets */
 

@@ -1,5 +1,6 @@
 #include "output/groups.h"
 
+#include <math.h>
 #include <stdlib.h>
 
 struct latency {
@@ -46,10 +47,11 @@ static int find(struct groups *groups, struct table *index, uint32_t name, uint3
 }
 
 static int add(struct groups *groups, struct table *index, struct latencies *latencies,
-               const struct timeline *tl, const struct request *r)
+               const struct timeline *tl, const struct request *r, enum groups_by by)
 {
     size_t at;
-    if (find(groups, index, r->group, tl->processes.data[r->process].comm, &at) < 0)
+    uint32_t name = by == GROUPS_BY_NAME ? r->name : r->group;
+    if (find(groups, index, name, tl->processes.data[r->process].comm, &at) < 0)
         return -ENOMEM;
     struct group *g = &groups->all.data[at];
     if (!(r->flags & REQUEST_COMPLETE)) {
@@ -59,8 +61,11 @@ static int add(struct groups *groups, struct table *index, struct latencies *lat
     struct latency latency = {at, r->end_ns - r->start_ns};
     g->complete++;
     g->sum_ns += latency.ns;
-    for (unsigned key = 0; key < LEDGER_COUNT; key++)
+    for (unsigned key = 0; key < LEDGER_COUNT; key++) {
         g->ledger_ns[key] += r->ledger_ns[key];
+        g->squares[key] += (double)r->ledger_ns[key] * (double)r->ledger_ns[key];
+    }
+    g->squares[LEDGER_COUNT] += (double)latency.ns * (double)latency.ns;
     return vec_push(&latencies->all, latency);
 }
 
@@ -69,6 +74,20 @@ static uint64_t percentile(const struct latency *sorted, uint64_t count, unsigne
 {
     uint64_t rank = (count * percent + 99) / 100;
     return sorted[rank ? rank - 1 : 0].ns;
+}
+
+/* The rank of a quantile in a sample is binomial: its standard error is sqrt(n p (1 - p)). */
+static struct range range_of(const struct latency *sorted, uint64_t count, unsigned percent)
+{
+    double p = percent / 100.0, n = (double)count;
+    double middle = n * p, error = 3 * sqrt(n * p * (1 - p));
+    struct range range = {0, UINT64_MAX};
+    if (middle - error >= 1)
+        range.low_ns = sorted[(uint64_t)(middle - error) - 1].ns;
+    uint64_t above = (uint64_t)ceil(middle + error);
+    if (above < count)
+        range.high_ns = sorted[above].ns;
+    return range;
 }
 
 static void rank(struct groups *groups, struct latencies *latencies)
@@ -83,20 +102,22 @@ static void rank(struct groups *groups, struct latencies *latencies)
             continue;
         g->p50_ns = percentile(first, g->complete, 50);
         g->p99_ns = percentile(first, g->complete, 99);
+        g->p50_range = range_of(first, g->complete, 50);
+        g->p99_range = range_of(first, g->complete, 99);
         g->max_ns = first[g->complete - 1].ns;
         first += g->complete;
     }
     qsort(groups->all.data, groups->all.len, sizeof(*groups->all.data), by_sum);
 }
 
-int groups_init(struct groups *groups, const struct timeline *tl)
+int groups_init(struct groups *groups, const struct timeline *tl, enum groups_by by)
 {
     struct table index = TABLE_INIT;
     struct latencies latencies = {VEC_INIT};
     int ret = 0;
     *groups = (struct groups){VEC_INIT};
     for (size_t i = 0; i < tl->requests.len && ret == 0; i++)
-        ret = add(groups, &index, &latencies, tl, &tl->requests.data[i]);
+        ret = add(groups, &index, &latencies, tl, &tl->requests.data[i], by);
     if (ret == 0)
         rank(groups, &latencies);
     else

@@ -38,6 +38,11 @@ int output_check_text(const struct timeline *tl, const struct budget *budget,
 int output_check_json(const struct timeline *tl, const struct budget *budget,
                       const struct judgement *j, struct buf *out);
 
+/* What `diff` prints; its JSON has the schema viewer/diff.schema.json. */
+struct diff;
+int output_diff_text(const struct diff *diff, const struct text_options *options, struct buf *out);
+int output_diff_json(const struct diff *diff, struct buf *out);
+
 /*
  * Writes `tl` to `path` in the form of its suffix (.json, .json.gz, .html): into a temporary file
  * beside it (0600, O_EXCL|O_NOFOLLOW), then linked to its final name, so that no half-written

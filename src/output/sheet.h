@@ -7,10 +7,13 @@
 #define OUTPUT_SHEET_H
 
 #include "output/grid.h"
+#include "output/output.h"
 #include "output/sums.h"
 #include "timeline/timeline.h"
 
 #include "base/buf.h"
+
+#include <locale.h>
 
 struct sheet {
     const struct timeline *tl;
@@ -18,7 +21,13 @@ struct sheet {
     struct process_sums *sums; /* one for each process */
     size_t width, rows;
     const char *bold, *dim, *loud, *plain; /* a terminal's colours, or "" */
+    locale_t utf8, before;
 };
+
+/* Sets all but `tl` and `sums`, and the thread's locale: wcwidth() needs it, as the page is UTF-8
+ * whatever the user's is. sheet_close() sets that back. */
+void sheet_open(struct sheet *sheet, const struct text_options *options, struct buf *out);
+void sheet_close(struct sheet *sheet);
 
 void sheet_title(struct sheet *sheet, const char *title, const char *remark);
 void sheet_grid(struct sheet *sheet, const struct grid *g);

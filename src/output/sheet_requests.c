@@ -85,7 +85,7 @@ void sheet_groups(struct sheet *sheet)
     struct groups groups;
     if (!sheet->tl->requests.len)
         return;
-    if (groups_init(&groups, sheet->tl) < 0) {
+    if (groups_init(&groups, sheet->tl, GROUPS_BY_GROUP) < 0) {
         sheet->out->failed = true;
         return;
     }

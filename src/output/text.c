@@ -1,7 +1,6 @@
 #include "output/output.h"
 #include "output/sheet.h"
 
-#include <locale.h>
 #include <stdlib.h>
 
 #define WIDTH 100 /* unless told */
@@ -20,13 +19,11 @@ static void add_sections(struct sheet *sheet)
     sheet_legend(sheet);
 }
 
-int output_text(const struct timeline *tl, const struct text_options *options, struct buf *out)
+void sheet_open(struct sheet *sheet, const struct text_options *options, struct buf *out)
 {
     bool color = options->color;
-    struct sheet sheet = {
-        .tl = tl,
+    *sheet = (struct sheet){
         .out = out,
-        .sums = sums_new(tl),
         .width = options->width ? options->width : WIDTH,
         .rows = options->rows ? options->rows : ROWS,
         .bold = color ? "\033[1m" : "",
@@ -34,18 +31,31 @@ int output_text(const struct timeline *tl, const struct text_options *options, s
         .loud = color ? "\033[1;31m" : "",
         .plain = color ? "\033[0m" : "",
     };
-    if (!sheet.sums)
-        return -ENOMEM;
-    if (sheet.width < LEAST_WIDTH)
-        sheet.width = LEAST_WIDTH;
-    /* For wcwidth(): the page is UTF-8 whatever the user's locale. */
-    locale_t utf8 = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0);
-    locale_t before = utf8 ? uselocale(utf8) : (locale_t)0;
-    add_sections(&sheet);
-    if (utf8) {
-        uselocale(before);
-        freelocale(utf8);
+    if (sheet->width < LEAST_WIDTH)
+        sheet->width = LEAST_WIDTH;
+    sheet->utf8 = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0);
+    sheet->before = sheet->utf8 ? uselocale(sheet->utf8) : (locale_t)0;
+}
+
+void sheet_close(struct sheet *sheet)
+{
+    if (sheet->utf8) {
+        uselocale(sheet->before);
+        freelocale(sheet->utf8);
     }
+}
+
+int output_text(const struct timeline *tl, const struct text_options *options, struct buf *out)
+{
+    struct sheet sheet;
+    sheet_open(&sheet, options, out);
+    sheet.tl = tl;
+    sheet.sums = sums_new(tl);
+    if (sheet.sums)
+        add_sections(&sheet);
+    else
+        out->failed = true;
+    sheet_close(&sheet);
     free(sheet.sums);
     return out->failed ? -ENOMEM : 0;
 }

@@ -90,10 +90,10 @@ expect "unknown option" 2 "unknown option: --frob" "$waitscope" --frob
 for word in help --help -h; do
     expect "$word" 0 + "$waitscope" $word
 done
-for verb in record report convert check doctor; do
+for verb in record report convert check diff doctor; do
     check "help names $verb" grep -q "waitscope $verb" out
 done
-for verb in record report convert check doctor; do
+for verb in record report convert check diff doctor; do
     expect "$verb --help" 0 + "$waitscope" $verb --help
     cp out help
     check "$verb --help says how" grep -q "^usage: waitscope $verb" help
@@ -225,6 +225,30 @@ check "which is JSON and says the same" node -e '
     process.exit(c.summary.passes === false && over.length === 1 && over[0].id === 2 &&
         over[0].ns === 30000000 && over[0].waits[0].object === "/srv/menu.txt" &&
         hold.request.id === 2 && hold.victims.map((v) => v.id).join() === "1,3" ? 0 : 1)'
+
+# ---- diff
+expect "diff nothing" 2 "none is given" "$waitscope" diff
+expect "diff one" 2 "only one is given" "$waitscope" diff good.wsc
+expect "diff three" 2 "not also \"loss.wsc\"" "$waitscope" diff good.wsc loop.wsc loss.wsc
+expect "diff by what" 2 "not by size" "$waitscope" diff good.wsc loop.wsc --by size
+expect "diff of what is none" 5 "text.wsc: this is not a capture" "$waitscope" diff good.wsc text.wsc
+expect "diff with what is not there" 1 "missing.wsc: No such file" "$waitscope" diff missing.wsc good.wsc
+expect "diff" 0 + "$waitscope" diff good.wsc loop.wsc
+check "verdicts side by side" grep -Eq "^  model +blocking +mixed" out
+check "says what only one has" grep -q "^Only in B: GET /db/:n/:n (1 request), GET /compute/:n/:n (1 request)$" out
+expect "diff of the same" 0 + "$waitscope" diff loop.wsc loop.wsc --by name
+check "moves nothing" grep -q "^  Nothing moved clearly" out
+check "and names all" test "$(grep -c '^  GET .* 1 *1 *requests$' out)" = 3
+expect "diff with a damaged one" 5 "+killed.wsc is incomplete" "$waitscope" diff good.wsc killed.wsc
+check "which it says too" grep -q "INCOMPLETE: the recording did not end" out
+expect "diff, hostile names" 0 + "$waitscope" diff hostile.wsc loop.wsc
+check "are harmless and shown" grep -Fq '\x1b]0;owned' out
+expect "diff --json" 0 + "$waitscope" diff --json hostile.wsc loss.wsc
+check "which is JSON" node -e '
+    const d = JSON.parse(require("fs").readFileSync("out"));
+    process.exit(d.a.processes[0].comm === "\\x1b[31mroot\\x0a" && d.b.lost === 2 ? 0 : 1)'
+cp good.wsc $'\e[31m.wsc'
+expect "diff of a file with a hostile name" 0 + "$waitscope" diff $'\e[31m.wsc' good.wsc
 
 # ---- --loop-hold elsewhere
 expect "report --loop-hold" 0 + "$waitscope" report loop.wsc --loop-hold 31ms

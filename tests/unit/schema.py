@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """Checks JSON against a schema of viewer/, and that the schema would catch mistakes.
 
-Usage: schema.py timeline|report|check FILE...
+Usage: schema.py timeline|report|check|diff FILE...
 
 Each FILE must be valid. Then a key at a time is taken away or given a wrong type, at every place
 that the schema describes, and each of these must be refused: else the schema is too lax, and the
@@ -17,7 +17,7 @@ import jsonschema
 VIEWER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "viewer")
 # Not there in every file, so a file without them is valid.
 OPTIONAL = {"idle", "kernel_running_ns", "kernel_runnable_ns"}
-NAMES = ("timeline", "report", "check")
+NAMES = ("timeline", "report", "check", "diff")
 
 
 def load(name):
@@ -124,5 +124,5 @@ def restore_lists(block, whole):
 
 if __name__ == "__main__":
     if len(sys.argv) < 3 or sys.argv[1] not in NAMES:
-        sys.exit("usage: schema.py timeline|report|check FILE...")
+        sys.exit("usage: schema.py timeline|report|check|diff FILE...")
     sys.exit(1 if main(sys.argv[1], sys.argv[2:]) else 0)

@@ -154,7 +154,7 @@ static void test_groups(void **state)
     struct request *open = scene_request(&tl, b, conn, "GET /x", "GET /:n", 0);
     scene_segment(&tl, open, 100000, LEDGER_QUEUED, 0, 0);
     open->flags = 0;
-    assert_int_equal(groups_init(&groups, &tl), 0);
+    assert_int_equal(groups_init(&groups, &tl, GROUPS_BY_GROUP), 0);
     assert_int_equal(groups.all.len, 2);
     const struct group *g = &groups.all.data[0];
     assert_int_equal(g->complete, 200);
