@@ -3,8 +3,9 @@
  *
  * A wait elsewhere than in the multiplexed call, or work without a touch of any socket, for
  * longer than the threshold. A loop that goes from socket to socket without rest is busy, not
- * held. Victims are the requests whose bytes lay ready before the hold was over and that the loop
- * served behind it, before it had looked for new events.
+ * held; one that has no CPU is kept from its events by the machine, so that only time on a CPU
+ * counts as work. Victims are the requests whose bytes lay ready before the hold was over and that
+ * the loop served behind it, before it had looked for new events.
  */
 #include "analysis/internal.h"
 
@@ -173,6 +174,7 @@ static int walk_thread(struct hold_walk *w, uint32_t thread)
     for (size_t i = 0; rc == 0 && i < w->t->intervals.len; i++) {
         const struct interval *iv = &w->t->intervals.data[i];
         uint64_t at = iv->start_ns, end = interval_end(w->t, i);
+        bool works = iv->state == STATE_RUNNING;
         if (iv->state != STATE_RUNNING && iv->state != STATE_RUNNABLE) {
             rc = walk_wait(w, iv, end);
             continue;
@@ -183,11 +185,11 @@ static int walk_thread(struct hold_walk *w, uint32_t thread)
                 break;
             if (time < at) /* by the clocks' difference inside the wait before */
                 time = at;
-            w->run_ns += time - at;
+            w->run_ns += works ? time - at : 0;
             at = time;
             rc = run_end(w, at);
         }
-        w->run_ns += end - at;
+        w->run_ns += works ? end - at : 0;
     }
     return rc < 0 ? rc : run_end(w, w->t->end_ns);
 }

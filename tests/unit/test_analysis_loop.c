@@ -192,6 +192,28 @@ static void test_busy_is_not_held(void **state)
     made_release(&m);
 }
 
+/* Preempted for longer than the threshold: the machine's doing. Work that goes on is a hold. */
+static void test_preempted_is_not_held(void **state)
+{
+    (void)state;
+    struct made m;
+    loop_init(&m, 100000);
+    yields(&m, 0, 10000, 10000);
+    receives(&m, 10010, 7, A, 10000, GET("/1"));
+    preempted(&m, 7, 10100, 30100);
+    sends(&m, 30200, 7, A, OK);
+    yields(&m, 30300, 40000, 40000);
+    receives(&m, 40010, 7, B, 40000, GET("/2"));
+    preempted(&m, 7, 44100, 50100);
+    sends(&m, 54200, 7, B, OK);
+    loop_finish(&m, 100000, 54300);
+    assert_int_equal(m.tl.holds.len, 1);
+    assert_int_equal(m.tl.holds.data[0].state, STATE_RUNNING);
+    assert_int_equal(m.tl.holds.data[0].start_ns, US(40010));
+    assert_int_equal(m.tl.holds.data[0].end_ns, US(54200));
+    made_release(&m);
+}
+
 /* A timer: nothing says what A waited for; what the woken loop did for it is likely its own. */
 static void test_timer_is_unattributed(void **state)
 {
@@ -487,6 +509,7 @@ int main(void)
         cmocka_unit_test(test_connect_is_awaited),
         cmocka_unit_test(test_blocking_call_in_a_handler),
         cmocka_unit_test(test_busy_is_not_held),
+        cmocka_unit_test(test_preempted_is_not_held),
         cmocka_unit_test(test_timer_is_unattributed),
         cmocka_unit_test(test_batches_are_ambiguous),
         cmocka_unit_test(test_shared_downstream_is_ambiguous),
