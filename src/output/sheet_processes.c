@@ -50,11 +50,10 @@ static void add_full(struct sheet *sheet, uint32_t process)
 {
     const struct process *p = &sheet->tl->processes.data[process];
     struct buf text = BUF_INIT;
-    bool short_of_threads = verdict_is_short(&p->verdict);
     buf_addf(sheet->out, "\n%s%s, pid %u: %s%s%s%s\n", sheet->bold,
              timeline_string(sheet->tl, p->comm), p->pid, model_name(p->verdict.model),
              verdict_is_known(&sheet->sums[process]) ? "" : "?",
-             short_of_threads ? ", and its threads ran out" : "", sheet->plain);
+             verdict_remark(&p->verdict, &sheet->sums[process]), sheet->plain);
     verdict_text(sheet->tl, process, &sheet->sums[process], &text);
     sheet->out->failed |= text.failed;
     for (const char *line = buf_str(&text); *line;) {

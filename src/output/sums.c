@@ -14,9 +14,66 @@ static void add_request(struct process_sums *s, const struct request *r)
         s->ledger_ns[key] += r->ledger_ns[key];
 }
 
+static uint64_t segment_ns(const struct timeline *tl, const struct request *r, size_t index)
+{
+    return segment_end(tl, r, index) - tl->segments.data[index].start_ns;
+}
+
+/* It is a wait for what the verdict says is waited for most. Of files and clients the name there
+ * is that of many. */
+static bool is_the_wait(const struct timeline *tl, const struct verdict *v, const struct segment *s)
+{
+    if (s->key < LEDGER_BLOCKED || s->key > LEDGER_OTHER || !s->interval_plus1)
+        return false;
+    const struct interval *iv =
+        &tl->threads.data[s->thread_plus1 - 1].intervals.data[s->interval_plus1 - 1];
+    if (!iv->object_plus1)
+        return v->waits_on == OBJ_UNKNOWN;
+    const struct object *o = &tl->objects.data[iv->object_plus1 - 1];
+    if (o->kind != v->waits_on)
+        return false;
+    return o->kind == OBJ_FILE || o->kind == OBJ_PATH || o->kind == OBJ_ACCEPTED ||
+           o->name == v->waits_on_name;
+}
+
+static void add_longest(struct process_sums *s, const struct timeline *tl, uint32_t index)
+{
+    const struct request *r = &tl->requests.data[index];
+    uint64_t longest_ns = 0;
+    if (s->longest_segment1)
+        longest_ns =
+            segment_ns(tl, &tl->requests.data[s->longest_request1 - 1], s->longest_segment1 - 1);
+    for (size_t i = r->first_segment; i < (size_t)r->first_segment + r->segment_count; i++) {
+        const struct segment *segment = &tl->segments.data[i];
+        if (segment_ns(tl, r, i) <= longest_ns ||
+            !is_the_wait(tl, &tl->processes.data[r->process].verdict, segment))
+            continue;
+        longest_ns = segment_ns(tl, r, i);
+        s->longest_segment1 = i + 1;
+        s->longest_request1 = index + 1;
+    }
+}
+
+static void add_first_queued(struct process_sums *s, const struct timeline *tl, uint32_t index)
+{
+    const struct request *r = &tl->requests.data[index];
+    const struct verdict *v = &tl->processes.data[r->process].verdict;
+    if (!v->saturated || s->first_queued1 || r->start_ns > v->saturated_ns ||
+        r->end_ns <= v->saturated_ns || !r->ledger_ns[LEDGER_QUEUED])
+        return;
+    for (size_t i = r->first_segment; i < (size_t)r->first_segment + r->segment_count; i++) {
+        const struct segment *segment = &tl->segments.data[i];
+        if (segment->start_ns > v->saturated_ns)
+            return;
+        if (segment->key == LEDGER_QUEUED && segment_end(tl, r, i) > v->saturated_ns)
+            s->first_queued1 = index + 1;
+    }
+}
+
 static void add_hold(struct process_sums *s, const struct hold *h)
 {
     uint64_t ns = h->end_ns - h->start_ns;
+    s->waiting_holds += state_is_wait(h->state);
     if (!h->victim_count) {
         s->harmless_holds++;
         return;
@@ -32,8 +89,12 @@ struct process_sums *sums_new(const struct timeline *tl)
     struct process_sums *sums = calloc(tl->processes.len + 1, sizeof(*sums));
     if (!sums)
         return NULL;
-    for (size_t i = 0; i < tl->requests.len; i++)
-        add_request(&sums[tl->requests.data[i].process], &tl->requests.data[i]);
+    for (uint32_t i = 0; i < tl->requests.len; i++) {
+        struct process_sums *s = &sums[tl->requests.data[i].process];
+        add_request(s, &tl->requests.data[i]);
+        add_longest(s, tl, i);
+        add_first_queued(s, tl, i);
+    }
     for (size_t i = 0; i < tl->holds.len; i++) {
         const struct hold *h = &tl->holds.data[i];
         add_hold(&sums[tl->threads.data[h->thread].process], h);

@@ -1,8 +1,11 @@
 #include "output/verdict_text.h"
 
 #include "base/text.h"
+#include "output/sheet.h"
 
+#include <inttypes.h>
 #include <math.h>
+#include <time.h>
 
 /* A ledger key below this share of the latency is left out of the sentence. */
 #define SHARE_WORTH_A_WORD 0.01
@@ -48,6 +51,21 @@ void verdict_percent(struct buf *out, double share)
 bool verdict_is_short(const struct verdict *v)
 {
     return v->saturated && v->queued_requests && v->model != MODEL_NONBLOCKING;
+}
+
+/* One that stands still inside its own loop. It is of the mixed model, as is a process in which
+ * some requests have a loop and others a thread: that one's loop is not held up by waits. */
+static bool is_blocked_loop(const struct verdict *v, const struct process_sums *s)
+{
+    return v->thread_waits && s->waiting_holds &&
+           (v->model == MODEL_MIXED || v->model == MODEL_NONBLOCKING);
+}
+
+const char *verdict_remark(const struct verdict *v, const struct process_sums *sums)
+{
+    if (is_blocked_loop(v, sums))
+        return ": an event loop that blocks";
+    return verdict_is_short(v) ? ", and its threads ran out" : "";
 }
 
 static double unknown_share(const struct process_sums *s)
@@ -104,6 +122,9 @@ static void add_model(const struct words *w)
                  model_name(v->model));
         return;
     }
+    if (sentence && is_blocked_loop(v, w->sums))
+        sentence = "An event loop that blocks: its one thread should serve others while a request "
+                   "is outstanding, and stands still inside the request instead; everyone waits.";
     if (!sentence)
         sentence = "How it serves its requests could not be told.";
     buf_addf(w->out, "%s\n", sentence);
@@ -153,6 +174,38 @@ static const char *state_words(const struct process_sums *s)
     return s->ledger_ns[states[most].key] ? states[most].words : NULL;
 }
 
+static void add_request(const struct words *w, uint32_t index)
+{
+    const struct request *r = &w->tl->requests.data[index];
+    buf_addf(w->out, "#%" PRIu64 " %s", r->id, timeline_string(w->tl, r->name));
+}
+
+/* The interval of the longest wait; NULL where there is none, and in sums without a timeline. */
+static const struct interval *longest_wait(const struct words *w)
+{
+    if (!w->sums->longest_segment1)
+        return NULL;
+    const struct segment *s = &w->tl->segments.data[w->sums->longest_segment1 - 1];
+    return &w->tl->threads.data[s->thread_plus1 - 1].intervals.data[s->interval_plus1 - 1];
+}
+
+/* "; the longest time 22.2 ms blocked in recvfrom on 127.0.0.1:4711, in request #7 GET /" */
+static void add_longest(const struct words *w)
+{
+    const struct interval *iv = longest_wait(w);
+    if (!iv)
+        return;
+    uint32_t request = w->sums->longest_request1 - 1;
+    size_t at = w->sums->longest_segment1 - 1;
+    buf_adds(w->out, "; the longest time ");
+    text_duration(w->out, segment_end(w->tl, &w->tl->requests.data[request], at) -
+                              w->tl->segments.data[at].start_ns);
+    buf_addc(w->out, ' ');
+    sheet_call_on(w->out, w->tl, iv->state, iv->call_plus1, iv->object_plus1);
+    buf_adds(w->out, ", in request ");
+    add_request(w, request);
+}
+
 static void add_waits_on(const struct words *w)
 {
     const char *what = kind_words(w->v->waits_on), *state = state_words(w->sums);
@@ -160,9 +213,13 @@ static void add_waits_on(const struct words *w)
         return;
     const char *name = what ? timeline_string(w->tl, w->v->waits_on_name) : "";
     if (what)
-        buf_addf(w->out, "It waits most for %s%s%s.\n", what, *name ? ": " : "", name);
+        buf_addf(w->out, "It waits most for %s%s%s", what, *name ? ": " : "", name);
     else if (state)
-        buf_addf(w->out, "It waits most %s.\n", state);
+        buf_addf(w->out, "It waits most %s", state);
+    else
+        return;
+    add_longest(w);
+    buf_adds(w->out, ".\n");
 }
 
 /* "A request takes 10.3 ms on average: 9.80 ms blocked, 310 us queued, 190 us running." */
@@ -226,7 +283,13 @@ static void add_efficiency(const struct words *w)
     buf_adds(w->out, "Of the time a request holds a thread, the thread is on a CPU for ");
     verdict_percent(w->out, w->v->efficiency);
     buf_adds(w->out, " and waits for ");
-    verdict_percent(w->out, waiting_share(w->sums));
+    double waiting = waiting_share(w->sums), rest = 1 - w->v->efficiency - waiting;
+    verdict_percent(w->out, waiting);
+    if (rest >= SHARE_WORTH_A_WARNING) {
+        buf_adds(w->out, "; for ");
+        verdict_percent(w->out, rest);
+        buf_adds(w->out, " it could run and has no CPU");
+    }
     buf_adds(w->out, ".\n");
 }
 
@@ -256,9 +319,28 @@ static void add_queue(const struct words *w)
     buf_adds(w->out, " queued for more than 1 ms, all requests together for ");
     text_duration(w->out, v->queued_ns);
     buf_addf(w->out, ": waiting %s, not for what they asked for.\n",
-             v->model == MODEL_NONBLOCKING ? "for the event loop"
-             : v->saturated                ? "for a thread"
-                                           : "to be picked up");
+             v->model == MODEL_NONBLOCKING || is_blocked_loop(v, w->sums) ? "for the event loop"
+             : v->saturated                                               ? "for a thread"
+                                                                          : "to be picked up");
+}
+
+/* "110 ms into the recording (17:31:10.203 UTC), when #9 GET /db queued" */
+static void add_moment(const struct words *w)
+{
+    const struct verdict *v = w->v;
+    uint64_t real_ns = w->tl->t0_real_ns + v->saturated_ns;
+    time_t second = (time_t)(real_ns / 1000000000);
+    struct tm tm;
+    text_duration(w->out, v->saturated_ns);
+    buf_adds(w->out, " into the recording");
+    if (w->tl->t0_real_ns && gmtime_r(&second, &tm))
+        buf_addf(w->out, " (%02d:%02d:%02d.%03u UTC)", tm.tm_hour, tm.tm_min, tm.tm_sec,
+                 (unsigned)(real_ns / 1000000 % 1000));
+    if (w->sums->first_queued1) {
+        buf_adds(w->out, ", when ");
+        add_request(w, w->sums->first_queued1 - 1);
+        buf_adds(w->out, " queued");
+    }
 }
 
 static void add_saturation(const struct words *w)
@@ -274,8 +356,8 @@ static void add_saturation(const struct words *w)
         else
             buf_adds(w->out, v->serving_threads == 2 ? "Both threads were" : "The one thread was");
         buf_adds(w->out, " taken while requests queued, first ");
-        text_duration(w->out, v->saturated_ns);
-        buf_adds(w->out, " into the recording; at");
+        add_moment(w);
+        buf_adds(w->out, "; at");
     }
     buf_adds(w->out, " the peak ");
     add_count(w->out, v->peak_in_flight, "request");
@@ -314,6 +396,61 @@ static void add_holds(const struct words *w)
     buf_addc(w->out, '\n');
 }
 
+/* "an asynchronous call instead of recvfrom on 127.0.0.1:4711" */
+static void add_remedy(const struct words *w)
+{
+    const struct interval *iv = longest_wait(w);
+    const char *name = "";
+    if (iv && iv->state == STATE_FAULT) {
+        buf_adds(w->out, "memory that need not be read in");
+        return;
+    }
+    if (iv && iv->state == STATE_LOCK) {
+        buf_adds(w->out, "less time under the lock");
+        return;
+    }
+    if (!iv || !iv->call_plus1) {
+        buf_adds(w->out, "calls that do not wait");
+        return;
+    }
+    if (iv->object_plus1)
+        name = timeline_string(w->tl, w->tl->objects.data[iv->object_plus1 - 1].name);
+    buf_addf(w->out, "%s instead of %s%s%s",
+             iv->state == STATE_SLEEP ? "a timer" : "an asynchronous call",
+             timeline_string(w->tl, iv->call_plus1 - 1), *name ? " on " : "", name);
+}
+
+/* By what a request needs of a CPU, were there nothing to wait for. */
+static void add_without_waits(const struct words *w, double cpu_ns, const char *thread)
+{
+    buf_adds(w->out, ": with ");
+    text_duration(w->out, (uint64_t)(cpu_ns + 0.5));
+    buf_addf(w->out, " of CPU for a request, %s could answer up to ", thread);
+    verdict_rate(w->out, 1e9 / cpu_ns);
+    buf_adds(w->out, "/s");
+}
+
+/* Little's law the other way round: how many threads the offered rate holds. */
+static void add_threads(const struct words *w)
+{
+    const struct verdict *v = w->v;
+    double needed = ceil(v->offered * v->held_ns / 1e9);
+    uint64_t least = needed < 1e9 ? (uint64_t)needed : 0;
+    if (least > v->serving_threads && least <= v->peak_in_flight) {
+        buf_adds(w->out, "at least ");
+        text_count(w->out, least);
+        buf_addf(w->out, " threads instead of %u for ", v->serving_threads);
+        verdict_rate(w->out, v->offered);
+        buf_adds(w->out, "/s, each held for as long as now");
+        if (least < v->peak_in_flight)
+            buf_addf(w->out, ", and %u so that nobody queues at the peak", v->peak_in_flight);
+        buf_adds(w->out, "; or ");
+    } else if (v->peak_in_flight > v->serving_threads) {
+        buf_addf(w->out, "%u threads instead of %u, one for each request in flight; or ",
+                 v->peak_in_flight, v->serving_threads);
+    }
+}
+
 /* What would change it: where threads run out, or an event loop stands still. */
 static void add_advice(const struct words *w)
 {
@@ -322,21 +459,21 @@ static void add_advice(const struct words *w)
     bool full =
         verdict_is_short(v) || (is_known(v->capacity) && v->offered / v->capacity >= NEARLY_FULL);
     if ((v->model == MODEL_NONBLOCKING || v->model == MODEL_MIXED) && v->thread_waits) {
-        buf_adds(w->out, "What would change it: calls that do not wait, or worker threads for "
-                         "those that do; the event loop has to stay free.\n");
+        buf_adds(w->out, "What would change it: ");
+        add_remedy(w);
+        buf_adds(w->out, ", or a worker thread that waits in the event loop's place");
+        if (is_known(cpu_ns))
+            add_without_waits(w, cpu_ns, "the loop");
+        buf_adds(w->out, ".\n");
     } else if (full && !v->thread_waits) {
         buf_adds(w->out, "What would change it: less CPU time for each request, or more threads "
                          "on more CPUs.\n");
     } else if (full && is_known(cpu_ns)) {
         buf_adds(w->out, "What would change it: ");
-        if (v->peak_in_flight > v->serving_threads)
-            buf_addf(w->out, "%u threads instead of %u, one for each request in flight; or ",
-                     v->peak_in_flight, v->serving_threads);
-        buf_adds(w->out, "threads that do not wait: a request needs ");
-        text_duration(w->out, (uint64_t)(cpu_ns + 0.5));
-        buf_adds(w->out, " of CPU, so that one thread could answer up to ");
-        verdict_rate(w->out, 1e9 / cpu_ns);
-        buf_adds(w->out, "/s.\n");
+        add_threads(w);
+        add_remedy(w);
+        add_without_waits(w, cpu_ns, "one thread");
+        buf_adds(w->out, ".\n");
     }
 }
 

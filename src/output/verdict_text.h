@@ -12,6 +12,8 @@
 void verdict_text(const struct timeline *tl, uint32_t process, const struct process_sums *sums,
                   struct buf *out);
 
+/* What is wrong with it, behind the model: ", and its threads ran out"; "" where nothing is. */
+const char *verdict_remark(const struct verdict *v, const struct process_sums *sums);
 /* Enough of its requests' time is attributed to judge by it. */
 bool verdict_is_known(const struct process_sums *sums);
 /* Threads ran out: requests queued while each serving thread was held by another. An event loop

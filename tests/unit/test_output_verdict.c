@@ -81,8 +81,8 @@ static void test_pool(void **state)
         "7,700 requests queued for more than 1 ms, all requests together for 700 s: waiting "
         "for a thread, not for what they asked for.\n"
         "What would change it: 100 threads instead of 8, one for each request in flight; or "
-        "threads that do not wait: a request needs 204 us of CPU, so that one thread could "
-        "answer up to 4,902/s.\n");
+        "calls that do not wait: with 204 us of CPU for a request, one thread could answer up to "
+        "4,902/s.\n");
     buf_release(&out);
 }
 
@@ -118,7 +118,13 @@ static void test_event_loop(void **state)
     has(&out, "Non-blocking, and yet a thread waits inside requests");
     has(&out, "Its event loop was held up 3 times, at the longest for 50.1 ms; 40 times "
               "a request stood ready meanwhile and had to wait.\n");
-    has(&out, "What would change it: calls that do not wait, or worker threads");
+    has(&out, "What would change it: calls that do not wait, or a worker thread that waits in the "
+              "event loop's place: with 194 us of CPU for a request, the loop could answer up");
+    assert_string_equal(verdict_remark(&v, &sums), "");
+    sums.waiting_holds = 3;
+    say(&v, &sums, &out);
+    has(&out, "An event loop that blocks: its one thread should serve others while");
+    assert_string_equal(verdict_remark(&v, &sums), ": an event loop that blocks");
     sums.holds = sums.victims = 1;
     say(&v, &sums, &out);
     has(&out, "Its event loop was held up once, for 50.1 ms; 1 request stood ready meanwhile");
@@ -129,6 +135,92 @@ static void test_event_loop(void **state)
     say(&v, &sums, &out);
     has(&out, "What would change it: less CPU time for each request");
     buf_release(&out);
+}
+
+/* How many threads, by Little's law the other way round; what a CPU that is not there takes. */
+static void test_threads_for_the_rate(void **state)
+{
+    (void)state;
+    struct verdict v = pool;
+    struct process_sums sums = pool_sums;
+    struct buf out = BUF_INIT;
+    v.offered = 1200; /* × 10.2 ms: 12.24 */
+    say(&v, &sums, &out);
+    has(&out,
+        "What would change it: at least 13 threads instead of 8 for 1,200/s, each held for as "
+        "long as now, and 100 so that nobody queues at the peak; or calls");
+    v.peak_in_flight = 13;
+    say(&v, &sums, &out);
+    has(&out,
+        "at least 13 threads instead of 8 for 1,200/s, each held for as long as now; or calls");
+    has_not(&out, "no CPU");
+    v.efficiency = 0.5;
+    sums.ledger_ns[LEDGER_BLOCKED] = 0;
+    sums.ledger_ns[LEDGER_RUNNABLE] = sums.ledger_ns[LEDGER_RUNNING];
+    say(&v, &sums, &out);
+    has(&out, "on a CPU for 50 % and waits for 0 %; for 50 % it could run and has no CPU.\n");
+    assert_string_equal(verdict_remark(&v, &sums), ", and its threads ran out");
+    buf_release(&out);
+}
+
+/* The evidence: the longest wait, the moment, and the first that queued. */
+static void test_evidence(void **state)
+{
+    (void)state;
+    struct timeline tl;
+    struct buf out = BUF_INIT;
+    scene_init(&tl);
+    struct verdict *v = &tl.processes.data[0].verdict;
+    v->saturated = true;
+    v->saturated_ns = 950 * US;
+    v->queued_requests = 1;
+    struct process_sums *sums = sums_new(&tl);
+    assert_non_null(sums);
+    verdict_text(&tl, 0, &sums[0], &out);
+    has(&out,
+        "It waits most for a file: /srv/7.jpg; the longest time 4.00 ms blocked in pread64 on "
+        "/srv/7.jpg, in request #1 GET /file/7.\n");
+    has(&out, "The one thread was taken while requests queued, first 950 us into the recording "
+              "(08:26:40.124 UTC), when #1 GET /file/7 queued; at the peak");
+    has(&out, "an asynchronous call instead of pread64 on /srv/7.jpg: with 200 us of CPU for a "
+              "request, one thread could answer up to 5,000/s.\n");
+    free(sums);
+
+    /* Not for what happens to be longer and is something else; not in a queue before or behind. */
+    v->waits_on = OBJ_CONNECTED;
+    v->saturated_ns = 1000 * US;
+    sums = sums_new(&tl);
+    assert_non_null(sums);
+    assert_int_equal(sums[0].longest_segment1, 0);
+    assert_int_equal(sums[0].first_queued1, 0);
+    assert_int_equal(sums[1].waiting_holds, 1);
+    free(sums);
+    buf_release(&out);
+    timeline_release(&tl);
+}
+
+static void remedy_is(uint8_t state, const char *words)
+{
+    struct timeline tl;
+    struct buf out = BUF_INIT;
+    scene_init(&tl);
+    tl.threads.data[2].intervals.data[2].state = state; /* of the gateway's loop */
+    struct process_sums *sums = sums_new(&tl);
+    assert_non_null(sums);
+    verdict_text(&tl, 1, &sums[1], &out);
+    has(&out, words);
+    free(sums);
+    buf_release(&out);
+    timeline_release(&tl);
+}
+
+static void test_remedies(void **state)
+{
+    (void)state;
+    remedy_is(STATE_BLOCKED, "change it: an asynchronous call instead of read on /srv/menu, or a");
+    remedy_is(STATE_SLEEP, "change it: a timer instead of read on /srv/menu, or a worker");
+    remedy_is(STATE_LOCK, "change it: less time under the lock, or");
+    remedy_is(STATE_FAULT, "change it: memory that need not be read in, or");
 }
 
 /* What is not known is said, and no figure is made of the rest. */
@@ -294,6 +386,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_pool),
         cmocka_unit_test(test_event_loop),
+        cmocka_unit_test(test_threads_for_the_rate),
+        cmocka_unit_test(test_evidence),
+        cmocka_unit_test(test_remedies),
         cmocka_unit_test(test_unattributed),
         cmocka_unit_test(test_busy_loop_is_not_short),
         cmocka_unit_test(test_waits_without_an_object),
