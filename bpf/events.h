@@ -160,7 +160,8 @@ enum io_flag {
 };
 
 /*
- * data[] holds the first bytes, taken only at a turn; data_len of them are there. With IO_LENGTH
+ * data[] holds the first bytes, taken at a turn, and at a receive when the one before had left
+ * nothing unread and they look like a request's; data_len of them are there. With IO_LENGTH
  * the record's last 8 bytes are a uint64_t: how long the whole message is that begins with these
  * bytes, its header and body together, as its first bytes say (the recorder keeps the number, not
  * the header that it stood in).
@@ -217,6 +218,9 @@ enum file_flag {
     FILE_CUT = 2,      /* the path is longer than the record */
     FILE_ARGUMENT = 4, /* `path` is as the call was given it, in one piece, maybe relative */
 };
+
+/* For a unix socket (S_IFSOCK, FILE_ARGUMENT): the name that it or its peer is bound to, an
+ * abstract one with '@' in front. */
 
 /* `path`: the components from the last to the first, a NUL behind each ("log\0var\0" is
  * /var/log); with FILE_ARGUMENT plain text. path_len counts the bytes. */

@@ -202,10 +202,31 @@ struct sock_common {
     } skc_cookie;
 };
 
+struct sk_buff_head {
+    __u32 qlen;
+};
+
 struct sock {
     struct sock_common __sk_common;
+    struct sk_buff_head sk_receive_queue;
     __u16 sk_type;
     __u16 sk_protocol;
+};
+
+/* include/net/af_unix.h */
+struct sockaddr_un {
+    __u16 sun_family;
+    char sun_path[108];
+};
+
+struct unix_address {
+    int len; /* of sun_family and the name */
+    struct sockaddr_un name[];
+};
+
+struct unix_sock {
+    struct unix_address *addr; /* NULL: not bound */
+    struct sock *peer;
 };
 
 struct tcp_sock {

@@ -173,6 +173,84 @@ static __noinline int describe_socket(__u64 sk_address, __u64 obj, __u64 establi
     return 1;
 }
 
+/*
+ * A unix socket that was accepted has its listener's address, the very same struct, and its peer
+ * has none unless it was bound (unix_stream_connect() in net/unix/af_unix.c); of a socketpair
+ * neither end has one. So addresses tell which end is whose. A client that is bound as well: not
+ * known, for nothing tells the two ends apart then.
+ */
+static __always_inline __u64 unix_address(struct sock *sk)
+{
+    return (__u64)BPF_CORE_READ((struct unix_sock *)sk, addr);
+}
+
+static __always_inline __u64 unix_peer_address(struct sock *sk)
+{
+    struct sock *peer = BPF_CORE_READ((struct unix_sock *)sk, peer);
+
+    return peer ? unix_address(peer) : 0;
+}
+
+static __always_inline __u8 unix_role(struct sock *sk)
+{
+    __u64 own, peer;
+
+    if (BPF_CORE_READ(sk, sk_type) != SOCK_STREAM)
+        return ROLE_UNKNOWN;
+    if (BPF_CORE_READ(sk, __sk_common.skc_state) == TCP_LISTEN)
+        return ROLE_LISTENER;
+    own = unix_address(sk);
+    peer = unix_peer_address(sk);
+    if (!own == !peer || BPF_CORE_READ(sk, __sk_common.skc_state) != TCP_ESTABLISHED)
+        return ROLE_UNKNOWN;
+    return own ? ROLE_ACCEPTED : ROLE_CONNECTED;
+}
+
+/* New connections to where this socket is bound are the target's from now on. */
+static __always_inline void unix_listener_add(struct sock *sk)
+{
+    __u64 address = unix_address(sk);
+    __u8 one = 1;
+
+    bpf_map_update_elem(&unix_listeners, &address, &one, BPF_ANY);
+    unix_known = 1;
+}
+
+/* Sends EVENT_FILE with the name that the socket or its peer is bound to. */
+static __noinline int describe_unix(__u64 sk_address, __u64 obj, __u32 which)
+{
+    struct sock *sk = (struct sock *)sk_address;
+    struct path_room *room = path_room(which);
+    struct unix_address *address;
+    __u32 len;
+
+    if (!room)
+        return 0;
+    address = (struct unix_address *)unix_address(sk);
+    if (!address)
+        address = (struct unix_address *)unix_peer_address(sk);
+    if (!address)
+        return 0;
+    len = (__u32)BPF_CORE_READ(address, len) - sizeof(__u16);
+    if (len > sizeof(((struct sockaddr_un *)0)->sun_path))
+        return 0;
+    barrier_var(len);
+    if (bpf_probe_read_kernel(room->path, len & 127,
+                              (void *)address + bpf_core_field_offset(struct unix_address, name) +
+                                  sizeof(__u16)))
+        return 0;
+    if (!room->path[0]) /* abstract: shown as ss(8) and others do */
+        room->path[0] = '@';
+    room->file.obj = obj;
+    room->file.ino = 0;
+    room->file.dev = 0;
+    room->file.mode = S_IFSOCK;
+    room->file.flags = FILE_ARGUMENT;
+    room->file.pad = 0;
+    send_path(room, len, bpf_ktime_get_ns());
+    return 0;
+}
+
 static __always_inline __u64 socket_object(struct sock *sk)
 {
     __u64 cookie = BPF_CORE_READ(sk, __sk_common.skc_cookie.counter);
@@ -182,6 +260,23 @@ static __always_inline __u64 socket_object(struct sock *sk)
     if (!cookie)
         cookie = 1ull << 55 | (mix(0, (__u64)sk) >> 9);
     return object_id(OBJECT_SOCKET, cookie);
+}
+
+/* A socket that no probe of sockets has met yet. */
+static __noinline int describe_new_socket(__u64 sk_address, __u64 obj, __u32 which)
+{
+    struct sock *sk = (struct sock *)sk_address;
+    bool listens = BPF_CORE_READ(sk, __sk_common.skc_state) == TCP_LISTEN;
+
+    if (BPF_CORE_READ(sk, __sk_common.skc_family) != AF_UNIX) {
+        describe_socket(sk_address, obj, 0, listens ? ROLE_LISTENER : ROLE_UNKNOWN);
+        return 0;
+    }
+    if (listens)
+        unix_listener_add(sk);
+    describe_socket(sk_address, obj, 0, unix_role(sk));
+    describe_unix(sk_address, obj, which);
+    return 0;
 }
 
 /* The object behind an open file; described when it is new. `which`: enum of path rooms. */
@@ -203,11 +298,7 @@ static __noinline __u64 file_object(__u64 file_address, __u32 which)
             return 0;
         obj = socket_object(sk);
         if (!is_described(obj))
-            describe_socket((__u64)sk, obj, 0,
-                            BPF_CORE_READ(sk, __sk_common.skc_state) == TCP_LISTEN &&
-                                    BPF_CORE_READ(sk, __sk_common.skc_family) != AF_UNIX
-                                ? ROLE_LISTENER
-                                : ROLE_UNKNOWN);
+            describe_new_socket((__u64)sk, obj, which);
         return obj;
     }
     if (magic == ANON_INODE_FS_MAGIC || magic == PIPEFS_MAGIC) {

@@ -27,6 +27,11 @@ static __always_inline struct socket_state *socket_get(struct sock *sk, __u8 rol
         return NULL;
     s->obj = object_id(OBJECT_SOCKET, bpf_get_socket_cookie(sk));
     s->role = role;
+    if (sk->__sk_common.skc_family == AF_UNIX) {
+        s->role = unix_role(sk);
+        if (s->role == ROLE_ACCEPTED || s->role == ROLE_LISTENER)
+            unix_listener_add(sk);
+    }
     return s;
 }
 
@@ -40,8 +45,11 @@ static __always_inline void listener_add(struct sock *sk)
 
 static __always_inline void socket_announce(struct socket_state *s, struct sock *sk)
 {
-    if (!s->announced)
-        s->announced = describe_socket((__u64)sk, s->obj, s->established_ns, s->role);
+    if (s->announced)
+        return;
+    s->announced = describe_socket((__u64)sk, s->obj, s->established_ns, s->role);
+    if (sk->__sk_common.skc_family == AF_UNIX)
+        describe_unix((__u64)sk, s->obj, ROOM_SOCKET);
 }
 
 static __always_inline void arrival_push(struct socket_state *s, __u32 end_seq, __u64 now)
@@ -71,6 +79,20 @@ static __always_inline __u64 arrival_of(struct socket_state *s, __u32 seq)
         s->tail++;
     }
     return 0;
+}
+
+/*
+ * The same for sockets that count no bytes. Only when the queue was empty before they came is it
+ * known when the first unread bytes came: what a receive leaves behind came at a time that is not
+ * known, and so does the next receive's first byte.
+ */
+static __always_inline __u64 arrival_of_first(struct socket_state *s, struct sock *sk)
+{
+    __u64 ready = s->leftover ? 0 : s->ready_ns;
+
+    s->ready_ns = 0;
+    s->leftover = sk->sk_receive_queue.qlen != 0;
+    return ready;
 }
 
 /* The user buffer of the receive or send that current is in; 0 when it has none. */
@@ -117,6 +139,7 @@ struct io_done {
     __u32 tid;
     int bytes;
     __u16 kind, flags;
+    bool fresh; /* may begin a message though it is not the first in its direction */
 };
 
 static __always_inline void fill_io(struct event_io *io, struct socket_state *s,
@@ -170,15 +193,17 @@ SEND_IO(send_io_small, IO_DATA_SMALL)
 SEND_IO(send_io_medium, IO_DATA_MEDIUM)
 SEND_IO(send_io_large, IO_DATA_LARGE)
 
-/* First in its direction: where its bytes are in user memory. 0: it is not, or nobody knows. */
+/* What may begin a message, above all the first in its direction: where its bytes are in user
+ * memory. 0: it cannot, or nobody knows. */
 static __always_inline __u64 io_turn(struct socket_state *s, struct task_struct *task,
                                      struct io_done *done)
 {
     __u64 buffer;
 
-    if (s->direction == done->kind || done->bytes <= 0)
+    if ((s->direction == done->kind && !done->fresh) || done->bytes <= 0)
         return 0;
-    done->flags |= IO_TURN;
+    if (s->direction != done->kind)
+        done->flags |= IO_TURN;
     buffer = done->flags & IO_URING ? uring_buffer(done->request) : io_buffer(task);
     if (!buffer)
         done->flags |= IO_KERNEL;
@@ -223,15 +248,18 @@ int BPF_PROG(on_recv, struct sock *sk, int ret, int flags)
     if (!s)
         return 0;
     socket_announce(s, sk);
+    done.fresh = s->drained;
     if (is_tcp(sk)) {
         struct tcp_sock *tcp = bpf_skc_to_tcp_sock(sk);
 
         /* copied_seq is behind the bytes just read, unless they were only looked at */
         if (tcp && ret > 0)
             done.ready = arrival_of(s, flags & MSG_PEEK ? tcp->copied_seq : tcp->copied_seq - ret);
-    } else {
-        done.ready = s->ready_ns;
-        s->ready_ns = 0;
+        if (tcp)
+            s->drained = tcp->copied_seq == tcp->rcv_nxt;
+    } else if (!(flags & MSG_PEEK)) {
+        done.ready = arrival_of_first(s, sk);
+        s->drained = !s->leftover;
     }
     done.flags = (flags & MSG_PEEK ? IO_PEEK : 0) | (flags & MSG_DONTWAIT ? IO_NONBLOCKING : 0);
     done.tid = task->pid;
@@ -259,15 +287,30 @@ int BPF_PROG(on_send, struct sock *sk, int ret, int flags)
     return 0;
 }
 
+/* A connection to one of the target's unix sockets of which nobody has read yet; or NULL. */
+static __always_inline struct socket_state *unix_fresh(struct sock *sk)
+{
+    __u64 address;
+
+    if (!unix_known || sk->__sk_common.skc_family != AF_UNIX)
+        return NULL;
+    address = unix_address(sk);
+    if (!address || !bpf_map_lookup_elem(&unix_listeners, &address))
+        return NULL;
+    return socket_get(sk, ROLE_UNKNOWN);
+}
+
 SEC("tp_btf/sk_data_ready")
 int BPF_PROG(on_ready, struct sock *sk)
 {
     struct socket_state *s = bpf_sk_storage_get(&sockets, sk, NULL, 0);
 
     if (!s)
+        s = unix_fresh(sk);
+    if (!s)
         return 0;
     if (!is_tcp(sk)) {
-        if (!s->ready_ns)
+        if (!s->ready_ns && !s->leftover)
             s->ready_ns = bpf_ktime_get_ns();
         return 0;
     }

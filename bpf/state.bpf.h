@@ -75,7 +75,9 @@ struct socket_state {
     __u8 direction; /* EVENT_RECV or EVENT_SEND, of the last one */
     __u8 lost;
     __u8 announced;
-    __u32 pad;
+    __u8 leftover; /* like ready_ns: bytes were left unread, and when they came is not known */
+    __u8 drained;  /* the last receive left nothing: the next one's bytes may begin a message */
+    __u8 pad[2];
 };
 
 struct {
@@ -93,6 +95,15 @@ struct {
     __type(key, __u16);
     __type(value, __u8);
 } listeners SEC(".maps");
+
+/* The same for unix sockets: addresses of the kernel's struct unix_address, which a listener and
+ * all that it accepts share. */
+struct {
+    __uint(type, BPF_MAP_TYPE_LRU_HASH);
+    __uint(max_entries, 1024);
+    __type(key, __u64);
+    __type(value, __u8);
+} unix_listeners SEC(".maps");
 
 /* Thread groups that were asked for; their descendants are found through their parents. */
 struct {
@@ -124,14 +135,14 @@ struct {
     __type(value, struct probe_loss);
 } losses SEC(".maps");
 
-/* Room to build a path in; one for the scheduler's probe, which may come while another probe
- * builds in the other. */
+/* Room to build a path in; one for the scheduler's probe and one for those of sockets, which may
+ * come while an iterator builds in the other. */
 struct path_room {
     struct event_file file;
     char path[FILE_PATH_MAX + 256]; /* one component more than may be sent */
 };
 
-enum { ROOM_SCHED = 0, ROOM_TASK = 1, ROOMS = 2 };
+enum { ROOM_SCHED = 0, ROOM_TASK = 1, ROOM_SOCKET = 2, ROOMS = 3 };
 
 struct {
     __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
@@ -161,8 +172,9 @@ struct {
     __type(value, struct clock_offset);
 } clock_offsets SEC(".maps");
 
-volatile __u32 alive; /* traced threads that have not ended */
-volatile __u8 phase;  /* enum thread_phase: which snapshot is taken */
+volatile __u32 alive;     /* traced threads that have not ended */
+volatile __u8 unix_known; /* unix_listeners is not empty */
+volatile __u8 phase;      /* enum thread_phase: which snapshot is taken */
 
 static __always_inline void count_loss(__u32 kind, __u64 now)
 {

@@ -79,7 +79,7 @@ struct sock {
     uint64_t obj;
     const struct event_socket *desc; /* the last word on it; may be NULL */
     uint8_t role;
-    bool tcp;             /* a stream over IPv4 or IPv6: may carry requests */
+    bool tcp;             /* TCP, or a unix stream with two ends: may carry requests */
     uint8_t first_op;     /* EVENT_RECV or EVENT_SEND; 0: none */
     uint64_t established; /* NEVER: before the attach, or not known */
 
@@ -108,6 +108,7 @@ struct draft {
     uint64_t bytes_in, bytes_out, expect_in; /* expect_in 0: not known */
     bool expect_more;                        /* at least expect_in */
     bool bodyless;                           /* see struct proto_head */
+    bool late, blurred;                      /* see draft_goes_on() */
     uint64_t data_sends;                     /* sends of any kind */
     bool answered, closed, streams;
     uint32_t flags; /* enum request_flag */

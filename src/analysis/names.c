@@ -30,6 +30,17 @@ static const uint8_t role_kinds[] = {
     [ROLE_LISTENER] = OBJ_LISTENER,
 };
 
+/* What a unix socket or its peer is bound to. */
+static void unix_name(const struct analysis *a, uint64_t obj, struct buf *out)
+{
+    uint64_t at;
+    if (!table_get(&a->files, obj, &at))
+        return;
+    const struct event_file *f = (const void *)(uintptr_t)at;
+    size_t room = f->event.size - sizeof(*f);
+    buf_add(out, f->path, strnlen(f->path, f->path_len < room ? f->path_len : room));
+}
+
 static int name_socket(struct analysis *a, uint64_t obj, struct object *o)
 {
     const struct sock *s = socket_find(a, obj);
@@ -37,13 +48,17 @@ static int name_socket(struct analysis *a, uint64_t obj, struct object *o)
     struct buf local = BUF_INIT, remote = BUF_INIT, name = BUF_INIT;
 
     o->kind = s ? role_kinds[s->role] : OBJ_SOCKET;
-    if (d) {
+    if (d && d->family == AF_UNIX) {
+        unix_name(a, obj, o->kind == OBJ_CONNECTED ? &remote : &local);
+    } else if (d) {
         address(&local, d->family, d->local, d->local_port);
         if (o->kind != OBJ_LISTENER && d->remote_port)
             address(&remote, d->family, d->remote, d->remote_port);
     }
-    if (d && d->family == AF_UNIX)
+    if (d && d->family == AF_UNIX && !local.len && !remote.len)
         buf_adds(&name, "unix socket");
+    else if (o->kind == OBJ_ACCEPTED && d && d->family == AF_UNIX)
+        buf_addf(&name, "client of %s", buf_str(&local));
     else if (o->kind == OBJ_ACCEPTED)
         buf_addf(&name, "client%s%s", remote.len ? " " : "", buf_str(&remote));
     else if (o->kind == OBJ_LISTENER || !remote.len)

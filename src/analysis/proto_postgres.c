@@ -96,7 +96,7 @@ static int32_t postgres_status(const uint8_t *data, size_t len)
 static bool postgres_goes_on(const uint8_t *data, size_t len, bool whole)
 {
     (void)whole;
-    return is_message(data, len) && strchr("pdcfX", data[0]);
+    return is_message(data, len) && data[0] && strchr("pdcfX", data[0]);
 }
 
 const struct protocol proto_postgres = {.name = "postgresql",

@@ -95,6 +95,9 @@ static int draft_new(struct analysis *a, struct sock *s, const struct event_io *
         .answer_thread = NONE,
         .flags = request_pipelined(s, act->ready) ? REQUEST_PIPELINED : 0,
     };
+    /* A client may send data with the last words of its handshake. */
+    if (s->request_plus1 && a->drafts.data[s->request_plus1 - 1].proto == &proto_tls)
+        d.flags = 0;
     if (start < s->prev_end)
         start = s->prev_end;
     d.start = start < act->time ? start : act->time;
@@ -107,15 +110,24 @@ static int draft_new(struct analysis *a, struct sock *s, const struct event_io *
     return 0;
 }
 
-/* Behind the answer, and not long enough yet or like no request: it is still that one's. */
-static bool draft_goes_on(const struct draft *d, const struct event_io *io)
+/*
+ * Behind the answer, and not long enough yet or like no request: it is still that one's. What
+ * begins like that goes on until something is sent, or bytes come that begin a request. With a
+ * length that is not known a next one may hide there (`blurred`).
+ */
+static bool draft_goes_on(struct draft *d, const struct event_io *io)
 {
     bool whole = d->bodyless || (d->expect_in && !d->expect_more);
     size_t len = io_data_len(io);
 
     if (d->bytes_in < d->expect_in)
         return true;
-    return len && d->proto->goes_on && d->proto->goes_on(io->data, len, whole);
+    if (d->late && !(io->flags & IO_TURN) && !len) {
+        d->blurred = d->proto == &proto_http;
+        return true;
+    }
+    d->late = len && d->proto->goes_on && d->proto->goes_on(io->data, len, whole);
+    return d->late;
 }
 
 /* Does the receive open a request? If one is open it is finished. */
@@ -165,7 +177,8 @@ static int accepted_recv(struct analysis *a, struct sock *s, const struct event_
     uint32_t request = s->request_plus1 - 1;
     struct draft *d = &a->drafts.data[request];
     d->bytes_in += io->bytes;
-    if ((io->flags & IO_SEVERAL) || (d->expect_in && !d->expect_more && d->bytes_in > d->expect_in))
+    if ((io->flags & IO_SEVERAL) ||
+        (!d->late && d->expect_in && !d->expect_more && d->bytes_in > d->expect_in))
         d->flags |= REQUEST_PIPELINED;
     if (io->flags & IO_AFTER_LOSS)
         d->flags |= REQUEST_LOSS;
@@ -201,6 +214,9 @@ static int accepted_send(struct analysis *a, struct sock *s, const struct event_
         d->flags |= REQUEST_LOSS;
     if (!interim && !d->answered && d->proto->status)
         d->status = d->proto->status(io->data, len);
+    if (d->blurred)
+        d->flags |= REQUEST_PIPELINED;
+    d->late = d->blurred = false;
     if (!interim) {
         draft_leave(a, request);
         d->answered = true;
@@ -222,7 +238,7 @@ static int see_io(struct analysis *a, const struct record *r)
     struct sock *s = socket_find(a, io->obj);
     bool receives = r->ev->kind == EVENT_RECV;
 
-    /* Unix sockets and datagrams carry no requests here: they are the work of who has one. */
+    /* Socketpairs and datagrams carry no requests here: they are the work of who has one. */
     if (!s || !s->tcp || r->thread == NONE || (!receives && !io->bytes))
         return 0;
     const struct thread *t = &a->tl->threads.data[r->thread];

@@ -29,9 +29,12 @@ static struct sock *socket_make(struct analysis *a, uint64_t obj)
     return &a->socks.data[index];
 }
 
-static bool is_inet_stream(const struct event_socket *d)
+/* A unix socket's role is known from its addresses or not at all: a socketpair has none. */
+static bool is_stream(const struct event_socket *d)
 {
-    return (d->family == AF_INET || d->family == AF_INET6) && d->type == SOCK_STREAM;
+    return d->type == SOCK_STREAM &&
+           (d->family == AF_INET || d->family == AF_INET6 ||
+            (d->family == AF_UNIX && (d->role == ROLE_ACCEPTED || d->role == ROLE_CONNECTED)));
 }
 
 static int see_socket(struct analysis *a, const struct record *r)
@@ -43,7 +46,7 @@ static int see_socket(struct analysis *a, const struct record *r)
     if (!s)
         return -ENOMEM;
     s->desc = d;
-    s->tcp = is_inet_stream(d);
+    s->tcp = is_stream(d);
     if (d->role != ROLE_UNKNOWN && d->role <= ROLE_LISTENER)
         s->role = d->role;
     if (d->established_ns && s->established == NEVER)

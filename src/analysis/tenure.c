@@ -87,7 +87,8 @@ static void tenure_close(struct analysis *a, uint32_t thread, uint64_t at)
 }
 
 /* Is the object of a wait another client's connection than the request's? One socket may have
- * two numbers if it was waited for before it had its cookie: its addresses tell. */
+ * two numbers if it was waited for before it had its cookie: its addresses tell. Clients of a unix
+ * socket have none. */
 static bool other_connection(struct analysis *a, const struct object *o, uint32_t request)
 {
     uint64_t conn = a->socks.data[a->drafts.data[request].sock].obj, index;
@@ -96,7 +97,8 @@ static bool other_connection(struct analysis *a, const struct object *o, uint32_
     if (!table_get(&a->objects, conn, &index))
         return true;
     const struct object *own = &a->tl->objects.data[index];
-    return own->local != o->local || own->remote != o->remote;
+    return own->local != o->local || own->remote != o->remote ||
+           !*timeline_string(a->tl, own->remote);
 }
 
 static void scan_blocked(struct analysis *a, uint32_t thread, const struct interval *iv,

@@ -239,7 +239,11 @@ void redact(struct event_io *io)
     if (io->event.kind == EVENT_RECV && m.request && m.length && !m.at_least &&
         io->bytes > m.length)
         io->flags |= IO_SEVERAL;
-    keep = keep_of(io->data, len, &cut);
+    if (!(io->flags & IO_TURN) && !m.request) { /* the middle of something: nobody needs it */
+        m.length = 0;
+        len = 0;
+    }
+    keep = len ? keep_of(io->data, len, &cut) : 0;
     if (cut)
         io->flags |= IO_CUT;
     io->data_len = (uint16_t)keep;

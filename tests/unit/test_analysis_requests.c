@@ -1,6 +1,8 @@
 /* Requests on servers whose threads serve one at a time, and what belongs to any server. */
 #include "analysis_made.h"
 
+#include <sys/stat.h>
+
 #define CLIENT SOCKET(1)
 #define CLIENT2 SOCKET(2)
 #define LISTENER SOCKET(8)
@@ -394,7 +396,7 @@ static void test_roles_of_sockets_older_than_the_attach(void **state)
     made_release(&m);
 }
 
-static void test_unix_sockets_and_datagrams_carry_none(void **state)
+static void test_socketpairs_and_datagrams_carry_none(void **state)
 {
     (void)state;
     struct made m;
@@ -413,6 +415,57 @@ static void test_unix_sockets_and_datagrams_carry_none(void **state)
     made_finish(&m);
     assert_int_equal(m.tl.requests.len, 0);
     assert_int_equal(m.tl.processes.data[0].verdict.model, MODEL_UNKNOWN);
+    made_release(&m);
+}
+
+static void unix_socket(struct made *m, uint64_t obj, uint8_t role, const char *path)
+{
+    struct event_socket s = {.obj = obj, .family = AF_UNIX, .type = SOCK_STREAM, .role = role};
+    struct {
+        struct event_file f;
+        char path[64];
+    } r = {.f = {.obj = obj, .mode = S_IFSOCK, .flags = FILE_ARGUMENT}};
+    made_add(m, &s, EVENT_SOCKET, sizeof(s), 7, AT(1));
+    r.f.path_len = (uint32_t)strlen(path);
+    memcpy(r.path, path, strlen(path));
+    made_add(m, &r, EVENT_FILE, sizeof(r.f) + ((strlen(path) + 7) & ~(size_t)7), 7, AT(1));
+}
+
+/* The bytes lie in the socket from 10 on, a thread is woken for them at 18; it asks a database
+ * behind another unix socket. A wait for another client, under a number that the socket had before
+ * its first bytes, ends the request's hold on the thread. */
+static void test_unix_sockets_carry_requests(void **state)
+{
+    (void)state;
+    struct made m;
+    const uint64_t early = SOCKET(1ull << 55 | 5);
+    made_init(&m, 300);
+    unix_socket(&m, CLIENT, ROLE_ACCEPTED, "/run/app.sock");
+    unix_socket(&m, early, ROLE_ACCEPTED, "/run/app.sock");
+    unix_socket(&m, BACKEND, ROLE_CONNECTED, "@db");
+    unix_socket(&m, LISTENER, ROLE_LISTENER, "/run/app.sock");
+    attach_running(&m, 0, 7, 7);
+    waits(&m, 7, 2, 18, 20, CALL_accept, LISTENER);
+    receives(&m, 24, 7, CLIENT, 10, GET("/1"));
+    sends(&m, 30, 7, BACKEND, "Q");
+    waits(&m, 7, 40, 140, 142, CALL_recvfrom, BACKEND);
+    receives(&m, 145, 7, BACKEND, 140, "Z");
+    sends(&m, 150, 7, CLIENT, OK);
+    waits(&m, 7, 160, 200, 201, CALL_recvfrom, early);
+    end_running(&m, 300, 7, 7);
+    made_finish(&m);
+    expect_request(&m, "GET /1",
+                   (struct expect){.start = 10,
+                                   .end = 150,
+                                   .ledger = {[LEDGER_QUEUED] = 8,
+                                              [LEDGER_BLOCKED] = 100,
+                                              [LEDGER_RUNNABLE] = 2 + 2,
+                                              [LEDGER_RUNNING] = 20 + 8}});
+    const struct object *conn = &m.tl.objects.data[m.tl.requests.data[0].conn];
+    assert_string_equal(text_of(&m, conn->name), "client of /run/app.sock");
+    assert_string_equal(text_of(&m, conn->local), "/run/app.sock");
+    assert_string_equal(text_of(&m, conn->remote), "");
+    assert_string_equal(text_of(&m, m.tl.processes.data[0].verdict.waits_on_name), "@db");
     made_release(&m);
 }
 
@@ -679,7 +732,8 @@ int main(void)
         cmocka_unit_test(test_answer_to_what_came_before_the_attach),
         cmocka_unit_test(test_never_answered),
         cmocka_unit_test(test_roles_of_sockets_older_than_the_attach),
-        cmocka_unit_test(test_unix_sockets_and_datagrams_carry_none),
+        cmocka_unit_test(test_socketpairs_and_datagrams_carry_none),
+        cmocka_unit_test(test_unix_sockets_carry_requests),
         cmocka_unit_test(test_http2_is_reported_not_guessed),
         cmocka_unit_test(test_lost_answer_is_no_merger),
         cmocka_unit_test(test_loss_windows_mark_requests),

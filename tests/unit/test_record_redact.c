@@ -25,6 +25,7 @@ static void keeps(const char *given, size_t len, const char *kept, size_t n)
     union record r = {0};
 
     r.io.event.kind = EVENT_RECV;
+    r.io.flags = IO_TURN;
     r.io.event.size = RECORD_SIZE;
     r.io.data_len = (uint16_t)len;
     memcpy(r.io.data, given, len);
@@ -121,11 +122,41 @@ static void others(void **state)
     KEEPS("", "");
 }
 
+/* In the middle of things only what begins a request stays. */
+static void no_turn(void **state)
+{
+    static const struct {
+        const char *given, *kept;
+    } rows[] = {
+        {"secret body", ""},
+        {"GET /secret, says the body", ""},
+        {"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n", ""},
+        {"GET /a?b HTTP/1.1\r\nHost: x\r\n", "GET /a"},
+        {"*1\r\n$4\r\nPING\r\n", "*1\r\n$4\r\nPING"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        union record r = {0};
+
+        r.io.event.kind = EVENT_RECV;
+        r.io.event.size = RECORD_SIZE;
+        r.io.bytes = r.io.data_len = (uint16_t)strlen(rows[i].given);
+        memcpy(r.io.data, rows[i].given, r.io.data_len);
+        redact(&r.io);
+        assert_int_equal(r.io.data_len, strlen(rows[i].kept));
+        assert_memory_equal(r.io.data, rows[i].kept, r.io.data_len);
+        if (!r.io.data_len)
+            assert_int_equal(r.io.event.size, sizeof(r.io));
+    }
+}
+
 static int several(const char *given, size_t len, uint32_t bytes)
 {
     union record r = {0};
 
     r.io.event.kind = EVENT_RECV;
+    r.io.flags = IO_TURN;
     r.io.event.size = RECORD_SIZE;
     r.io.bytes = bytes;
     r.io.data_len = (uint16_t)len;
@@ -232,11 +263,12 @@ static void length_in_record(void **state)
 
     (void)state;
     r.io.event.kind = EVENT_RECV;
+    r.io.flags = IO_TURN;
     r.io.event.size = RECORD_SIZE;
     r.io.bytes = r.io.data_len = sizeof(post) - 1;
     memcpy(r.io.data, post, sizeof(post));
     redact(&r.io);
-    assert_int_equal(r.io.flags, IO_LENGTH);
+    assert_int_equal(r.io.flags, IO_TURN | IO_LENGTH);
     memcpy(&length, r.bytes + r.io.event.size - 8, 8);
     assert_int_equal(length, sizeof(post) - 1 - 4 + 4000);
     assert_int_equal(r.io.event.size, sizeof(r.io) + 16 + 8);
@@ -275,6 +307,7 @@ static void redact_bytes(const uint8_t *data, size_t len, uint32_t bytes)
     message_measure(copy, len, bytes);
     free(copy);
     io->event.kind = EVENT_RECV;
+    io->flags = bytes % 2 ? IO_TURN : 0;
     io->event.size = (uint16_t)size;
     io->bytes = bytes;
     io->data_len = (uint16_t)len;
@@ -311,6 +344,7 @@ static void hostile_length(void **state)
     union record r = {0};
 
     (void)state;
+    r.io.flags = IO_TURN;
     r.io.event.size = sizeof(struct event_io) + IO_DATA_SMALL;
     r.io.data_len = 0xffff;
     memset(r.io.data, 'x', sizeof(r) - sizeof(struct event_io));
@@ -323,17 +357,12 @@ static void hostile_length(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(http),
-        cmocka_unit_test(redis),
-        cmocka_unit_test(others),
-        cmocka_unit_test(pipelined),
-        cmocka_unit_test(hostile_length),
-        cmocka_unit_test(memcached),
-        cmocka_unit_test(postgres),
-        cmocka_unit_test(fastcgi),
-        cmocka_unit_test(http_lengths),
-        cmocka_unit_test(other_lengths),
-        cmocka_unit_test(length_in_record),
+        cmocka_unit_test(http),          cmocka_unit_test(redis),
+        cmocka_unit_test(others),        cmocka_unit_test(pipelined),
+        cmocka_unit_test(no_turn),       cmocka_unit_test(hostile_length),
+        cmocka_unit_test(memcached),     cmocka_unit_test(postgres),
+        cmocka_unit_test(fastcgi),       cmocka_unit_test(http_lengths),
+        cmocka_unit_test(other_lengths), cmocka_unit_test(length_in_record),
         cmocka_unit_test(hostile_bytes),
     };
 
