@@ -1,0 +1,368 @@
+#!/usr/bin/python3 -B
+"""oracle: what a report says of each request, held against what is true of it.
+
+    tests/live/oracle.py REPORT.json TRUTH.json [-v]
+
+REPORT.json is `waitscope report FILE --json`, TRUTH.json what keeper.py wrote of the same
+recording; -v names every request that is wrong and why, and some that are not right.
+
+What is known of a request, and how sure it is:
+
+  - its name, status, client's port, and when the client sent it and had the answer;
+  - `told`: how long the server itself says that its operation took (X-Truth), by a clock around
+    the call. That holds the call's own processor time and the way back onto a processor or back
+    to the loop: no wait charged to the request may be longer;
+  - `floor`: how long it waited at the least. For a slow file the time that any thread of the server
+    was blocked on this request's own file, of which there is one for each request, so that it is
+    nobody else's: exact, whatever the analysis made of it. Else what it asked its backend or its
+    timer for.
+
+A request is *wrong* when it has a time in a state that it did not have, or lacks, without saying
+"unknown", one that it did have:
+
+  1. a wait in the report for an object that is not its own (nor the client's socket);
+  2. its own state for longer than `told`, or than any thread waited for its file;
+  3. another of blocked, sleep, awaiting, other; or a lock that is not the GIL: it had none;
+  4. its own state and what is unattributed together shorter than `floor`: then running, queued
+     or another stands where it waited. A thread that runs for it meanwhile takes precedence
+     (design.md): `parallel_ns` counts as waited, and so do running, runnable, lock and fault
+     where no file says exactly how long a thread was blocked;
+  5. running for longer than any handler here computes; queued for longer than the client waited less the server's own total (where one thread does
+     all of it, so that no queue can be within the total);
+  6. longer than the client waited.
+
+Each with 2 % of the figure or 200 us to spare, the greater. If it is not wrong it is *right* where
+no more than that is unknown, else *ambiguous* or *unattributed*, by which there is more of.
+"""
+
+import json
+import os
+import sys
+from dataclasses import dataclass, field
+
+MS = 1_000_000
+SPARE_NS, SPARE = 200_000, 0.02
+QUEUED_SPARE_NS = 500_000
+RUNNING_NS = 5 * MS
+TIMER_NS = MS  # libuv's and the JVM's timers count in milliseconds: one may be that early
+WAITS = ("blocked", "sleep", "awaiting", "other")
+VERDICTS = ("right", "ambiguous", "unattributed", "wrong")
+
+
+def spare(ns, least=SPARE_NS):
+    return max(least, int(ns * SPARE))
+
+
+def ms(ns):
+    return f"{ns / MS:.3f} ms"
+
+
+@dataclass
+class Score:
+    """The requests of one kind, at one concurrency, to one server."""
+
+    server: str
+    kind: str
+    c: int
+    workers: bool
+    requests: int = 0
+    right: int = 0
+    ambiguous: int = 0
+    unattributed: int = 0
+    wrong: int = 0
+    missing: int = 0
+    near: int = 0  # its own wait is told to 2 % or 200 us
+    charged: int = 0  # of the requests, those whose wait is told at all
+    queued: int = 0  # of a pool that ran out: those whose queue is told to 2 % or 500 us
+    queued_of: int = 0
+    known_ns: int = 0
+    latency_ns: int = 0
+    planted: int = 0
+    found: int = 0
+    invented: int = 0
+    unhurt: int = 0  # holds while others were there, and no victim
+    said: list = field(default_factory=list)
+
+    def share(self):
+        return self.known_ns / self.latency_ns if self.latency_ns else 0.0
+
+
+class Oracle:
+    """One recording and its truth."""
+
+    def __init__(self, report, truth):
+        self.report, self.truth = report, truth
+        self.scores = {}
+        self.by_name, self.by_id = {}, {}
+        for r in report["requests"]:
+            self.by_name.setdefault(r["name"], []).append(r)
+            self.by_id[r["id"]] = r
+        # Waits for one request's own file, by any thread.
+        self.on_object = {}
+        for p in report["processes"]:
+            for t in p["threads"]:
+                for w in t["waits"]:
+                    if w["state"] == "blocked":
+                        self.on_object[w["object"]] = self.on_object.get(w["object"], 0) + w["ns"]
+
+    def judge(self):
+        names = set()
+        for one in self.truth["requests"]:
+            names.add(one["name"])
+            self._judge_one(self._score(one["c"]), one)
+        self._unsent(names)
+        self._judge_holds()
+        return list(self.scores.values())
+
+    def _score(self, c):
+        t = self.truth
+        return self.scores.setdefault(c, Score(t["server"], t["kind_name"], c, t["workers"]))
+
+    # ---- requests
+
+    def _judge_one(self, score, one):
+        score.requests += 1
+        found = self.by_name.get(one["name"], [])
+        if len(found) != 1:
+            score.missing += 1
+            score.said.append(f"{one['name']}: found {len(found)} times")
+            return
+        r = found[0]
+        score.latency_ns += r["latency_ns"]
+        score.known_ns += r["grade_ns"]["exact"] + r["grade_ns"]["inferred"]
+        why = self._wrong(one, r)
+        unknown = r["grade_ns"]["ambiguous"] + r["grade_ns"]["unattributed"]
+        if why:
+            verdict = "wrong"
+        elif unknown <= spare(r["latency_ns"]):
+            verdict = "right"
+        elif r["grade_ns"]["ambiguous"] > r["grade_ns"]["unattributed"]:
+            verdict = "ambiguous"
+        else:
+            verdict = "unattributed"
+        setattr(score, verdict, getattr(score, verdict) + 1)
+        ledger = {k: ms(v) for k, v in r["ledger_ns"].items() if v}
+        if verdict != "right":
+            score.said.append(f"{one['name']} (c={one['c']}, request {r['id']}): {verdict}: "
+                              f"{'; '.join(why)} {ledger}; truth {one['truth']}, "
+                              f"floor {ms(self._floor(one))}")
+        if unknown <= spare(r["latency_ns"]):
+            score.charged += 1
+            near = self._near(one, r)
+            score.near += not near
+            if near:
+                score.said.append(f"{one['name']} (c={one['c']}, request {r['id']}): {near} {ledger}")
+        self._queue(score, one, r)
+
+    def _own_object(self, one):
+        return self.on_object.get(one["object"], 0) if one.get("object") else None
+
+    def _floor(self, one):
+        """What it waited at the least."""
+        own = self._own_object(one)
+        if own is not None:
+            return own
+        floor = one["ms"] * MS * (self.truth["state"] in ("blocked", "sleep", "awaiting"))
+        if self.truth["state"] == "awaiting" and not self.truth["upstream"]:
+            floor -= TIMER_NS
+        return floor
+
+    def _ceiling(self, one):
+        """What it waited at the most."""
+        own = self._own_object(one)
+        told = one["truth"].get(self.truth["told"])
+        known = [ns for ns in (own, told) if ns is not None]
+        return min(known) if known else one["latency_ns"]
+
+    def _wrong(self, one, r):
+        state, ledger = self.truth["state"], r["ledger_ns"]
+        floor, ceiling = self._floor(one), self._ceiling(one)
+        why = []
+        if (r["status"], r["complete"]) != (one["status"], True):
+            why.append(f"status {r['status']}, complete {r['complete']}")
+        client = f"127.0.0.1:{one['local_port']}"
+        if self.truth["client_is_peer"] and r["conn"]["remote"] != client:
+            why.append(f"connection of {r['conn']['remote']}, not {client}")
+        why += self._strange_waits(one, r)
+        if ledger.get(state, 0) > ceiling + spare(ceiling):
+            why.append(f"{state} {ms(ledger[state])}, at most {ms(ceiling)}")
+        for key in WAITS:
+            told = one["truth"].get(key, 0) if key != "awaiting" else 0
+            if key != state and ledger[key] > told + spare(r["latency_ns"]):
+                why.append(f"{key} {ms(ledger[key])}, it had {ms(told)}")
+        waited = ledger.get(state, 0) + ledger["unattributed"] + r["parallel_ns"]
+        if not one.get("object"):
+            waited += sum(ledger[k] for k in ("running", "runnable", "lock", "fault"))
+        if waited < floor - spare(floor):
+            why.append(f"{state} and unknown {ms(waited)}, it waited {ms(floor)}")
+        if ledger["running"] > RUNNING_NS + one["truth"].get("running", 0):
+            why.append(f"running {ms(ledger['running'])}")
+        total = one["truth"].get("total")
+        if total and not self.truth["workers"]:
+            most = one["latency_ns"] - total
+            if ledger["queued"] > most + spare(most, QUEUED_SPARE_NS):
+                why.append(f"queued {ms(ledger['queued'])}, at most {ms(most)}")
+        if r["latency_ns"] > one["latency_ns"] + 3 * MS:  # a client that got no processor
+            why.append(f"latency {ms(r['latency_ns'])}, the client waited {ms(one['latency_ns'])}")
+        return why
+
+    def _strange_waits(self, one, r):
+        """Waits for what it never asked for."""
+        own = {o for o in (one.get("object"), self.truth.get("backend")) if o}
+        for w in r["waits"]:
+            peer = r["conn"]["remote"]
+            if w["state"] == "blocked" and w["object"] not in own and peer not in w["object"] and \
+                    w["object"] not in self.truth["shared"]:
+                yield f"a wait for {w['object']} in {w['call']}, {ms(w['ns'])}"
+            told = one["truth"].get("lock", 0)
+            if w["state"] == "lock" and w["object"] != "GIL" and \
+                    w["ns"] > told + spare(r["latency_ns"]):
+                yield f"a lock it never took, {w['object']}, {ms(w['ns'])}"
+
+    def _near(self, one, r):
+        """Is its wait told to 2 % or 200 us? None, or what is not.
+
+        With the time of processor and GIL that it took to come back the truth is reached; without
+        it, it is not passed."""
+        state, ledger = self.truth["state"], r["ledger_ns"]
+        if state not in WAITS:
+            return None
+        told = one["truth"].get(self.truth["told"], 0)
+        own = self._own_object(one)
+        told = own if own is not None and self.truth["workers"] else told
+        got = ledger[state]
+        back = sum(ledger[k] for k in ("running", "runnable", "lock", "fault", "loop_busy"))
+        if got > told + spare(told):
+            return f"{state} {ms(got)}, more than {ms(told)}"
+        if got + back + r["parallel_ns"] < told - spare(told):
+            return f"{state} {ms(got)} and its way back, less than {ms(told)}"
+        return None
+
+    def _queue(self, score, one, r):
+        """Of a pool with fewer threads than clients."""
+        total = one["truth"].get("total")
+        if not self.truth["pool"] or score.c <= self.truth["pool"] or not total:
+            return
+        want = one["latency_ns"] - total
+        score.queued_of += 1
+        if abs(r["ledger_ns"]["queued"] - want) <= spare(want, QUEUED_SPARE_NS):
+            score.queued += 1
+        else:
+            score.said.append(f"{one['name']} (c={one['c']}): queued {ms(r['ledger_ns']['queued'])}"
+                              f", the client waited {ms(want)} more than it was served")
+
+    def _unsent(self, names):
+        for name, found in self.by_name.items():
+            if name in names:
+                continue
+            score = next(iter(self.scores.values()))
+            score.wrong += len(found)
+            score.said.append(f"{name}: {len(found)} requests that nobody sent")
+
+    # ---- loop holds
+
+    def _judge_holds(self):
+        truth = {one["name"]: one for one in self.truth["requests"]}
+        seen = set()
+        for hold in self.report["loop_holds"]:
+            r = self.by_id.get(hold["request"])
+            one = truth.get(r["name"]) if r else None
+            if hold["state"] in ("running", "runnable"):
+                continue  # it did compute: a collection of garbage, code that was compiled
+            planted = self.truth["hold"] and one and one["object"] == hold["object"]
+            score = self._score(one["c"]) if one else next(iter(self.scores.values()))
+            if not planted:
+                score.invented += 1
+                score.said.append(f"a hold that nobody made: {hold}")
+                continue
+            self._victims(score, hold)
+            if abs(hold["ns"] - self._own_object(one)) <= spare(hold["ns"]):
+                seen.add(one["name"])
+        if self.truth["hold"]:
+            for one in self.truth["requests"]:
+                score = self._score(one["c"])
+                score.planted += 1
+                score.found += one["name"] in seen
+                if one["name"] not in seen:
+                    score.said.append(f"{one['name']}: its hold was not found")
+
+    def _victims(self, score, hold):
+        victims = [v["id"] if isinstance(v, dict) else v for v in hold["victims"]]
+        ready = [r["id"] for r in self.report["requests"] if r["id"] != hold["request"]
+                 and r["start_ns"] < hold["start_ns"] + hold["ns"]
+                 and r["start_ns"] + r["latency_ns"] > hold["start_ns"] + hold["ns"]]
+        for victim in victims:
+            if victim not in ready:
+                score.wrong += 1
+                score.said.append(f"request {victim} was not there when {hold['request']} held "
+                                  f"the loop")
+        score.unhurt += bool(ready) and not victims
+
+
+# ---- the goals
+
+# The share of latency that must be charged: (loop and workers?, concurrency above 1?, --precise?)
+def goal(score, precise):
+    if not score.workers:
+        return 0.99
+    return 0.95 if score.c == 1 or precise else 0.80
+
+
+def misses(score, precise):
+    """What of the goals a score does not reach."""
+    said = []
+    if score.wrong:
+        said.append(f"{score.wrong} wrong")
+    if score.missing:
+        said.append(f"{score.missing} not found")
+    if score.share() < goal(score, precise):
+        said.append(f"charged {score.share():.1%}, not {goal(score, precise):.0%}")
+    if score.near < 0.99 * score.charged:
+        said.append(f"{score.near} of {score.charged} to 2 %")
+    if score.queued < 0.99 * score.queued_of:
+        said.append(f"queued right in {score.queued} of {score.queued_of}")
+    if score.found < score.planted or score.invented:
+        said.append(f"{score.found} of {score.planted} holds, {score.invented} invented")
+    if score.unhurt > 0.1 * score.planted:
+        said.append(f"{score.unhurt} holds without a victim")
+    return said
+
+
+HEAD = (f"{'server':<17}{'requests':<19}{'c':>3}{'n':>5} {'right':>6}{'ambig.':>7}{'unattr.':>8}"
+        f"{'wrong':>6}{'charged':>9}{'to 2 %':>9}{'queued':>9}{'holds':>9}")
+
+
+def row(score, precise=False):
+    queued = f"{score.queued}/{score.queued_of}" if score.queued_of else ""
+    holds = f"{score.found}/{score.planted}" if score.planted else ""
+    if score.invented:
+        holds += f"+{score.invented}"
+    missed = misses(score, precise)
+    return (f"{score.server:<17}{score.kind:<19}{score.c:>3}{score.requests:>5} {score.right:>6}"
+            f"{score.ambiguous:>7}{score.unattributed:>8}{score.wrong:>6}{score.share():>9.1%}"
+            f"{score.near:>5}/{score.charged:<3}{queued:>9}{holds:>9}"
+            f"{'  ! ' + ', '.join(missed) if missed else ''}")
+
+
+def main(argv):
+    verbose = "-v" in argv
+    precise = "--precise" in argv
+    files = [a for a in argv if not a.startswith("-")]
+    if len(files) != 2:
+        print("usage: oracle.py REPORT.json TRUTH.json [-v] [--precise]", file=sys.stderr)
+        return 2
+    with open(files[0], encoding="utf-8") as file:
+        report = json.load(file)
+    with open(files[1], encoding="utf-8") as file:
+        truth = json.load(file)
+    scores = Oracle(report, truth).judge()
+    print(HEAD)
+    for score in scores:
+        print(row(score, precise))
+        for text in score.said if verbose else []:
+            print("    " + text)
+    return 1 if any(misses(s, precise) for s in scores) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
