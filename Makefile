@@ -283,4 +283,5 @@ $(SAMPLES): $(O)/samples/%: $(O)/obj/samples/%.o \
 $(UNIT_TESTS): $(O)/tests/unit/%: $(O)/obj/tests/unit/%.o $(UNIT_SHARED:%.c=$(O)/obj/%.o) $(LIB)
 	$(call link,-lcmocka $(LIBS) -pthread -lm)
 $(TOOLS): $(O)/%: $(O)/obj/%.o $(LIB)
-	$(call link,$(LIBS) -pthread -lm)
+	$(call link,$(LIBS) $(TOOL_LIBS) -pthread -lm)
+$(O)/tests/live/slowfs: TOOL_LIBS := -lfuse3

@@ -97,6 +97,10 @@ class Oracle:
         for r in report["requests"]:
             self.by_name.setdefault(r["name"], []).append(r)
             self.by_id[r["id"]] = r
+        self.by_order = {}
+        for r in sorted(report["requests"], key=lambda r: r["start_ns"]):
+            self.by_order.setdefault(r["conn"]["remote"], []).append(r)
+        self.own_objects = {one.get("object") for one in truth["requests"]} | {truth["backend"]}
         # Waits for one request's own file, by any thread.
         self.on_object = {}
         for p in report["processes"]:
@@ -122,7 +126,7 @@ class Oracle:
 
     def _judge_one(self, score, one):
         score.requests += 1
-        found = self.by_name.get(one["name"], [])
+        found = self._find(one)
         if len(found) != 1:
             score.missing += 1
             score.said.append(f"{one['name']}: found {len(found)} times")
@@ -153,6 +157,14 @@ class Oracle:
             if near:
                 score.said.append(f"{one['name']} (c={one['c']}, request {r['id']}): {near} {ledger}")
         self._queue(score, one, r)
+
+    def _find(self, one):
+        """By its path; where names are verbs alone by its place on its connection."""
+        if "order" not in one:
+            return self.by_name.get(one["name"], [])
+        on_connection = self.by_order.get(f"127.0.0.1:{one['local_port']}", [])
+        found = on_connection[one["order"] : one["order"] + 1]
+        return [r for r in found if r["name"] == one["name"]]
 
     def _own_object(self, one):
         return self.on_object.get(one["object"], 0) if one.get("object") else None
@@ -191,6 +203,7 @@ class Oracle:
             if key != state and ledger[key] > told + spare(r["latency_ns"]):
                 why.append(f"{key} {ms(ledger[key])}, it had {ms(told)}")
         waited = ledger.get(state, 0) + ledger["unattributed"] + r["parallel_ns"]
+        waited += sum(ledger[k] for k in self.truth["also"])
         if not one.get("object"):
             waited += sum(ledger[k] for k in ("running", "runnable", "lock", "fault"))
         if waited < floor - spare(floor):
@@ -215,7 +228,8 @@ class Oracle:
                     w["object"] not in self.truth["shared"]:
                 yield f"a wait for {w['object']} in {w['call']}, {ms(w['ns'])}"
             told = one["truth"].get("lock", 0)
-            if w["state"] == "lock" and w["object"] != "GIL" and \
+            # A thread that has one request all along may lock what it likes.
+            if self.truth["workers"] and w["state"] == "lock" and w["object"] != "GIL" and \
                     w["ns"] > told + spare(r["latency_ns"]):
                 yield f"a lock it never took, {w['object']}, {ms(w['ns'])}"
 
@@ -225,11 +239,11 @@ class Oracle:
         With the time of processor and GIL that it took to come back the truth is reached; without
         it, it is not passed."""
         state, ledger = self.truth["state"], r["ledger_ns"]
-        if state not in WAITS:
-            return None
-        told = one["truth"].get(self.truth["told"], 0)
+        told = one["truth"].get(self.truth["told"])
         own = self._own_object(one)
-        told = own if own is not None and self.truth["workers"] else told
+        told = own if told is None or own is not None and self.truth["workers"] else told
+        if state not in WAITS or told is None:
+            return None
         got = ledger[state]
         back = sum(ledger[k] for k in ("running", "runnable", "lock", "fault", "loop_busy"))
         if got > told + spare(told):
@@ -243,9 +257,13 @@ class Oracle:
         total = one["truth"].get("total")
         if not self.truth["pool"] or score.c <= self.truth["pool"] or not total:
             return
-        want = one["latency_ns"] - total
+        want = one["latency_ns"] - one["late_ns"] - total
         score.queued_of += 1
-        if abs(r["ledger_ns"]["queued"] - want) <= spare(want, QUEUED_SPARE_NS):
+        # What the thread did for it before and after the handler is neither queue nor in `total`.
+        most = r["ledger_ns"]["queued"] + sum(r["ledger_ns"][k] for k in
+                                              ("running", "runnable", "lock", "fault"))
+        allowed = spare(want, QUEUED_SPARE_NS)
+        if r["ledger_ns"]["queued"] <= want + allowed and most >= want - allowed:
             score.queued += 1
         else:
             score.said.append(f"{one['name']} (c={one['c']}): queued {ms(r['ledger_ns']['queued'])}"
@@ -267,24 +285,39 @@ class Oracle:
         for hold in self.report["loop_holds"]:
             r = self.by_id.get(hold["request"])
             one = truth.get(r["name"]) if r else None
-            if hold["state"] in ("running", "runnable"):
-                continue  # it did compute: a collection of garbage, code that was compiled
-            planted = self.truth["hold"] and one and one["object"] == hold["object"]
+            if hold["state"] not in ("blocked", "sleep"):
+                continue  # it did compute, or stop: a collection of garbage, say
+            own = (one.get("object") or self.truth["backend"]) if one else None
+            if hold["object"] in self.own_objects and not one:
+                continue  # one that was made, but whose it is was not found
+            planted = one and self.truth["hold"] and own == hold["object"]
             score = self._score(one["c"]) if one else next(iter(self.scores.values()))
             if not planted:
                 score.invented += 1
                 score.said.append(f"a hold that nobody made: {hold}")
                 continue
             self._victims(score, hold)
-            if abs(hold["ns"] - self._own_object(one)) <= spare(hold["ns"]):
+            if self._floor(one) - spare(hold["ns"]) <= hold["ns"] <= \
+                    self._ceiling(one) + spare(hold["ns"]):
                 seen.add(one["name"])
-        if self.truth["hold"]:
+        if self.truth["hold"] and self.truth["verb"]:
+            self._log_holds()
+        elif self.truth["hold"]:
             for one in self.truth["requests"]:
                 score = self._score(one["c"])
                 score.planted += 1
                 score.found += one["name"] in seen
                 if one["name"] not in seen:
                     score.said.append(f"{one['name']}: its hold was not found")
+
+    def _log_holds(self):
+        """Several requests share one sync, so that only their number can be compared."""
+        score = next(iter(self.scores.values()))
+        score.planted = sum(w["count"] for p in self.report["processes"] for t in p["threads"]
+                            for w in t["waits"] if w["call"] in ("fsync", "fdatasync")
+                            and w["object"] == self.truth["backend"])
+        score.found = sum(h["object"] == self.truth["backend"] and h["state"] == "blocked"
+                          for h in self.report["loop_holds"])
 
     def _victims(self, score, hold):
         victims = [v["id"] if isinstance(v, dict) else v for v in hold["victims"]]
