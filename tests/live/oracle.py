@@ -22,12 +22,13 @@ A request is *wrong* when it has a time in a state that it did not have, or lack
 
   1. a wait in the report for an object that is not its own (nor the client's socket);
   2. its own state for longer than `told`, or than any thread waited for its file;
-  3. another of blocked, sleep, awaiting, other; or a lock that is not the GIL: it had none;
+  3. another of blocked, sleep, awaiting: it had none; or, where workers have it only in part, a
+     lock that is not the GIL;
   4. its own state and what is unattributed together shorter than `floor`: then running, queued
      or another stands where it waited. A thread that runs for it meanwhile takes precedence
      (design.md): `parallel_ns` counts as waited, and so do running, runnable, lock and fault
      where no file says exactly how long a thread was blocked;
-  5. running for longer than any handler here computes; queued for longer than the client waited less the server's own total (where one thread does
+  5. running for longer than any handler here computes, where threads have several; queued for longer than the client waited less the server's own total (where one thread does
      all of it, so that no queue can be within the total);
   6. longer than the client waited.
 
@@ -35,8 +36,8 @@ Each with 2 % of the figure or 200 us to spare, the greater. If it is not wrong 
 no more than that is unknown, else *ambiguous* or *unattributed*, by which there is more of.
 """
 
+import copy
 import json
-import os
 import sys
 from dataclasses import dataclass, field
 
@@ -45,7 +46,7 @@ SPARE_NS, SPARE = 200_000, 0.02
 QUEUED_SPARE_NS = 500_000
 RUNNING_NS = 5 * MS
 TIMER_NS = MS  # libuv's and the JVM's timers count in milliseconds: one may be that early
-WAITS = ("blocked", "sleep", "awaiting", "other")
+WAITS = ("blocked", "sleep", "awaiting")
 VERDICTS = ("right", "ambiguous", "unattributed", "wrong")
 
 
@@ -87,6 +88,15 @@ class Score:
         return self.known_ns / self.latency_ns if self.latency_ns else 0.0
 
 
+def swapped(report, one, other):
+    """The report with the times of two requests exchanged: an oracle that is content is blind."""
+    report = copy.deepcopy(report)
+    a, b = (next(r for r in report["requests"] if r["id"] == i) for i in (one, other))
+    for key in ("ledger_ns", "grade_ns", "parallel_ns", "waits", "tids", "latency_ns"):
+        a[key], b[key] = b[key], a[key]
+    return report
+
+
 class Oracle:
     """One recording and its truth."""
 
@@ -101,6 +111,7 @@ class Oracle:
         for r in sorted(report["requests"], key=lambda r: r["start_ns"]):
             self.by_order.setdefault(r["conn"]["remote"], []).append(r)
         self.own_objects = {one.get("object") for one in truth["requests"]} | {truth["backend"]}
+        self.t0_ns = self._begin()
         # Waits for one request's own file, by any thread.
         self.on_object = {}
         for p in report["processes"]:
@@ -108,6 +119,11 @@ class Oracle:
                 for w in t["waits"]:
                     if w["state"] == "blocked":
                         self.on_object[w["object"]] = self.on_object.get(w["object"], 0) + w["ns"]
+
+    def _begin(self):
+        """When the recording began. No request begins before it was sent; many do at once."""
+        return max((one["sent_ns"] - r["start_ns"] for one in self.truth["requests"]
+                    for r in self.find(one)), default=0)
 
     def judge(self):
         names = set()
@@ -126,7 +142,7 @@ class Oracle:
 
     def _judge_one(self, score, one):
         score.requests += 1
-        found = self._find(one)
+        found = self.find(one)
         if len(found) != 1:
             score.missing += 1
             score.said.append(f"{one['name']}: found {len(found)} times")
@@ -134,7 +150,7 @@ class Oracle:
         r = found[0]
         score.latency_ns += r["latency_ns"]
         score.known_ns += r["grade_ns"]["exact"] + r["grade_ns"]["inferred"]
-        why = self._wrong(one, r)
+        why = self.wrong(one, r)
         unknown = r["grade_ns"]["ambiguous"] + r["grade_ns"]["unattributed"]
         if why:
             verdict = "wrong"
@@ -158,7 +174,7 @@ class Oracle:
                 score.said.append(f"{one['name']} (c={one['c']}, request {r['id']}): {near} {ledger}")
         self._queue(score, one, r)
 
-    def _find(self, one):
+    def find(self, one):
         """By its path; where names are verbs alone by its place on its connection."""
         if "order" not in one:
             return self.by_name.get(one["name"], [])
@@ -169,10 +185,10 @@ class Oracle:
     def _own_object(self, one):
         return self.on_object.get(one["object"], 0) if one.get("object") else None
 
-    def _floor(self, one):
-        """What it waited at the least."""
+    def _floor(self, one, asked=False):
+        """What it waited at the least; or what it asked for."""
         own = self._own_object(one)
-        if own is not None:
+        if own is not None and not asked:
             return own
         floor = one["ms"] * MS * (self.truth["state"] in ("blocked", "sleep", "awaiting"))
         if self.truth["state"] == "awaiting" and not self.truth["upstream"]:
@@ -186,7 +202,7 @@ class Oracle:
         known = [ns for ns in (own, told) if ns is not None]
         return min(known) if known else one["latency_ns"]
 
-    def _wrong(self, one, r):
+    def wrong(self, one, r):
         state, ledger = self.truth["state"], r["ledger_ns"]
         floor, ceiling = self._floor(one), self._ceiling(one)
         why = []
@@ -208,7 +224,7 @@ class Oracle:
             waited += sum(ledger[k] for k in ("running", "runnable", "lock", "fault"))
         if waited < floor - spare(floor):
             why.append(f"{state} and unknown {ms(waited)}, it waited {ms(floor)}")
-        if ledger["running"] > RUNNING_NS + one["truth"].get("running", 0):
+        if self.truth["model"] != "blocking" and ledger["running"] > RUNNING_NS + one["truth"].get("running", 0):
             why.append(f"running {ms(ledger['running'])}")
         total = one["truth"].get("total")
         if total and not self.truth["workers"]:
@@ -245,7 +261,8 @@ class Oracle:
         if state not in WAITS or told is None:
             return None
         got = ledger[state]
-        back = sum(ledger[k] for k in ("running", "runnable", "lock", "fault", "loop_busy"))
+        back = sum(ledger[k] for k in ("running", "runnable", "lock", "fault", "loop_busy",
+                                       "unattributed"))
         if got > told + spare(told):
             return f"{state} {ms(got)}, more than {ms(told)}"
         if got + back + r["parallel_ns"] < told - spare(told):
@@ -257,7 +274,9 @@ class Oracle:
         total = one["truth"].get("total")
         if not self.truth["pool"] or score.c <= self.truth["pool"] or not total:
             return
-        want = one["latency_ns"] - one["late_ns"] - total
+        # From when the client sent it to the answer: when the client got it is its own affair, as
+        # it shares its processors with the server.
+        want = self.t0_ns + r["start_ns"] + r["latency_ns"] - one["sent_ns"] - total
         score.queued_of += 1
         # What the thread did for it before and after the handler is neither queue nor in `total`.
         most = r["ledger_ns"]["queued"] + sum(r["ledger_ns"][k] for k in
@@ -297,7 +316,7 @@ class Oracle:
                 score.said.append(f"a hold that nobody made: {hold}")
                 continue
             self._victims(score, hold)
-            if self._floor(one) - spare(hold["ns"]) <= hold["ns"] <= \
+            if min(self._floor(one), self._floor(one, True)) - spare(hold["ns"]) <= hold["ns"] <= \
                     self._ceiling(one) + spare(hold["ns"]):
                 seen.add(one["name"])
         if self.truth["hold"] and self.truth["verb"]:
@@ -309,6 +328,11 @@ class Oracle:
                 score.found += one["name"] in seen
                 if one["name"] not in seen:
                     score.said.append(f"{one['name']}: its hold was not found")
+
+    def models(self):
+        """Of the processes that served: what waitscope calls them."""
+        served = {r["pid"] for r in self.report["requests"]}
+        return {p["model"] for p in self.report["processes"] if p["pid"] in served}
 
     def _log_holds(self):
         """Several requests share one sync, so that only their number can be compared."""
@@ -388,12 +412,15 @@ def main(argv):
         report = json.load(file)
     with open(files[1], encoding="utf-8") as file:
         truth = json.load(file)
-    scores = Oracle(report, truth).judge()
+    oracle = Oracle(report, truth)
+    scores = oracle.judge()
     print(HEAD)
     for score in scores:
         print(row(score, precise))
         for text in score.said if verbose else []:
             print("    " + text)
+    print("model: " + ", ".join(sorted(oracle.models())) + (f", not {truth['model']}" if
+          truth["model"] and oracle.models() != {truth["model"]} else ""))
     return 1 if any(misses(s, precise) for s in scores) else 0
 
 

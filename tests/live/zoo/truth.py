@@ -1,6 +1,7 @@
 """What the zoo's Python servers share: options, and a blocking call to the backend."""
 
 import argparse
+import encodings.idna  # noqa: F401: what the first connection would load
 import socket
 
 
