@@ -26,10 +26,12 @@ A request is *wrong* when it has a time in a state that it did not have, or lack
      lock that is not the GIL;
   4. its own state and what is unattributed together shorter than `floor`: then running, queued
      or another stands where it waited. A thread that runs for it meanwhile takes precedence
-     (design.md): `parallel_ns` counts as waited, and so do running, runnable, lock and fault
-     where no file says exactly how long a thread was blocked;
-  5. running for longer than any handler here computes, where threads have several; queued for longer than the client waited less the server's own total (where one thread does
-     all of it, so that no queue can be within the total);
+     (design.md): `parallel_ns` counts as waited, and where no file says exactly how long a
+     thread was blocked so do running, runnable, lock, fault and other (socket() waits for all
+     processors when a table of descriptors grows, say);
+  5. running for longer than any handler here computes, where a thread has several requests; queued
+     for longer than the client waited less the server's own total, where one thread does all of
+     it, so that no queue can be within the total;
   6. longer than the client waited.
 
 Each with 2 % of the figure or 200 us to spare, the greater. If it is not wrong it is *right* where
@@ -47,7 +49,8 @@ QUEUED_SPARE_NS = 500_000
 RUNNING_NS = 5 * MS
 TIMER_NS = MS  # libuv's and the JVM's timers count in milliseconds: one may be that early
 WAITS = ("blocked", "sleep", "awaiting")
-VERDICTS = ("right", "ambiguous", "unattributed", "wrong")
+HOLD_NS = 5 * MS  # waitscope's threshold
+BESIDE = ("running", "runnable", "lock", "fault", "other")  # what a thread does around its wait
 
 
 def spare(ns, least=SPARE_NS):
@@ -221,7 +224,7 @@ class Oracle:
         waited = ledger.get(state, 0) + ledger["unattributed"] + r["parallel_ns"]
         waited += sum(ledger[k] for k in self.truth["also"])
         if not one.get("object"):
-            waited += sum(ledger[k] for k in ("running", "runnable", "lock", "fault"))
+            waited += sum(ledger[k] for k in BESIDE)
         if waited < floor - spare(floor):
             why.append(f"{state} and unknown {ms(waited)}, it waited {ms(floor)}")
         if self.truth["model"] != "blocking" and ledger["running"] > RUNNING_NS + one["truth"].get("running", 0):
@@ -261,8 +264,7 @@ class Oracle:
         if state not in WAITS or told is None:
             return None
         got = ledger[state]
-        back = sum(ledger[k] for k in ("running", "runnable", "lock", "fault", "loop_busy",
-                                       "unattributed"))
+        back = sum(ledger[k] for k in (*BESIDE, "loop_busy", "unattributed"))
         if got > told + spare(told):
             return f"{state} {ms(got)}, more than {ms(told)}"
         if got + back + r["parallel_ns"] < told - spare(told):
@@ -279,8 +281,7 @@ class Oracle:
         want = self.t0_ns + r["start_ns"] + r["latency_ns"] - one["sent_ns"] - total
         score.queued_of += 1
         # What the thread did for it before and after the handler is neither queue nor in `total`.
-        most = r["ledger_ns"]["queued"] + sum(r["ledger_ns"][k] for k in
-                                              ("running", "runnable", "lock", "fault"))
+        most = r["ledger_ns"]["queued"] + sum(r["ledger_ns"][k] for k in BESIDE)
         allowed = spare(want, QUEUED_SPARE_NS)
         if r["ledger_ns"]["queued"] <= want + allowed and most >= want - allowed:
             score.queued += 1
@@ -324,6 +325,8 @@ class Oracle:
         elif self.truth["hold"]:
             for one in self.truth["requests"]:
                 score = self._score(one["c"])
+                if self._floor(one) < HOLD_NS + SPARE_NS:
+                    continue  # it came late to its file, which was ready by then
                 score.planted += 1
                 score.found += one["name"] in seen
                 if one["name"] not in seen:
@@ -340,7 +343,7 @@ class Oracle:
         score.planted = sum(w["count"] for p in self.report["processes"] for t in p["threads"]
                             for w in t["waits"] if w["call"] in ("fsync", "fdatasync")
                             and w["object"] == self.truth["backend"])
-        score.found = sum(h["object"] == self.truth["backend"] and h["state"] == "blocked"
+        score.found = sum(h["object"] == self.truth["backend"] and h["request"] in self.by_id
                           for h in self.report["loop_holds"])
 
     def _victims(self, score, hold):

@@ -60,7 +60,7 @@ static int by_name(const void *a, const void *b)
 
 static struct slow *file_of(const char *name)
 {
-    struct slow key;
+    struct slow key = {.fd = -1};
 
     snprintf(key.name, sizeof(key.name), "%s", name);
     return bsearch(&key, files, count, sizeof(files[0]), by_name);
