@@ -300,11 +300,12 @@ struct event_uring {
     uint8_t op;     /* enum uring_op */
     uint8_t opcode; /* the kernel's IORING_OP_* */
     uint16_t flags; /* enum uring_flag */
-    int32_t result; /* completion: bytes, or -errno */
+    int32_t result; /* completion: bytes, or -errno; submission: how many one call submits */
 };
 
 enum uring_flag {
-    URING_SQPOLL = 1, /* submitted by the ring's own thread: the submitter is not known */
+    URING_SQPOLL = 1,   /* submitted by the ring's own thread: the submitter is not known */
+    URING_DEFERRED = 2, /* completed only when the submitter next enters: DEFER_TASKRUN */
 };
 
 /* What is known of a process by its program and libraries. A process may have several. */

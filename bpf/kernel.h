@@ -259,7 +259,13 @@ struct io_file_table {
     struct io_rsrc_data data;
 };
 
+struct io_submit_state {
+    unsigned short submit_nr; /* how many one call submits */
+};
+
 struct io_ring_ctx {
+    unsigned int flags; /* IORING_SETUP_* */
+    struct io_submit_state submit_state;
     struct io_file_table file_table;
 };
 

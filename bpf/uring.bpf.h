@@ -36,6 +36,7 @@
 #define OPS_THAT_RECEIVE (BIT(1) | BIT(4) | BIT(10) | BIT(22) | BIT(27) | BIT(49) | BIT(58))
 #define OPS_THAT_SEND (BIT(2) | BIT(5) | BIT(9) | BIT(23) | BIT(26) | BIT(47) | BIT(48))
 #define REQ_F_FIXED_FILE 1 /* include/linux/io_uring_types.h: IOSQE_FIXED_FILE_BIT is 0 */
+#define IORING_SETUP_DEFER_TASKRUN (1 << 13)
 /* io_uring/filetable.h: FFS_NOWAIT, FFS_ISREG, and one more before 6.10. */
 #define FILE_PTR_FLAGS 7ull
 
@@ -162,6 +163,7 @@ static __always_inline int uring_submit(struct io_kiocb *req)
     struct task_struct *task = bpf_get_current_task_btf();
     __u64 request = (__u64)req;
     struct uring_request r;
+    __u16 flags = 0;
 
     if (!bpf_task_storage_get(&threads, task, NULL, 0))
         return 0;
@@ -174,8 +176,11 @@ static __always_inline int uring_submit(struct io_kiocb *req)
     bpf_map_update_elem(&uring_requests, &request, &r, BPF_ANY);
     if (r.obj >> 56 == OBJECT_SOCKET)
         socket_note(&r, request);
-    uring_send(&r, request, URING_SUBMIT,
-               task->flags & (PF_IO_WORKER | PF_USER_WORKER) ? URING_SQPOLL : 0, 0);
+    if (task->flags & (PF_IO_WORKER | PF_USER_WORKER))
+        flags |= URING_SQPOLL;
+    if (req->ctx->flags & IORING_SETUP_DEFER_TASKRUN)
+        flags |= URING_DEFERRED;
+    uring_send(&r, request, URING_SUBMIT, flags, req->ctx->submit_state.submit_nr);
     return 0;
 }
 

@@ -179,6 +179,7 @@ void analysis_free(struct analysis *a)
     vec_release(&a->drafts);
     vec_release(&a->tenures);
     vec_release(&a->touches);
+    uring_release(a);
     table_release(&a->tids);
     table_release(&a->pids);
     table_release(&a->sock_index);

@@ -44,6 +44,9 @@ enum state wait_state(const struct event_wait *w)
         if (w->flags & WAIT_TIMER_ONLY)
             return STATE_SLEEP;
     }
+    /* To wait for completions is interruptible; what is not happens while requests are taken in. */
+    if (w->call == CALL_io_uring_enter && w->why == WHY_DISK)
+        return STATE_BLOCKED;
     return (enum state)class_states[class];
 }
 

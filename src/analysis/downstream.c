@@ -49,6 +49,10 @@ static uint32_t user_of(const struct analysis *a, const struct sock *s, uint32_t
     uint32_t request = tenure_request(a, thread);
 
     *inferred = false;
+    if (l->uring_for_plus1) {
+        *inferred = true;
+        return l->uring_for_plus1 - 1;
+    }
     if (request == NONE) { /* nothing received in this slice: at most it goes on as before */
         uint32_t owner = owner_of(a, s);
         *inferred = true;
@@ -73,6 +77,13 @@ static int send_nameless(struct analysis *a, struct sock *s, const struct act *a
         s->ambiguous = true;
     s->nameless = act->time;
     return tenure_foreign(a, act);
+}
+
+void downstream_claim(struct analysis *a, struct sock *s, uint32_t request)
+{
+    uint32_t owner = owner_of(a, s);
+    if (!s->ambiguous && owner != request && (owner == NONE || !s->owes) && s->nameless == NEVER)
+        give(a, s, request, true);
 }
 
 int downstream_send(struct analysis *a, struct sock *s, const struct act *act,

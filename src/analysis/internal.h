@@ -36,6 +36,7 @@ struct record {
     uint64_t time_ns;
     const struct event *ev;
     uint32_t thread; /* NONE: of no thread of the target */
+    bool by_kernel;  /* a thread of io_uring did it, for `thread`: see uring_prepare() */
 };
 
 /* What the stages need to know of a thread beside its entry in the timeline, at the same index. */
@@ -54,6 +55,7 @@ struct life {
     uint64_t tenure_end;             /* of the one before */
     uint32_t touches;                /* of requests' connections */
     uint32_t candidates;             /* requests it touched last that may go on at any time */
+    uint32_t candidate_sum;          /* of their indices: with one candidate this is it */
     bool touched;                    /* a socket, since the last multiplexed wait */
     uint32_t born_for_plus1;         /* the request its maker had */
     uint64_t prev_touch;             /* 0: none */
@@ -62,6 +64,9 @@ struct life {
     uint64_t off_start, on_start;    /* when it last left the CPU, and came back */
     uint64_t other_wake;             /* end of its last wait but on a connection of a client */
     uint64_t conn_obj, conn_wake;    /* the connection it blocked on last, and the wake-up */
+    uint32_t uring_left;             /* submissions that are still to come of a call's */
+    bool uring_shared;               /* they are for several requests */
+    uint32_t uring_for_plus1;        /* the request for which it connects by io_uring right now */
 
     /* roles */
     uint32_t free_waits, free_yields; /* outside every tenure */
@@ -88,6 +93,8 @@ struct sock {
     uint64_t prev_end;      /* no request on it starts before */
     uint64_t last_op;
     uint64_t send_off, send_on, send_prev; /* at the last send: see request_pipelined() */
+
+    bool tag_lost; /* its tag in io_uring went to another: see uring.c */
 
     /* connected */
     uint32_t owner_plus1;            /* request */
@@ -117,7 +124,9 @@ struct draft {
     const struct protocol *proto;
     uint32_t first_thread, last_thread; /* NONE: not touched */
     uint32_t answer_thread;
-    uint32_t outstanding; /* downstreams that owe a reply */
+    uint32_t outstanding; /* downstreams that owe a reply, requests to io_uring under way */
+    uint64_t uring_ready; /* when the last of those completed, if nothing was done since; NEVER */
+    bool uring_inferred;  /* that it was the request's */
     uint32_t first_tenure_plus1, last_tenure_plus1;
     uint64_t top_touch; /* the latest, and whose */
     uint32_t top_thread;
@@ -149,6 +158,8 @@ struct tenure {
     bool received;     /* the last touch was a receive */
     bool replied;      /* the last touch was a send on the request's own connection */
     bool gap_inferred; /* whose the event is that ends the gap before it */
+    bool unsure_head;  /* between `ready` and it others may have been at work as well */
+    bool moment;       /* of the thread's own time nothing is known */
 };
 
 struct touch {
@@ -185,6 +196,7 @@ struct analysis {
     VEC(struct draft) drafts;
     VEC(struct tenure) tenures;
     VEC(struct touch) touches;
+    struct uring *uring; /* NULL: nobody uses io_uring */
 };
 
 /* ---- records.c ---- */
@@ -226,6 +238,8 @@ struct act { /* what a thread did with a request's object */
     uint8_t cause;  /* CAUSE_NONE, _READY, _CONNECTED */
     uint64_t ready; /* NEVER: not known */
     uint64_t obj;
+    bool moment; /* done in the thread's name: what it did before and afterwards is not known */
+    bool shared; /* what the thread did before may have been for others */
 };
 /* Brings a thread's view up to `until`: waits that end its tenure are seen here. */
 void thread_scan(struct analysis *a, uint32_t thread, uint64_t until);
@@ -254,6 +268,14 @@ int downstream_recv(struct analysis *a, struct sock *s, const struct act *act,
 int downstream_connect(struct analysis *a, struct sock *s, const struct act *act);
 /* Finds the threads whose handlers act at once. */
 int downstream_survey(struct analysis *a);
+
+/* It is said for whom the thread connects or sends on `s`; that is no more than inferred. */
+void downstream_claim(struct analysis *a, struct sock *s, uint32_t request);
+
+/* ---- uring.c ---- */
+int uring_prepare(struct analysis *a);
+int uring_see(struct analysis *a, const struct record *r);
+void uring_release(struct analysis *a);
 
 /* ---- ledger.c ---- */
 /* Its mark in interval.flags: a part is charged to a request. roles.c takes it off. */

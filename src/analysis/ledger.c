@@ -274,6 +274,8 @@ static int gap_awaited(struct ledger *l, uint64_t from, uint64_t to, const struc
     enum grade grade = sure ? GRADE_EXACT : GRADE_INFERRED;
 
     int rc = gap_part(l, from, ready, LEDGER_AWAITING, grade);
+    if (rc == 0 && after->unsure_head)
+        return gap_part(l, ready, to, LEDGER_UNATTRIBUTED, GRADE_AMBIGUOUS);
     if (rc == 0)
         rc = gap_part(l, ready, busy, LEDGER_UNATTRIBUTED, GRADE_UNATTRIBUTED);
     return rc < 0 ? rc : gap_part(l, busy, to, LEDGER_LOOP_BUSY, grade);

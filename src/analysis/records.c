@@ -23,7 +23,7 @@ int records_add(struct analysis *a, const struct event *ev)
     if (!copy)
         return -ENOMEM;
     memcpy(copy, ev, ev->size);
-    return vec_push(&a->records, ((struct record){ev->time_ns, copy, NONE}));
+    return vec_push(&a->records, ((struct record){ev->time_ns, copy, NONE, false}));
 }
 
 /* Merges the neighbours [from, mid) and [mid, to) of `in` into `out`. */

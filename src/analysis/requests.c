@@ -93,6 +93,7 @@ static int draft_new(struct analysis *a, struct sock *s, const struct event_io *
         .first_thread = NONE,
         .last_thread = NONE,
         .answer_thread = NONE,
+        .uring_ready = NEVER,
         .flags = request_pipelined(s, act->ready) ? REQUEST_PIPELINED : 0,
     };
     /* A client may send data with the last words of its handshake. */
@@ -246,7 +247,8 @@ static int see_io(struct analysis *a, const struct record *r)
                       .time = analysis_rel(a, r->time_ns),
                       .receives = receives,
                       .ready = NEVER,
-                      .obj = s->obj};
+                      .obj = s->obj,
+                      .moment = r->by_kernel};
     if (act.time < t->start_ns || act.time > t->end_ns)
         return 0;
     if (receives && io->ready_ns) {
@@ -273,8 +275,12 @@ static int see_conn(struct analysis *a, const struct record *r)
     const struct thread *t = &a->tl->threads.data[r->thread];
     if (now < t->start_ns || now > t->end_ns)
         return 0;
-    return downstream_connect(
-        a, s, &(struct act){.thread = r->thread, .time = now, .ready = NEVER, .obj = s->obj});
+    return downstream_connect(a, s,
+                              &(struct act){.thread = r->thread,
+                                            .time = now,
+                                            .ready = NEVER,
+                                            .obj = s->obj,
+                                            .moment = r->by_kernel});
 }
 
 /* A thread that is made by one that serves a request may be made for it. */
@@ -291,10 +297,8 @@ static int see_fork(struct analysis *a, const struct record *r)
 }
 
 static int (*const seers[EVENT_KINDS])(struct analysis *, const struct record *) = {
-    [EVENT_RECV] = see_io,
-    [EVENT_SEND] = see_io,
-    [EVENT_CONN] = see_conn,
-    [EVENT_FORK] = see_fork,
+    [EVENT_RECV] = see_io,   [EVENT_SEND] = see_io,     [EVENT_CONN] = see_conn,
+    [EVENT_FORK] = see_fork, [EVENT_URING] = uring_see,
 };
 
 static void threads_prepare(struct analysis *a)
@@ -312,7 +316,9 @@ static void threads_prepare(struct analysis *a)
 int requests_build(struct analysis *a)
 {
     threads_prepare(a);
-    int done = downstream_survey(a);
+    int done = uring_prepare(a);
+    if (done == 0)
+        done = downstream_survey(a);
     if (done < 0)
         return done;
     for (size_t i = 0; i < a->records.len; i++) {

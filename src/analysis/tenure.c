@@ -25,15 +25,19 @@ static bool is_candidate(const struct draft *d)
 void draft_leave(struct analysis *a, uint32_t request)
 {
     const struct draft *d = &a->drafts.data[request];
-    if (is_candidate(d))
+    if (is_candidate(d)) {
         a->lives.data[d->last_thread].candidates--;
+        a->lives.data[d->last_thread].candidate_sum -= request;
+    }
 }
 
 void draft_enter(struct analysis *a, uint32_t request)
 {
     const struct draft *d = &a->drafts.data[request];
-    if (is_candidate(d))
+    if (is_candidate(d)) {
         a->lives.data[d->last_thread].candidates++;
+        a->lives.data[d->last_thread].candidate_sum += request;
+    }
 }
 
 static struct tenure *current(const struct analysis *a, uint32_t thread)
@@ -45,7 +49,7 @@ static struct tenure *current(const struct analysis *a, uint32_t thread)
 /* The thread may still be at work for the request of its tenure. */
 static bool goes_on(const struct analysis *a, const struct tenure *x)
 {
-    return x && !x->replied && !a->drafts.data[x->request].closed;
+    return x && !x->replied && !x->moment && !a->drafts.data[x->request].closed;
 }
 
 uint32_t tenure_request(const struct analysis *a, uint32_t thread)
@@ -203,6 +207,8 @@ static struct pick pick_up(const struct analysis *a, uint32_t request, const str
     uint64_t free_since = later(l->last_wake, l->prev_touch);
     bool at_once = act->time - later(l->last_wake, l->on_start) <= DISPATCH_NS;
 
+    if (act->moment || act->shared)
+        return (struct pick){act->time, false, true};
     /* Made for it by the thread that had it. */
     if (l->born_for_plus1 == request + 1 && !l->prev_touch)
         return (struct pick){a->tl->threads.data[act->thread].start_ns, true, false};
@@ -236,7 +242,11 @@ static void tenure_cause(const struct analysis *a, struct tenure *n, const struc
     const struct life *l = &a->lives.data[act->thread];
     const struct draft *d = &a->drafts.data[n->request];
 
-    n->cause = !d->first_tenure_plus1 ? CAUSE_FIRST : ambiguous ? CAUSE_AMBIGUOUS : act->cause;
+    bool known = act->cause == CAUSE_READY && act->ready != NEVER;
+    n->cause = !d->first_tenure_plus1 ? CAUSE_FIRST
+               : ambiguous && !known  ? CAUSE_AMBIGUOUS
+                                      : act->cause;
+    n->unsure_head = ambiguous && known;
     n->ready = act->ready;
     n->gap_inferred = act->inferred;
     if (n->cause == CAUSE_AMBIGUOUS) { /* in this slice; before it nothing is known */
@@ -283,6 +293,8 @@ static int tenure_open(struct analysis *a, uint32_t request, const struct act *a
 
     struct draft *d = &a->drafts.data[request];
     uint64_t start = later(later(pick.start, l->tenure_end), d->start);
+    if (!act->receives && act->ready != NEVER) /* what came before cannot have been for it */
+        start = later(start, act->ready);
     struct tenure n = {
         .request = request,
         .thread = act->thread,
@@ -293,6 +305,7 @@ static int tenure_open(struct analysis *a, uint32_t request, const struct act *a
         .wait_off = NEVER,
         .exact_head = pick.exact,
         .exact_tail = !l->yields,
+        .moment = act->moment,
     };
     tenure_cause(a, &n, act, pick.ambiguous);
     if (a->tenures.len >= NONE - 1 || vec_push(&a->tenures, n) < 0)
@@ -326,16 +339,32 @@ static int touch_note(struct analysis *a, uint32_t request, const struct act *ac
 static bool is_disputed(const struct analysis *a, uint32_t request, const struct act *act)
 {
     const struct life *l = &a->lives.data[act->thread];
-    return l->yields && !l->direct && thread_rivals(a, act->thread, request) > 0;
+    return act->shared || (l->yields && !l->direct && thread_rivals(a, act->thread, request) > 0);
 }
 
-int tenure_touch(struct analysis *a, uint32_t request, const struct act *act)
+/* What a request did by io_uring tells what was before the act, if nothing else does. */
+static struct act act_told(struct draft *d, const struct act *act)
 {
+    struct act told = *act;
+
+    if (d->uring_ready != NEVER && act->cause == CAUSE_NONE) {
+        told.cause = CAUSE_READY;
+        told.ready = d->uring_ready;
+        told.inferred |= d->uring_inferred;
+    }
+    d->uring_ready = NEVER;
+    return told;
+}
+
+int tenure_touch(struct analysis *a, uint32_t request, const struct act *plain)
+{
+    const struct act told = act_told(&a->drafts.data[request], plain), *act = &told;
+
     thread_scan(a, act->thread, act->time);
 
     struct life *l = &a->lives.data[act->thread];
     struct tenure *x = current(a, act->thread);
-    bool disputed = x && x->request == request && is_disputed(a, request, act);
+    bool disputed = x && x->request == request && (is_disputed(a, request, act) || x->moment);
     if (disputed) {
         x->end = l->tenure_end = x->last_touch;
         x->unsure_until = act->time;
@@ -347,8 +376,9 @@ int tenure_touch(struct analysis *a, uint32_t request, const struct act *act)
             return rc;
         x = current(a, act->thread);
     }
-    if (disputed) { /* from the last touch to this one */
+    if (disputed) /* from the last touch to this one */
         x->start = act->time;
+    if (disputed && !act->moment) {
         x->cause = CAUSE_AMBIGUOUS;
         x->busy_from = 0;
     }
@@ -358,7 +388,7 @@ int tenure_touch(struct analysis *a, uint32_t request, const struct act *act)
     x->wait_off = NEVER;
     x->received = act->receives;
     x->replied = act->replies;
-    x->shared |= l->yields && thread_rivals(a, act->thread, request) > 0;
+    x->shared |= act->moment || (l->yields && thread_rivals(a, act->thread, request) > 0);
 
     draft_leave(a, request);
     if (d->first_thread == NONE)

@@ -103,11 +103,14 @@ static void add_thread(struct world *w)
                              .exec_ns = draw(),
                              .delay_ns = draw(),
                              .phase = (uint8_t)below(3),
+                             .kernel_thread = one_in(5),
                              .on_cpu = (uint8_t)below(2)};
     if (one_in(2))
         some_wait(w, &e.wait);
     for (size_t i = 0; i < sizeof(e.comm); i++)
         e.comm[i] = (char)draw();
+    if (e.kernel_thread && one_in(2))
+        snprintf(e.comm, sizeof(e.comm), "iou-wrk-%u", some_tid());
     made_add(&w->m, &e, EVENT_THREAD, sizeof(e), some_tid(), some_time(w));
 }
 
@@ -194,6 +197,20 @@ static void add_object(struct world *w)
     }
 }
 
+/* Few addresses, rings and tags, so that they come again. */
+static void add_uring(struct world *w)
+{
+    struct event_uring e = {.request = below(12),
+                            .obj = one_in(2) ? some_socket() : some_object(),
+                            .ring = below(2),
+                            .tag = below(4),
+                            .op = (uint8_t)below(5),
+                            .opcode = (uint8_t)below(40),
+                            .flags = (uint16_t)below(4),
+                            .result = one_in(9) ? (int32_t)draw() : (int32_t)below(5) - 1};
+    made_add(&w->m, &e, EVENT_URING, sizeof(e), some_tid(), some_time(w));
+}
+
 static void add_loss(struct world *w)
 {
     struct capture_loss loss = {some_time(w), some_time(w), draw(), (uint32_t)below(20), 0};
@@ -209,7 +226,7 @@ static void round_run(uint64_t seed)
         w.m.info.header.start_ns = w.m.info.header.end_ns = some_time(&w);
     for (uint64_t n = below(600); n; n--) {
         w.now += below(30);
-        switch (below(12)) {
+        switch (below(14)) {
         case 0:
             add_thread(&w);
             break;
@@ -221,6 +238,10 @@ static void round_run(uint64_t seed)
             break;
         case 3:
             one_in(3) ? add_loss(&w) : add_object(&w);
+            break;
+        case 8:
+        case 9:
+            add_uring(&w);
             break;
         case 4:
         case 5:
