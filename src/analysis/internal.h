@@ -91,6 +91,7 @@ struct sock {
     /* accepted */
     uint32_t request_plus1; /* the last one on it */
     uint64_t prev_end;      /* no request on it starts before */
+    bool ended;             /* its client sends no more */
     uint64_t last_op;
     uint64_t send_off, send_on, send_prev; /* at the last send: see request_pipelined() */
 

@@ -2,6 +2,7 @@
  * names: the objects of waits and requests, each with a name that people know it by.
  */
 #include "analysis/internal.h"
+#include "base/text.h"
 
 #include <arpa/inet.h>
 #include <sys/stat.h>
@@ -38,7 +39,7 @@ static void unix_name(const struct analysis *a, uint64_t obj, struct buf *out)
         return;
     const struct event_file *f = (const void *)(uintptr_t)at;
     size_t room = f->event.size - sizeof(*f);
-    buf_add(out, f->path, strnlen(f->path, f->path_len < room ? f->path_len : room));
+    text_clean(out, f->path, strnlen(f->path, f->path_len < room ? f->path_len : room));
 }
 
 static int name_socket(struct analysis *a, uint64_t obj, struct object *o)

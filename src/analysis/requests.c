@@ -6,6 +6,8 @@
  */
 #include "analysis/internal.h"
 
+#include <sys/socket.h>
+
 #define TCP_SYN_SENT 2
 #define TCP_CLOSE 7
 
@@ -121,14 +123,17 @@ static bool draft_goes_on(struct draft *d, const struct event_io *io)
     bool whole = d->bodyless || (d->expect_in && !d->expect_more);
     size_t len = io_data_len(io);
 
-    if (d->bytes_in < d->expect_in)
+    bool looks = len && d->proto->goes_on && d->proto->goes_on(io->data, len, whole);
+
+    /* A client that asked leave to send its body, and got none, sends something else. */
+    if (d->bytes_in < d->expect_in && (!d->expect_more || !len || !d->proto->goes_on || looks))
         return true;
     if (d->late && !(io->flags & IO_TURN) && !len) {
         d->blurred = d->proto == &proto_http;
         return true;
     }
-    d->late = len && d->proto->goes_on && d->proto->goes_on(io->data, len, whole);
-    return d->late;
+    d->late = looks;
+    return looks;
 }
 
 /* Does the receive open a request? If one is open it is finished. */
@@ -162,6 +167,7 @@ static int accepted_recv(struct analysis *a, struct sock *s, const struct event_
     if (io->flags & IO_PEEK)
         return 0;
     if (!io->bytes) { /* the client will send no more */
+        s->ended = true;
         if (!s->request_plus1 || a->drafts.data[s->request_plus1 - 1].closed ||
             a->drafts.data[s->request_plus1 - 1].answered ||
             a->drafts.data[s->request_plus1 - 1].streams)
@@ -329,7 +335,12 @@ int requests_build(struct analysis *a)
     }
     for (uint32_t i = 0; i < a->lives.len; i++)
         tenure_finish(a, i);
-    for (uint32_t i = 0; i < a->drafts.len; i++)
-        draft_finish(a, i, a->tl->duration_ns);
+    for (uint32_t i = 0; i < a->drafts.len; i++) {
+        const struct draft *d = &a->drafts.data[i];
+        const struct sock *s = &a->socks.data[d->sock];
+        /* Of a unix socket nobody says when it is closed. */
+        bool gone = s->ended && s->desc && s->desc->family == AF_UNIX;
+        draft_finish(a, i, gone ? d->top_touch : a->tl->duration_ns);
+    }
     return 0;
 }

@@ -57,6 +57,7 @@ struct http_head {
     uint64_t body; /* what it says */
     bool chunked;  /* transfer-encoding */
     bool upgrade;
+    bool expect; /* 100-continue: the body may never be sent */
 };
 
 static bool header_is(const uint8_t *line, size_t len, const char *name)
@@ -72,6 +73,7 @@ static void http_line(struct http_head *h, const uint8_t *line, size_t len)
 
     h->chunked |= header_is(line, len, "transfer-encoding");
     h->upgrade |= header_is(line, len, "upgrade");
+    h->expect |= header_is(line, len, "expect");
     if (!header_is(line, len, "content-length"))
         return;
     while (at < len && line[at] == ' ')
@@ -135,7 +137,9 @@ static bool http(const uint8_t *data, size_t len, uint32_t bytes, struct message
         return true;
     m->at_least = true;
     if (!h.header) {
-        m->length = h.sized && !h.chunked ? len + h.body : 0;
+        m->length = h.sized && !h.chunked && !h.expect ? len + h.body : 0;
+    } else if (h.expect) {
+        m->length = h.header;
     } else if (h.chunked || h.upgrade) { /* "0\r\n\r\n" is the least of a body in chunks */
         m->length = h.header + (h.chunked ? 5 : 0);
     } else if (h.sized || m->request) {
@@ -166,9 +170,9 @@ static bool redis_array(const uint8_t *data, size_t len, struct message *m)
     for (; parts; parts--) {
         size_t body = at < len ? redis_number(data, len, (size_t)at, '$', &size) : 0;
 
-        if (!body) { /* "$0\r\n\r\n" is the least of a part */
+        if (!body) { /* "+\r\n" is the least of a part */
             m->at_least = true;
-            m->length = at + parts * 6;
+            m->length = at + parts * 3;
             return at >= len || data[at] == '$';
         }
         at = body + size + 2;
@@ -277,7 +281,17 @@ static bool memcached(const uint8_t *data, size_t len, uint32_t bytes, struct me
 
 #define POSTGRES_CHAIN 64
 
-/* Asks: a query, or a chain that ends with Sync. Answers: a chain that ends with ReadyForQuery. */
+/* Ends a chain of messages: ReadyForQuery, Sync, or what stands alone: Query, Terminate,
+ * FunctionCall, a password and the call for one, CopyInResponse, CopyBothResponse. */
+static bool postgres_ends(const uint8_t *p, size_t len, uint32_t size)
+{
+    if (p[0] == 'S')
+        return size == 4; /* else it is ParameterStatus */
+    if (p[0] == 'R')
+        return len >= 9 && be32(p + 5) != 0; /* else it is AuthenticationOk */
+    return strchr("ZQXFpGW", p[0]);
+}
+
 static bool postgres(const uint8_t *data, size_t len, uint32_t bytes, struct message *m)
 {
     uint64_t at = 0;
@@ -295,9 +309,8 @@ static bool postgres(const uint8_t *data, size_t len, uint32_t bytes, struct mes
         at += 1 + (uint64_t)size;
         if (!i && at > bytes)
             return false;
-        if (p[0] == 'Z' || p[0] == 'Q' || p[0] == 'X' || p[0] == 'F' || p[0] == 'p' ||
-            (p[0] == 'S' && size == 4)) {
-            m->request = p[0] != 'Z';
+        if (postgres_ends(p, len - (size_t)(p - data), size)) {
+            m->request = !strchr("ZRGW", p[0]);
             m->length = at;
             return true;
         }

@@ -294,6 +294,7 @@ def postgres_server(t):
     port = free_port()
     server = t.start([*user, f"{tools[-1]}/postgres", "-D", data, "-k", data, "-p", port,
                       "-h", "127.0.0.1", "-c", "autovacuum=off"], cwd=data)
+    server.tools = tools[-1]
     server.port, server.path = port, f"{data}/.s.PGSQL.{port}"
     wait_for(server.path, server)
     for _ in range(100):
@@ -318,15 +319,20 @@ def postgres(t):
                "select pg_sleep(0.02)", "select nothing from nowhere", "/* hint */ select 1"]
     for host in ("127.0.0.1", os.path.dirname(server.path)):
         psql(t, server, host, *queries[:4], "drop table secret", queries[4])
-    prepared = os.path.join(t.dir, "prepared.sql")
-    with open(prepared, "w", encoding="ascii") as file:
-        file.write("select $1 \\bind 4711 \\g\n")
+    script = os.path.join(t.dir, "script.sql")
+    with open(script, "w", encoding="ascii") as file:
+        file.write("select 4711 + :client_id;\n")
+    bench = subprocess.run([os.path.join(server.tools, "pgbench"), "-n", "-M", "prepared", "-t", "3",
+                            "-f", script, "-h", "127.0.0.1", "-p", str(server.port), "-U", "postgres",
+                            "postgres"], cwd=t.dir, capture_output=True, text=True, check=False, timeout=20)
+    t.equal(bench.returncode, 0, f"pgbench: {bench.stderr}")
     recording.end()
     report = recording.report()
     want = ["Query CREATE", "Query DROP", "Query INSERT", "Query SELECT", "Query SELECT", "Query",
             "Startup"]
     got = names_of(report, "postgresql")
-    t.equal([n for n in got if not n.endswith("Request")], sorted(want * 2), "requests")
+    bench = ["Startup", "Startup", "Parse SELECT", "Bind", "Bind", "Bind"]
+    t.equal([n for n in got if not n.endswith("Request")], sorted(want * 2 + bench), "requests")
     t.equal({r["protocol"] for r in report["requests"]}, {"postgresql"}, "protocols")
     whole(t, report)
     failed = [r["name"] for r in report["requests"] if r["status"] == -1]

@@ -263,6 +263,26 @@ static void test_body_of_unknown_length(void **state)
     made_release(&m);
 }
 
+/* Refused, so the body never comes: what follows is the next request. */
+static void test_body_never_sent(void **state)
+{
+    (void)state;
+    struct made m;
+    made_init(&m, 300);
+    accepted(&m, 5, CLIENT);
+    attach_running(&m, 0, 7, 7);
+    receives_long(&m, 10, 7, CLIENT, 170, "PUT /big HTTP/1.1", 50160, IO_AT_LEAST);
+    sends(&m, 20, 7, CLIENT, "HTTP/1.1 417 No");
+    receives_long(&m, 30, 7, CLIENT, 40, "GET /next HTTP/1.1", 40, 0);
+    sends(&m, 40, 7, CLIENT, OK);
+    end_running(&m, 300, 7, 7);
+    made_finish(&m);
+    assert_int_equal(m.tl.requests.len, 2);
+    assert_int_equal(request_named(&m, "PUT /big")->end_ns, US(20));
+    assert_int_equal(request_named(&m, "GET /next")->end_ns, US(40));
+    made_release(&m);
+}
+
 /* A handshake in two flights, data, and a good-bye that nobody answers: two requests. */
 static void test_tls(void **state)
 {
@@ -442,7 +462,7 @@ static void test_unix_sockets_carry_requests(void **state)
     made_init(&m, 300);
     unix_socket(&m, CLIENT, ROLE_ACCEPTED, "/run/app.sock");
     unix_socket(&m, early, ROLE_ACCEPTED, "/run/app.sock");
-    unix_socket(&m, BACKEND, ROLE_CONNECTED, "@db");
+    unix_socket(&m, BACKEND, ROLE_CONNECTED, "@db\033[2J");
     unix_socket(&m, LISTENER, ROLE_LISTENER, "/run/app.sock");
     attach_running(&m, 0, 7, 7);
     waits(&m, 7, 2, 18, 20, CALL_accept, LISTENER);
@@ -465,7 +485,7 @@ static void test_unix_sockets_carry_requests(void **state)
     assert_string_equal(text_of(&m, conn->name), "client of /run/app.sock");
     assert_string_equal(text_of(&m, conn->local), "/run/app.sock");
     assert_string_equal(text_of(&m, conn->remote), "");
-    assert_string_equal(text_of(&m, m.tl.processes.data[0].verdict.waits_on_name), "@db");
+    assert_string_equal(text_of(&m, m.tl.processes.data[0].verdict.waits_on_name), "@db\\x1b[2J");
     made_release(&m);
 }
 
@@ -726,6 +746,7 @@ int main(void)
         cmocka_unit_test(test_partial_reads_and_writes_do_not_split),
         cmocka_unit_test(test_body_read_behind_the_answer),
         cmocka_unit_test(test_body_of_unknown_length),
+        cmocka_unit_test(test_body_never_sent),
         cmocka_unit_test(test_tls),
         cmocka_unit_test(test_pipelining_is_said),
         cmocka_unit_test(test_peek_opens_nothing),

@@ -213,6 +213,8 @@ static void http_lengths(void **state)
     MEASURES("POST / HTTP/1.1\r\nContent-Length: 99999999999999999999\r\n\r\n", "?");
     MEASURES("POST / HTTP/1.1\r\nContent-Length: -1\r\n\r\n", "?");
     MEASURES("POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nabcd", "52+");
+    MEASURES("PUT / HTTP/1.1\r\nContent-Length: 9\r\nExpect: 100-continue\r\n\r\n", "59+");
+    MEASURES("PUT / HTTP/1.1\r\nContent-Length: 9\r\nExpect: 100-continue\r\n", "?");
     MEASURES("GET /ws HTTP/1.1\r\nUpgrade: websocket\r\n\r\n", "40+");
     MEASURES("CONNECT x:1 HTTP/1.1\r\n\r\n", "?");
     MEASURES("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello", "43");
@@ -226,7 +228,7 @@ static void other_lengths(void **state)
     (void)state;
     MEASURES("*2\r\n$3\r\nget\r\n$1\r\na\r\n", "20");
     MEASURES("*3\r\n$3\r\nSET\r\n$1\r\na\r\n$5000\r\nxxxx", "5029");
-    MEASURES("*3\r\n$3\r\nSET\r\n$4000\r\na", "4028+");
+    MEASURES("*3\r\n$3\r\nSET\r\n$4000\r\na", "4025+");
     MEASURES("*99999999999999999999\r\n$1\r\nx\r\n", "?");
     MEASURES("$5\r\nhello\r\n", "11");
     MEASURES("$-1\r\n", "5");
@@ -246,6 +248,10 @@ static void other_lengths(void **state)
     measures("P\0\0\0\x20", 5, 33, "38+");
     measures("T\0\0\0\x06\0\0D\0\0\0\xff", 12, 300, "268+");
     MEASURES("T\0\0\0\x06\0\0C\0\0\0\5\0Z\0\0\0\5I", "19");
+    MEASURES("R\0\0\0\x0a\0\0\0\x0aSC", "11");
+    MEASURES("R\0\0\0\x08\0\0\0\0S\0\0\0\5a", "20+");
+    MEASURES("*2\r\n$1\r\na\r\n", "14+");
+    MEASURES("*1\r\n:5\r\n", "?");
     MEASURES("B\0\0\0\4E\0\0\0\x04S\0\0\0\4", "15");
     MEASURES("\x17\3\3\1\0", "261+");
     MEASURES(FCGI_BEGIN "\1\4\0\1\0\0\0\0\1\5\0\1\0\0\0\0", "32");
