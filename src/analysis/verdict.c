@@ -18,6 +18,7 @@ struct tally { /* of a process */
     uint64_t arrived, first_ns, last_ns;
     uint64_t latency_ns, unattributed_ns;     /* of complete requests */
     uint64_t held_ns, running_ns, waiting_ns; /* of threads, for requests */
+    uint64_t hold_ns;                         /* loop holds that were waits and harmed somebody */
     uint64_t helper_ns;                       /* waits of helpers that are no idling */
     uint64_t by_loop, by_worker;
     uint64_t served; /* threads that ever had a request */
@@ -119,6 +120,22 @@ static void tally_threads(struct analysis *a, struct tally *tallies)
     }
 }
 
+/* What a loop stands still for is its requests' matter, whosever it was: somebody's, or somebody
+ * stood ready meanwhile. Not so what it waits for while it starts up. */
+static bool is_waiting_hold(const struct hold *h)
+{
+    return state_is_wait(h->state) && (h->request_plus1 || h->victim_count);
+}
+
+static void tally_holds(struct analysis *a, struct tally *tallies)
+{
+    for (size_t i = 0; i < a->tl->holds.len; i++) {
+        const struct hold *h = &a->tl->holds.data[i];
+        if (is_waiting_hold(h))
+            tallies[a->tl->threads.data[h->thread].process].hold_ns += h->end_ns - h->start_ns;
+    }
+}
+
 /* A loop that stands still in what its requests ask for is both: a loop by its make, and blocking
  * in what it does. */
 static enum model model_of(const struct tally *t, bool waits)
@@ -154,7 +171,7 @@ static void verdict_fill(struct analysis *a, struct process *p, const struct tal
 {
     struct verdict *v = &p->verdict;
     /* By time, and by that of threads: what is queued for a thread holds none. */
-    bool waits = t->waiting_ns > t->held_ns / 2;
+    bool waits = t->waiting_ns > t->held_ns / 2 || t->hold_ns > t->held_ns / 2;
 
     v->model = (uint8_t)model_of(t, waits);
     v->thread_waits = waits;
@@ -162,7 +179,9 @@ static void verdict_fill(struct analysis *a, struct process *p, const struct tal
         v->thread_waits = t->helper_ns > t->held_ns / 2;
     v->offered = offered_rate(a, t);
     /* What a loop is held for does not depend on whose requests those were. */
-    if (v->model != MODEL_NONBLOCKING && t->unattributed_ns > t->latency_ns / UNKNOWN_MIN)
+    bool loop = v->model == MODEL_NONBLOCKING ||
+                (v->model == MODEL_MIXED && t->by_worker < t->by_loop / MIXED_MIN + 1);
+    if (!loop && t->unattributed_ns > t->latency_ns / UNKNOWN_MIN)
         return;
     v->efficiency = t->held_ns ? (double)t->running_ns / (double)t->held_ns : 0;
     v->held_ns = t->arrived ? (double)t->held_ns / (double)t->arrived : 0;
@@ -241,6 +260,20 @@ static int groups_of_helpers(struct analysis *a, struct wait_groups *g)
     return rc;
 }
 
+/* What a loop stood still for inside a request that is not known: known ones are charged. */
+static int groups_of_holds(struct analysis *a, struct wait_groups *g)
+{
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < a->tl->holds.len; i++) {
+        const struct hold *h = &a->tl->holds.data[i];
+        struct interval iv = {.call_plus1 = h->call_plus1, .object_plus1 = h->object_plus1};
+        if (is_waiting_hold(h) && !h->request_plus1)
+            rc = group_add(a, g, a->tl->threads.data[h->thread].process, &iv,
+                           h->end_ns - h->start_ns);
+    }
+    return rc;
+}
+
 static int groups_collect(struct analysis *a, struct wait_groups *g)
 {
     const struct timeline *tl = a->tl;
@@ -250,6 +283,8 @@ static int groups_collect(struct analysis *a, struct wait_groups *g)
         rc = vec_push(&g->names, 0);
     if (rc == 0)
         rc = groups_of_helpers(a, g);
+    if (rc == 0)
+        rc = groups_of_holds(a, g);
     for (size_t i = 0; rc == 0 && i < tl->requests.len; i++) {
         const struct request *r = &tl->requests.data[i];
         for (size_t k = r->first_segment;
@@ -443,6 +478,7 @@ int verdict_build(struct analysis *a)
     int rc = serving_find(a);
     tally_requests(a, tallies);
     tally_threads(a, tallies);
+    tally_holds(a, tallies);
     for (size_t i = 0; i < count; i++)
         verdict_fill(a, &a->tl->processes.data[i], &tallies[i]);
     free(tallies);

@@ -50,10 +50,11 @@ static void add_full(struct sheet *sheet, uint32_t process)
 {
     const struct process *p = &sheet->tl->processes.data[process];
     struct buf text = BUF_INIT;
+    const char *remark = verdict_remark(&p->verdict, &sheet->sums[process]);
+    bool sure = *remark || verdict_is_known(&sheet->sums[process]);
     buf_addf(sheet->out, "\n%s%s, pid %u: %s%s%s%s\n", sheet->bold,
              timeline_string(sheet->tl, p->comm), p->pid, model_name(p->verdict.model),
-             verdict_is_known(&sheet->sums[process]) ? "" : "?",
-             verdict_remark(&p->verdict, &sheet->sums[process]), sheet->plain);
+             sure ? "" : "?", remark, sheet->plain);
     verdict_text(sheet->tl, process, &sheet->sums[process], &text);
     sheet->out->failed |= text.failed;
     for (const char *line = buf_str(&text); *line;) {

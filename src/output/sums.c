@@ -70,10 +70,23 @@ static void add_first_queued(struct process_sums *s, const struct timeline *tl, 
     }
 }
 
+static void add_waiting_hold(struct process_sums *s, const struct timeline *tl, uint32_t index)
+{
+    const struct hold *h = &tl->holds.data[index];
+    if (!state_is_wait(h->state) || (!h->request_plus1 && !h->victim_count))
+        return;
+    s->waiting_holds++;
+    if (s->longest_hold1) {
+        const struct hold *longest = &tl->holds.data[s->longest_hold1 - 1];
+        if (h->end_ns - h->start_ns <= longest->end_ns - longest->start_ns)
+            return;
+    }
+    s->longest_hold1 = index + 1;
+}
+
 static void add_hold(struct process_sums *s, const struct hold *h)
 {
     uint64_t ns = h->end_ns - h->start_ns;
-    s->waiting_holds += state_is_wait(h->state);
     if (!h->victim_count) {
         s->harmless_holds++;
         return;
@@ -95,9 +108,10 @@ struct process_sums *sums_new(const struct timeline *tl)
         add_longest(s, tl, i);
         add_first_queued(s, tl, i);
     }
-    for (size_t i = 0; i < tl->holds.len; i++) {
-        const struct hold *h = &tl->holds.data[i];
-        add_hold(&sums[tl->threads.data[h->thread].process], h);
+    for (uint32_t i = 0; i < tl->holds.len; i++) {
+        struct process_sums *s = &sums[tl->threads.data[tl->holds.data[i].thread].process];
+        add_hold(s, &tl->holds.data[i]);
+        add_waiting_hold(s, tl, i);
     }
     return sums;
 }

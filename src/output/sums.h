@@ -13,11 +13,12 @@ struct process_sums {
     uint64_t holds, hold_max_ns; /* loop holds that made a request wait */
     uint64_t harmless_holds;     /* those of which that is not known */
     uint64_t victims;            /* requests that stood ready, summed over the holds */
-    uint64_t waiting_holds;      /* all holds that were waits, not work */
+    uint64_t waiting_holds;      /* waits, not work, in a request or that made one wait */
     /* Evidence for the words, each an index + 1; 0: none. */
     uint64_t longest_segment1; /* of all stretches in which a request's thread waited for what
                                   the verdict says is waited for most */
     uint32_t longest_request1; /* and whose that is */
+    uint32_t longest_hold1;    /* of the loop holds that were waits and harmed somebody */
     uint32_t first_queued1;    /* the request that stood in the queue when threads ran out */
 };
 

@@ -117,14 +117,14 @@ static void add_model(const struct words *w)
     };
     const struct verdict *v = w->v;
     const char *sentence = v->model < MODEL_COUNT ? sentences[v->model][v->thread_waits] : NULL;
-    if (sentence && !verdict_is_known(w->sums)) {
+    if (sentence && is_blocked_loop(v, w->sums))
+        sentence = "An event loop that blocks: its one thread should serve others while a request "
+                   "is outstanding, and stands still inside the request instead; everyone waits.";
+    else if (sentence && !verdict_is_known(w->sums)) {
         buf_addf(w->out, "It looks %s, but too little of it is known to be sure.\n",
                  model_name(v->model));
         return;
     }
-    if (sentence && is_blocked_loop(v, w->sums))
-        sentence = "An event loop that blocks: its one thread should serve others while a request "
-                   "is outstanding, and stands still inside the request instead; everyone waits.";
     if (!sentence)
         sentence = "How it serves its requests could not be told.";
     buf_addf(w->out, "%s\n", sentence);
@@ -174,41 +174,85 @@ static const char *state_words(const struct process_sums *s)
     return s->ledger_ns[states[most].key] ? states[most].words : NULL;
 }
 
+/* Nothing is charged to any request: what its loop stood still in. */
+static const char *hold_words(const struct words *w)
+{
+    if (!w->sums->longest_hold1)
+        return NULL;
+    switch (w->tl->holds.data[w->sums->longest_hold1 - 1].state) {
+    case STATE_SLEEP:
+        return "in a sleep of its own";
+    case STATE_LOCK:
+        return "for a lock";
+    case STATE_FAULT:
+        return "for memory to be read in";
+    default:
+        return "in I/O";
+    }
+}
+
 static void add_request(const struct words *w, uint32_t index)
 {
     const struct request *r = &w->tl->requests.data[index];
     buf_addf(w->out, "#%" PRIu64 " %s", r->id, timeline_string(w->tl, r->name));
 }
 
-/* The interval of the longest wait; NULL where there is none, and in sums without a timeline. */
-static const struct interval *longest_wait(const struct words *w)
+/* What the longest wait was for: of a request's, else of an event loop's for one that is not known.
+ * False where there is none, as in sums without a timeline. */
+struct wait {
+    uint8_t state;
+    uint32_t call_plus1, object_plus1;
+};
+
+static bool longest_wait(const struct words *w, struct wait *wait)
 {
-    if (!w->sums->longest_segment1)
-        return NULL;
-    const struct segment *s = &w->tl->segments.data[w->sums->longest_segment1 - 1];
-    return &w->tl->threads.data[s->thread_plus1 - 1].intervals.data[s->interval_plus1 - 1];
+    if (w->sums->longest_segment1) {
+        const struct segment *s = &w->tl->segments.data[w->sums->longest_segment1 - 1];
+        const struct interval *iv =
+            &w->tl->threads.data[s->thread_plus1 - 1].intervals.data[s->interval_plus1 - 1];
+        *wait = (struct wait){iv->state, iv->call_plus1, iv->object_plus1};
+        return true;
+    }
+    if (w->sums->longest_hold1) {
+        const struct hold *h = &w->tl->holds.data[w->sums->longest_hold1 - 1];
+        *wait = (struct wait){h->state, h->call_plus1, h->object_plus1};
+        return true;
+    }
+    return false;
 }
 
 /* "; the longest time 22.2 ms blocked in recvfrom on 127.0.0.1:4711, in request #7 GET /" */
 static void add_longest(const struct words *w)
 {
-    const struct interval *iv = longest_wait(w);
-    if (!iv)
+    size_t at = w->sums->longest_segment1;
+    uint32_t request1 = w->sums->longest_request1;
+    struct wait wait;
+    uint64_t ns;
+    if (!longest_wait(w, &wait))
         return;
-    uint32_t request = w->sums->longest_request1 - 1;
-    size_t at = w->sums->longest_segment1 - 1;
+    if (at) {
+        ns = segment_end(w->tl, &w->tl->requests.data[request1 - 1], at - 1) -
+             w->tl->segments.data[at - 1].start_ns;
+    } else {
+        const struct hold *h = &w->tl->holds.data[w->sums->longest_hold1 - 1];
+        ns = h->end_ns - h->start_ns;
+        request1 = h->request_plus1;
+    }
     buf_adds(w->out, "; the longest time ");
-    text_duration(w->out, segment_end(w->tl, &w->tl->requests.data[request], at) -
-                              w->tl->segments.data[at].start_ns);
+    text_duration(w->out, ns);
     buf_addc(w->out, ' ');
-    sheet_call_on(w->out, w->tl, iv->state, iv->call_plus1, iv->object_plus1);
-    buf_adds(w->out, ", in request ");
-    add_request(w, request);
+    sheet_call_on(w->out, w->tl, wait.state, wait.call_plus1, wait.object_plus1);
+    if (request1) {
+        buf_adds(w->out, ", in request ");
+        add_request(w, request1 - 1);
+    }
 }
 
 static void add_waits_on(const struct words *w)
 {
     const char *what = kind_words(w->v->waits_on), *state = state_words(w->sums);
+    if (!state)
+        state = hold_words(w);
     if (!w->v->thread_waits)
         return;
     const char *name = what ? timeline_string(w->tl, w->v->waits_on_name) : "";
@@ -257,10 +301,11 @@ static void add_unknown(const struct words *w)
         return;
     buf_adds(w->out, "Beware: where ");
     verdict_percent(w->out, share);
-    buf_adds(w->out, " of that time went could not be told. ");
-    buf_adds(w->out, verdict_is_known(w->sums)
-                         ? "The figures below are of the rest alone.\n"
-                         : "So how long threads are held, and how many requests they could "
+    buf_adds(w->out, " of that time went could not be told.");
+    buf_adds(w->out, verdict_is_known(w->sums) ? " The figures below are of the rest alone.\n"
+                     : is_known(w->v->capacity) && is_blocked_loop(w->v, w->sums)
+                         ? "\n" /* the loop is held by whom it may be */
+                         : " So how long threads are held, and how many requests they could "
                            "answer, is not known either.\n");
 }
 
@@ -399,25 +444,26 @@ static void add_holds(const struct words *w)
 /* "an asynchronous call instead of recvfrom on 127.0.0.1:4711" */
 static void add_remedy(const struct words *w)
 {
-    const struct interval *iv = longest_wait(w);
+    struct wait wait;
     const char *name = "";
-    if (iv && iv->state == STATE_FAULT) {
+    bool known = longest_wait(w, &wait);
+    if (known && wait.state == STATE_FAULT) {
         buf_adds(w->out, "memory that need not be read in");
         return;
     }
-    if (iv && iv->state == STATE_LOCK) {
+    if (known && wait.state == STATE_LOCK) {
         buf_adds(w->out, "less time under the lock");
         return;
     }
-    if (!iv || !iv->call_plus1) {
+    if (!known || !wait.call_plus1) {
         buf_adds(w->out, "calls that do not wait");
         return;
     }
-    if (iv->object_plus1)
-        name = timeline_string(w->tl, w->tl->objects.data[iv->object_plus1 - 1].name);
+    if (wait.object_plus1)
+        name = timeline_string(w->tl, w->tl->objects.data[wait.object_plus1 - 1].name);
     buf_addf(w->out, "%s instead of %s%s%s",
-             iv->state == STATE_SLEEP ? "a timer" : "an asynchronous call",
-             timeline_string(w->tl, iv->call_plus1 - 1), *name ? " on " : "", name);
+             wait.state == STATE_SLEEP ? "a timer" : "an asynchronous call",
+             timeline_string(w->tl, wait.call_plus1 - 1), *name ? " on " : "", name);
 }
 
 /* By what a request needs of a CPU, were there nothing to wait for. */
@@ -439,7 +485,8 @@ static void add_threads(const struct words *w)
     if (least > v->serving_threads && least <= v->peak_in_flight) {
         buf_adds(w->out, "at least ");
         text_count(w->out, least);
-        buf_addf(w->out, " threads instead of %u for ", v->serving_threads);
+        buf_addf(w->out, " threads%s instead of %u for ",
+                 v->serving_threads == 1 ? " or processes" : "", v->serving_threads);
         verdict_rate(w->out, v->offered);
         buf_adds(w->out, "/s, each held for as long as now");
         if (least < v->peak_in_flight)
@@ -494,13 +541,13 @@ void verdict_text(const struct timeline *tl, uint32_t process, const struct proc
     add_waits_on(&w);
     add_mean(&w);
     add_unknown(&w);
-    if (verdict_is_known(sums)) {
+    if (verdict_is_known(sums))
         add_efficiency(&w);
+    if (verdict_is_known(sums) || is_blocked_loop(w.v, sums))
         add_capacity(&w);
-    }
     add_saturation(&w);
     add_queue(&w);
     add_holds(&w);
-    if (verdict_is_known(sums))
+    if (verdict_is_known(sums) || is_blocked_loop(w.v, sums))
         add_advice(&w);
 }

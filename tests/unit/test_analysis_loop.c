@@ -394,6 +394,51 @@ static void test_deferred_sleep_is_nobodys(void **state)
     made_release(&m);
 }
 
+/* It is not known whose, but that the loop stood still is; and what it can do is the loop's. */
+static void test_nobodys_sleep_makes_a_verdict(void **state)
+{
+    (void)state;
+    struct made m;
+    loop_init(&m, 300000);
+    accepted(&m, 5, SOCKET(3));
+    yields(&m, 0, 20000, 20000);
+    receives(&m, 20004, 7, A, 20000, GET("/sleep"));
+    receives(&m, 20008, 7, B, 20001, GET("/compute"));
+    waits(&m, 7, 20030, 60030, 60030, CALL_clock_nanosleep, 0);
+    sends(&m, 60050, 7, B, OK);
+    sends(&m, 60060, 7, A, OK);
+    receives(&m, 60070, 7, SOCKET(3), 30000, GET("/waits"));
+    sends(&m, 60080, 7, SOCKET(3), OK);
+    loop_finish(&m, 300000, 60100);
+    const struct verdict *v = &m.tl.processes.data[0].verdict;
+    assert_int_equal(m.tl.holds.len, 1);
+    assert_int_equal(m.tl.holds.data[0].request_plus1, 0);
+    assert_true(m.tl.holds.data[0].victim_count > 0);
+    assert_int_equal(v->model, MODEL_MIXED);
+    assert_true(v->thread_waits);
+    assert_true(v->capacity > 70 && v->capacity < 75); /* 3 requests, 40.1 ms */
+    made_release(&m);
+}
+
+/* What a program sleeps while it starts up, or while nobody asks anything, says nothing of that. */
+static void test_sleep_for_nobody_makes_none(void **state)
+{
+    (void)state;
+    struct made m;
+    loop_init(&m, 300000);
+    yields(&m, 0, 1000, 1000);
+    waits(&m, 7, 1010, 41010, 41010, CALL_clock_nanosleep, 0);
+    yields(&m, 41020, 50000, 50000);
+    receives(&m, 50004, 7, A, 50000, GET("/"));
+    sends(&m, 50050, 7, A, OK);
+    loop_finish(&m, 300000, 50100);
+    const struct verdict *v = &m.tl.processes.data[0].verdict;
+    assert_int_equal(m.tl.holds.len, 1);
+    assert_int_equal(v->model, MODEL_NONBLOCKING);
+    assert_false(v->thread_waits);
+    made_release(&m);
+}
+
 /* nginx: each handler asks at once, so that the order tells, though other requests are open. */
 static void test_direct_handlers_tell_by_order(void **state)
 {
@@ -517,6 +562,8 @@ int main(void)
         cmocka_unit_test(test_reply_in_parts),
         cmocka_unit_test(test_deferred_handlers_are_not_guessed),
         cmocka_unit_test(test_deferred_sleep_is_nobodys),
+        cmocka_unit_test(test_nobodys_sleep_makes_a_verdict),
+        cmocka_unit_test(test_sleep_for_nobody_makes_none),
         cmocka_unit_test(test_direct_handlers_tell_by_order),
         cmocka_unit_test(test_offload_is_unattributed),
         cmocka_unit_test(test_selecting_worker_is_no_loop),

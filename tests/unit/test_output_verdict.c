@@ -214,6 +214,43 @@ static void remedy_is(uint8_t state, const char *words)
     timeline_release(&tl);
 }
 
+/* A hold that is nobody's is evidence too, however little is known of the requests. */
+static void test_nobodys_hold(void **state)
+{
+    (void)state;
+    struct timeline tl;
+    struct buf out = BUF_INIT;
+    scene_init(&tl);
+    struct verdict *v = &tl.processes.data[1].verdict;
+    v->model = MODEL_MIXED;
+    v->waits_on = OBJ_UNKNOWN;
+    tl.holds.data[0].request_plus1 = 0;
+    tl.holds.data[0].state = STATE_SLEEP;
+    tl.holds.data[0].object_plus1 = 0;
+    tl.holds.data[0].call_plus1 = timeline_intern(&tl, "clock_nanosleep") + 1;
+    struct request *r = &tl.requests.data[1];
+    r->ledger_ns[LEDGER_UNATTRIBUTED] = r->ledger_ns[LEDGER_BLOCKED];
+    r->ledger_ns[LEDGER_BLOCKED] = 0;
+    struct process_sums *sums = sums_new(&tl);
+    assert_non_null(sums);
+    verdict_text(&tl, 1, &sums[1], &out);
+    assert_string_equal(verdict_remark(v, &sums[1]), ": an event loop that blocks");
+    has(&out, "It waits most in a sleep of its own; the longest time 6.00 ms sleep in "
+              "clock_nanosleep.\n");
+    has(&out, "Beware: where 97 % of that time went could not be told.\n1 thread, held for 6.20 ms "
+              "a request, can answer");
+    has(&out, "change it: a timer instead of clock_nanosleep, or a worker thread");
+    has_not(&out, "is not known either");
+    free(sums);
+    tl.holds.data[0].victim_count = 0; /* while it starts up */
+    sums = sums_new(&tl);
+    assert_non_null(sums);
+    assert_string_equal(verdict_remark(v, &sums[1]), "");
+    free(sums);
+    buf_release(&out);
+    timeline_release(&tl);
+}
+
 static void test_remedies(void **state)
 {
     (void)state;
@@ -389,6 +426,7 @@ int main(void)
         cmocka_unit_test(test_threads_for_the_rate),
         cmocka_unit_test(test_evidence),
         cmocka_unit_test(test_remedies),
+        cmocka_unit_test(test_nobodys_hold),
         cmocka_unit_test(test_unattributed),
         cmocka_unit_test(test_busy_loop_is_not_short),
         cmocka_unit_test(test_waits_without_an_object),
