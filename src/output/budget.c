@@ -1,8 +1,10 @@
 #include "output/budget.h"
 
 #include "base/text.h"
+#include "output/presence.h"
 
 #include <fnmatch.h>
+#include <stdlib.h>
 #include <string.h>
 
 const char *budget_rule_name(unsigned rule)
@@ -40,6 +42,26 @@ static bool is_meant(const struct budget *b, const struct timeline *tl, const st
 
 /* ---- requests */
 
+/* The state of a thread that holds the request, while that key is charged; -1: none has to. */
+static int state_of(unsigned rule)
+{
+    static const int states[BUDGET_RULES] = {
+        [LEDGER_QUEUED] = -1,
+        [LEDGER_RUNNING] = STATE_RUNNING,
+        [LEDGER_RUNNABLE] = STATE_RUNNABLE,
+        [LEDGER_BLOCKED] = STATE_BLOCKED,
+        [LEDGER_LOCK] = STATE_LOCK,
+        [LEDGER_SLEEP] = STATE_SLEEP,
+        [LEDGER_FAULT] = STATE_FAULT,
+        [LEDGER_OTHER] = STATE_OTHER,
+        [LEDGER_AWAITING] = -1,
+        [LEDGER_LOOP_BUSY] = -1,
+        [LEDGER_UNATTRIBUTED] = -1,
+        [BUDGET_LATENCY] = -1,
+    };
+    return states[rule];
+}
+
 static bool is_over(const struct budget_limit *l, uint64_t ns, uint64_t latency_ns)
 {
     if (l->is_share)
@@ -47,8 +69,23 @@ static bool is_over(const struct budget_limit *l, uint64_t ns, uint64_t latency_
     return ns > l->ns;
 }
 
-static int judge_rule(const struct budget_limit *l, unsigned rule, const struct request *r,
-                      uint32_t index, struct finding *f)
+/* How much of the request's unattributed time may be of that key: no more than the threads of its
+ * process were in such a state meanwhile. */
+static uint64_t hidden_ns(unsigned rule, const struct request *r, const struct presence *threads)
+{
+    uint64_t unknown_ns = r->ledger_ns[LEDGER_UNATTRIBUTED];
+    if (rule == BUDGET_LATENCY || rule == LEDGER_UNATTRIBUTED || !unknown_ns)
+        return 0;
+    if (state_of(rule) < 0)
+        return unknown_ns;
+    uint64_t threads_ns = presence_ns(threads, r->process, r->start_ns, r->end_ns);
+    uint64_t charged_ns = r->ledger_ns[rule]; /* which is among that */
+    threads_ns = threads_ns > charged_ns ? threads_ns - charged_ns : 0;
+    return threads_ns < unknown_ns ? threads_ns : unknown_ns;
+}
+
+static int judge_request(const struct budget_limit *l, unsigned rule, const struct request *r,
+                         uint32_t index, const struct presence *threads, struct finding *f)
 {
     uint64_t latency_ns = r->end_ns - r->start_ns;
     uint64_t ns = rule == BUDGET_LATENCY ? latency_ns : r->ledger_ns[rule];
@@ -60,34 +97,52 @@ static int judge_rule(const struct budget_limit *l, unsigned rule, const struct 
         return vec_push(&f->over, o);
     }
     f->most_ns = ns > f->most_ns ? ns : f->most_ns;
-    bool whole = rule == BUDGET_LATENCY || rule == LEDGER_UNATTRIBUTED;
-    if (!whole && is_over(l, ns + r->ledger_ns[LEDGER_UNATTRIBUTED], latency_ns))
+    if (is_over(l, ns + hidden_ns(rule, r, threads), latency_ns))
         f->undecided++;
     else
         f->decides = true;
     return 0;
 }
 
+static void count_request(const struct request *r, struct judgement *j)
+{
+    j->requests++;
+    j->complete += (r->flags & REQUEST_COMPLETE) != 0;
+    j->loss += (r->flags & REQUEST_LOSS) != 0;
+}
+
+/* `over` has a mark for each request that breaks a limit. */
+static int judge_rule(const struct budget *b, unsigned rule, const struct timeline *tl, bool *over,
+                      struct judgement *j)
+{
+    struct presence threads = {VEC_INIT};
+    struct finding *f = &j->findings[rule];
+    int ret = 0;
+    if (state_of(rule) >= 0)
+        ret = presence_init(&threads, tl, (uint8_t)state_of(rule));
+    for (uint32_t i = 0; ret == 0 && i < tl->requests.len; i++)
+        if (is_meant(b, tl, &tl->requests.data[i]))
+            ret = judge_request(&b->limits[rule], rule, &tl->requests.data[i], i, &threads, f);
+    for (size_t i = 0; i < f->over.len; i++) {
+        j->offenders += !over[f->over.data[i].request];
+        over[f->over.data[i].request] = true;
+    }
+    presence_release(&threads);
+    return ret;
+}
+
 static int judge_requests(const struct budget *b, const struct timeline *tl, struct judgement *j)
 {
-    for (uint32_t i = 0; i < tl->requests.len; i++) {
-        const struct request *r = &tl->requests.data[i];
-        if (!is_meant(b, tl, r))
-            continue;
-        j->requests++;
-        j->complete += (r->flags & REQUEST_COMPLETE) != 0;
-        j->loss += (r->flags & REQUEST_LOSS) != 0;
-        bool over = false;
-        for (unsigned rule = 0; rule < BUDGET_RULES; rule++) {
-            struct finding *f = &j->findings[rule];
-            size_t before = f->over.len;
-            if (b->limits[rule].text && judge_rule(&b->limits[rule], rule, r, i, f) < 0)
-                return -ENOMEM;
-            over |= f->over.len > before;
-        }
-        j->offenders += over;
-    }
-    return 0;
+    bool *over = calloc(tl->requests.len + 1, sizeof(*over));
+    int ret = over ? 0 : -ENOMEM;
+    for (size_t i = 0; ret == 0 && i < tl->requests.len; i++)
+        if (is_meant(b, tl, &tl->requests.data[i]))
+            count_request(&tl->requests.data[i], j);
+    for (unsigned rule = 0; ret == 0 && rule < BUDGET_RULES; rule++)
+        if (b->limits[rule].text)
+            ret = judge_rule(b, rule, tl, over, j);
+    free(over);
+    return ret;
 }
 
 static int by_size(const void *a, const void *b)

@@ -7,8 +7,9 @@
  *
  * Each rule bounds one key of the ledger, or the latency, of each request on its own. A request
  * that was not begun or not answered in the recording is judged too: what was seen of it is a
- * lower bound. Unattributed time might be of any key: a request that keeps a rule only if none of
- * it is, is `undecided`, and a rule that no request decides has checked nothing and is broken.
+ * lower bound. Unattributed time might be of any key, as far as threads of its process were in that
+ * state meanwhile: a request that keeps a rule only if none of it is, is `undecided`, and a rule
+ * that no request decides has checked nothing and is broken.
  */
 #ifndef OUTPUT_BUDGET_H
 #define OUTPUT_BUDGET_H

@@ -3,6 +3,7 @@
 
 #include "output/budget.h"
 #include "output/output.h"
+#include "output/presence.h"
 
 #include <setjmp.h>
 #include <spawn.h>
@@ -183,6 +184,64 @@ static void forget(struct timeline *tl, size_t request)
     r->ledger_ns[LEDGER_BLOCKED] = 0;
 }
 
+/* Unattributed, and yet decided: no thread stood still for so long meanwhile. */
+static void test_nobody_blocked(void **state)
+{
+    (void)state;
+    struct timeline tl;
+    struct budget b = {.min_requests = 1};
+    struct buf out = BUF_INIT;
+    whole_scene(&tl);
+    forget(&tl, 1);
+    limit(&b, LEDGER_LOCK, "1ms"); /* 6 ms unknown; but the loop's lock is that of nobody */
+    judge(&b, &tl, true, &out);
+    has_not(&out, "too much is unattributed");
+    /* The loop's own wait for work is not what hides there … */
+    struct interval *iv = &tl.threads.data[2].intervals.data[2];
+    iv->state = STATE_LOCK;
+    iv->flags = INTERVAL_IDLE;
+    judge(&b, &tl, true, &out);
+    has_not(&out, "too much is unattributed");
+    /* … another one may be, and so may what is not known. */
+    iv->flags = 0;
+    judge(&b, &tl, true, &out);
+    has(&out, "note: lock: of 1 request too much is unattributed to be sure");
+    iv->state = STATE_UNKNOWN;
+    judge(&b, &tl, true, &out);
+    has(&out, "note: lock: of 1 request too much is unattributed to be sure");
+    buf_release(&out);
+    timeline_release(&tl);
+}
+
+static void test_presence(void **state)
+{
+    (void)state;
+    struct timeline tl;
+    struct presence p;
+    timeline_init(&tl);
+    scene_process(&tl, 1, "a");
+    scene_process(&tl, 2, "b");
+    for (uint32_t i = 0; i < 4; i++) {
+        struct thread *t = scene_thread(&tl, i / 2, i + 1, "t", THREAD_ROLE_WORKER);
+        scene_interval(&tl, t, 100, STATE_RUNNING, NULL, 0, 0);
+        scene_interval(&tl, t, 200, STATE_LOCK, NULL, 0, 0);
+        scene_interval(&tl, t, 200 + i * 50, STATE_SLEEP, NULL, 0, 0);
+        scene_interval(&tl, t, 400, STATE_LOCK, NULL, 0, 0);
+        scene_interval(&tl, t, 500, STATE_LOCK, NULL, 0, INTERVAL_IDLE);
+    }
+    assert_int_equal(presence_init(&p, &tl, STATE_LOCK), 0);
+    assert_int_equal(presence_ns(&p, 0, 0, 500 * US), (100 + 200 + 100 + 150) * US);
+    assert_int_equal(presence_ns(&p, 1, 0, 500 * US), (100 + 100 + 100 + 50) * US);
+    assert_int_equal(presence_ns(&p, 0, 150 * US, 160 * US), 20 * US);
+    assert_int_equal(presence_ns(&p, 0, 210 * US, 260 * US), (50 + 10) * US);
+    assert_int_equal(presence_ns(&p, 0, 0, 100 * US), 0);
+    assert_int_equal(presence_ns(&p, 1, 450 * US, 900 * US), 0);
+    assert_int_equal(presence_ns(&p, 7, 0, 900 * US), 0);
+    assert_int_equal(presence_ns(&p, 1, 300 * US, 200 * US), 0);
+    presence_release(&p);
+    timeline_release(&tl);
+}
+
 static void test_undecided(void **state)
 {
     (void)state;
@@ -323,7 +382,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_offences),     cmocka_unit_test(test_kept),
         cmocka_unit_test(test_names),        cmocka_unit_test(test_too_little_seen),
-        cmocka_unit_test(test_undecided),    cmocka_unit_test(test_holds_in_flight),
+        cmocka_unit_test(test_undecided),    cmocka_unit_test(test_nobody_blocked),
+        cmocka_unit_test(test_presence),     cmocka_unit_test(test_holds_in_flight),
         cmocka_unit_test(test_many_are_cut), cmocka_unit_test(test_limits_parse),
         cmocka_unit_test(test_schema),
     };
