@@ -40,8 +40,8 @@ int presence_init(struct presence *p, const struct timeline *tl, uint8_t state)
         qsort(p->steps.data, p->steps.len, sizeof(*p->steps.data), by_time);
     for (size_t i = 0; i < p->steps.len; i++) {
         struct presence_step *step = &p->steps.data[i];
-        const struct presence_step *last = i ? step - 1 : NULL;
-        if (last && last->process == step->process) {
+        const struct presence_step *last = &p->steps.data[i ? i - 1 : 0];
+        if (i && last->process == step->process) {
             step->sum_ns = last->sum_ns + last->threads * (step->time_ns - last->time_ns);
             step->threads = last->threads;
         }

@@ -9,6 +9,8 @@
  */
 #include "analysis/analysis.h"
 #include "capture/check.h"
+#include "output/budget.h"
+#include "output/diff.h"
 #include "output/output.h"
 
 #include <json-c/json.h>
@@ -42,6 +44,51 @@ static void check_harmless(const struct buf *out)
             broken("text", "a control character");
 }
 
+/* Every rule there is, each so strict that all are listed, and none at all. */
+static void check_budget(const struct timeline *tl, const struct text_options *options)
+{
+    for (unsigned strict = 0; strict < 2; strict++) {
+        struct budget budget = {.no_loop_hold = true};
+        struct judgement j;
+        struct buf out = BUF_INIT;
+        for (unsigned rule = 0; rule < BUDGET_RULES; rule++)
+            if (budget_parse_limit(&budget.limits[rule], rule, strict ? "0" : "1ms") < 0)
+                broken("limit", "failed");
+        if (budget_judge(&budget, tl, &j) < 0 || output_check_json(tl, &budget, &j, &out) < 0)
+            broken("check json", "failed");
+        check_json("check json", &out);
+        buf_clear(&out);
+        if (output_check_text(tl, &budget, &j, options, &out) < 0)
+            broken("check text", "failed");
+        check_harmless(&out);
+        judgement_release(&j);
+        buf_release(&out);
+    }
+}
+
+static void check_diff(const struct timeline *tl, const struct text_options *options)
+{
+    struct timeline none;
+    struct diff diff;
+    struct buf out = BUF_INIT;
+    timeline_init(&none);
+    for (unsigned other = 0; other < 2; other++) {
+        buf_clear(&out);
+        if (diff_init(&diff, tl, "a", other ? &none : tl, "b",
+                      other ? GROUPS_BY_GROUP : GROUPS_BY_NAME) < 0 ||
+            output_diff_json(&diff, &out) < 0)
+            broken("diff json", "failed");
+        check_json("diff json", &out);
+        buf_clear(&out);
+        if (output_diff_text(&diff, options, &out) < 0)
+            broken("diff text", "failed");
+        check_harmless(&out);
+        diff_release(&diff);
+    }
+    buf_release(&out);
+    timeline_release(&none);
+}
+
 static void check_outputs(const struct timeline *tl)
 {
     struct buf out = BUF_INIT;
@@ -58,6 +105,8 @@ static void check_outputs(const struct timeline *tl)
         broken("text", "failed");
     check_harmless(&out);
     buf_release(&out);
+    check_budget(tl, &options);
+    check_diff(tl, &options);
 }
 
 /* The outputs take most of the time: a fuzzer has them for one input in four. */
