@@ -181,13 +181,18 @@ static __noinline int describe_socket(__u64 sk_address, __u64 obj, __u64 establi
  */
 static __always_inline __u64 unix_address(struct sock *sk)
 {
+    if (!bpf_core_type_exists(struct unix_sock)) /* a module */
+        return 0;
     return (__u64)BPF_CORE_READ((struct unix_sock *)sk, addr);
 }
 
 static __always_inline __u64 unix_peer_address(struct sock *sk)
 {
-    struct sock *peer = BPF_CORE_READ((struct unix_sock *)sk, peer);
+    struct sock *peer;
 
+    if (!bpf_core_type_exists(struct unix_sock))
+        return 0;
+    peer = BPF_CORE_READ((struct unix_sock *)sk, peer);
     return peer ? unix_address(peer) : 0;
 }
 
@@ -224,7 +229,7 @@ static __noinline int describe_unix(__u64 sk_address, __u64 obj, __u32 which)
     struct unix_address *address;
     __u32 len;
 
-    if (!room)
+    if (!room || !bpf_core_type_exists(struct unix_address))
         return 0;
     address = (struct unix_address *)unix_address(sk);
     if (!address)
