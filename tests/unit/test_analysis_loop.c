@@ -340,6 +340,37 @@ static void test_reply_in_parts(void **state)
     made_release(&m);
 }
 
+/* Part of a reply of 5000 bytes; then B asks on the same connection, and answers come. What A asked
+ * by tells whether the rest of that body is still to come. */
+static uint64_t awaited_by_b(const char *asked)
+{
+    struct made m;
+    loop_init(&m, 400);
+    yields(&m, 0, 20, 20);
+    receives(&m, 24, 7, A, 20, GET("/1"));
+    sends(&m, 26, 7, DB, asked);
+    yields(&m, 30, 60, 60);
+    receives_long(&m, 62, 7, DB, 50, "HTTP/1.1 200 OK", 5000, 0);
+    sends(&m, 64, 7, A, OK);
+    yields(&m, 70, 100, 100);
+    receives(&m, 102, 7, B, 100, GET("/2"));
+    sends(&m, 104, 7, DB, "GET /y");
+    yields(&m, 110, 200, 200);
+    receives_long(&m, 202, 7, DB, 50, "HTTP/1.1 200 OK", 50, 0);
+    sends(&m, 204, 7, B, OK);
+    loop_finish(&m, 400, 210);
+    uint64_t ns = request_named(&m, "GET /2")->ledger_ns[LEDGER_AWAITING];
+    made_release(&m);
+    return ns;
+}
+
+static void test_reply_that_is_not_whole(void **state)
+{
+    (void)state;
+    assert_int_equal(awaited_by_b("GET /x"), 0);       /* it may be for A's rest */
+    assert_int_equal(awaited_by_b("HEAD /x"), US(92)); /* there is no rest */
+}
+
 /*
  * asyncio: both are received first, then each task runs and asks its own connection. The first
  * question stands behind B's receive and is A's: the order of events would tell it wrong.
@@ -560,6 +591,7 @@ int main(void)
         cmocka_unit_test(test_shared_downstream_is_ambiguous),
         cmocka_unit_test(test_pooled_downstream_changes_hands),
         cmocka_unit_test(test_reply_in_parts),
+        cmocka_unit_test(test_reply_that_is_not_whole),
         cmocka_unit_test(test_deferred_handlers_are_not_guessed),
         cmocka_unit_test(test_deferred_sleep_is_nobodys),
         cmocka_unit_test(test_nobodys_sleep_makes_a_verdict),
