@@ -255,7 +255,9 @@ struct event_fd {
 /*
  * A runtime's own word on its work, from a uprobe on one of its functions. `item` is the address
  * of what the runtime takes for a piece of work: in one process nothing else has it for as long as
- * the piece exists, and something else may have it afterwards.
+ * the piece exists, and something else may have it afterwards. libuv's has no WORK_END: it lasts
+ * until the worker begins with the next or waits in futex. A submission may be told twice, and,
+ * where an executor made a thread for it, soon after the begin.
  */
 enum work_op {
     WORK_SUBMIT = 1, /* this thread hands it over */
@@ -267,7 +269,7 @@ enum work_op {
 enum work_kind {
     WORK_LIBUV = 1,  /* struct uv__work */
     WORK_TASK = 2,   /* asyncio: the coroutine of a task */
-    WORK_FUTURE = 3, /* Python: the lock of what an executor was given */
+    WORK_FUTURE = 3, /* Python: what an executor was given: its future's lock; anyio: a context */
     WORK_NGINX = 4,  /* ngx_thread_task_t */
 };
 

@@ -22,8 +22,8 @@ struct call_entry {
 };
 
 /*
- * What a hit of a uprobe means: enum work_op, enum work_kind, which of the function's arguments
- * points to the item, from 0, and how many bytes before it.
+ * What a hit of a uprobe means: enum work_op or enum work_hook, enum work_kind, which of the
+ * function's arguments points to the item, from 0, and how many bytes before it.
  */
 #define WORK_COOKIE(op, kind, argument, before) \
     ((uint64_t)(op) | (uint64_t)(kind) << 8 | (uint64_t)(argument) << 16 | (uint64_t)(before) << 32)
@@ -31,5 +31,15 @@ struct call_entry {
 #define WORK_COOKIE_KIND(cookie) ((uint8_t)((cookie) >> 8))
 #define WORK_COOKIE_ARGUMENT(cookie) ((uint8_t)((cookie) >> 16))
 #define WORK_COOKIE_BEFORE(cookie) ((uint32_t)((cookie) >> 32))
+
+/* Hits that are no word on work by themselves; see work.bpf.h. */
+enum work_hook {
+    HOOK_STEP = 64, /* asyncio: a task's step begins */
+    HOOK_PUT,       /* Python: a queue of an executor is given something */
+    HOOK_GET,       /* … is asked for something */
+    HOOK_LOCK,      /* … an RLock is entered */
+    HOOK_ENTER,     /* … a context is entered by its method run() */
+    HOOK_LEAVE,     /* … a context is left */
+};
 
 #endif

@@ -42,7 +42,9 @@ struct thread_state {
     __u8 waker_irq;
     __u8 lost;
     __u8 dead;
-    __u8 pad[5];
+    __u8 work; /* enum work_state */
+    __u8 pad[4];
+    __u64 item; /* Python: what a worker has begun and not ended */
 };
 
 struct {

@@ -9,6 +9,38 @@
 
 #include "bpf/state.bpf.h"
 
+/* thread_state.work */
+enum work_state {
+    WORK_IS_LOOP = 1,  /* has taken steps of asyncio's tasks */
+    WORK_HAS_PUT = 2,  /* gave an executor's queue something, and entered no RLock since */
+    WORK_HAS_GOT = 4,  /* asked an executor's queue, and entered no RLock since */
+    WORK_IS_KNOWN = 8, /* has been at one of the hooks */
+    WORK_IN_PUT = 16,  /* gave an executor's queue something in this step */
+};
+
+/*
+ * What may have been handed over: by whom and when. An address that comes again is something else
+ * then, and handed over again first.
+ */
+struct handed_key {
+    __u64 address;
+    __u32 pid;
+    __u32 pad;
+};
+
+struct handed {
+    __u64 time_ns;
+    __u32 tid;
+    __u32 pad;
+};
+
+struct {
+    __uint(type, BPF_MAP_TYPE_LRU_HASH);
+    __uint(max_entries, 8192);
+    __type(key, struct handed_key);
+    __type(value, struct handed);
+} handed_over SEC(".maps");
+
 /* The n-th argument of the function whose first instruction is about to run. Both are read first:
  * the verifier wants each load from the context at an offset that stands in the code. */
 static __always_inline __u64 argument(struct pt_regs *ctx, __u32 n)
@@ -23,25 +55,133 @@ static __always_inline __u64 argument(struct pt_regs *ctx, __u32 n)
     return n ? second : first;
 }
 
+static __always_inline void send_work(__u64 item, __u8 op, __u8 kind, __u32 tid, __u64 now)
+{
+    struct event_work *e = reserve(EVENT_WORK, sizeof(*e), tid, now);
+
+    if (!e)
+        return;
+    e->item = item;
+    e->op = op;
+    e->kind = kind;
+    e->flags = 0;
+    e->pad = 0;
+    submit(e);
+}
+
+/*
+ * concurrent.futures.ThreadPoolExecutor, Lib/concurrent/futures/thread.py, since Python 3.7. The
+ * one who submits makes a Future, puts it into the executor's SimpleQueue, and enters the RLock of
+ * the Future in add_done_callback(), which asyncio calls at once. The worker gets it from the queue
+ * and the first RLock that it enters then is the same, in set_running_or_notify_cancel(). Between
+ * get and get it does nothing else. So the lock tells which is which, by itself: a submission
+ * that is not followed by add_done_callback() names a lock that no worker begins with.
+ *
+ * A thread of which nothing is known may wait for its first work since before the attach; it does
+ * when that lock was handed over. A lock that is handed over again, and was not begun with, is no
+ * Future's: threading has one that is entered for each thread that is made.
+ */
+static __always_inline void on_lock(struct thread_state *t, __u64 lock, __u32 tid)
+{
+    struct handed_key key = {.address = lock, .pid = bpf_get_current_pid_tgid() >> 32};
+    struct handed entry = {.time_ns = bpf_ktime_get_ns(), .tid = tid};
+    __u8 work = t->work;
+
+    if (!(work & (WORK_HAS_GOT | WORK_HAS_PUT)) && work)
+        return;
+    t->work |= WORK_IS_KNOWN;
+    if (!(work & WORK_HAS_PUT)) {
+        if (bpf_map_delete_elem(&handed_over, &key) && !work)
+            return;
+        t->work &= ~WORK_HAS_GOT;
+        t->item = lock;
+        send_work(lock, WORK_BEGIN, WORK_FUTURE, tid, entry.time_ns);
+    } else if (!bpf_map_update_elem(&handed_over, &key, &entry, BPF_NOEXIST)) {
+        t->work &= ~WORK_HAS_PUT;
+        send_work(lock, WORK_SUBMIT, WORK_FUTURE, tid, entry.time_ns);
+    }
+}
+
+/* An executor that makes a thread for what it was given enters an RLock of threading before, and
+ * the one of the Future afterwards; the new thread may have begun by then. */
+static __always_inline void on_new_thread(struct task_struct *maker)
+{
+    struct thread_state *t = bpf_task_storage_get(&threads, maker, NULL, 0);
+
+    if (t && t->work & WORK_IN_PUT)
+        t->work |= WORK_HAS_PUT;
+}
+
+static __always_inline void on_end(struct thread_state *t, __u32 tid)
+{
+    if (t->item)
+        send_work(t->item, WORK_END, WORK_FUTURE, tid, bpf_ktime_get_ns());
+    t->item = 0;
+}
+
+/*
+ * anyio, as FastAPI and Starlette use it for handlers and dependencies that are no coroutines: the
+ * loop copies its context, enters the copy by run() to set a variable, and hands it to a thread
+ * that enters the same by run() (anyio/_backends/_asyncio.py, run_sync_in_worker_thread). The loop
+ * enters many more, so that the submission is told when it turned out to be one.
+ */
+static __always_inline void on_enter(struct thread_state *t, __u64 context, __u32 tid)
+{
+    struct handed_key key = {.address = context, .pid = bpf_get_current_pid_tgid() >> 32};
+    __u64 now = bpf_ktime_get_ns();
+    struct handed *seen;
+
+    if (t->work & WORK_IS_LOOP) {
+        struct handed entry = {.time_ns = now, .tid = tid};
+
+        bpf_map_update_elem(&handed_over, &key, &entry, BPF_ANY);
+        return;
+    }
+    if (t->item)
+        return;
+    seen = bpf_map_lookup_elem(&handed_over, &key);
+    if (!seen)
+        return;
+    send_work(context, WORK_SUBMIT, WORK_FUTURE, seen->tid, seen->time_ns);
+    send_work(context, WORK_BEGIN, WORK_FUTURE, tid, now);
+    t->item = context;
+    bpf_map_delete_elem(&handed_over, &key);
+}
+
 SEC("uprobe")
 int on_work(struct pt_regs *ctx)
 {
     struct thread_state *t = bpf_task_storage_get(&threads, bpf_get_current_task_btf(), NULL, 0);
-    struct event_work *e;
-    __u64 cookie;
+    __u32 tid = (__u32)bpf_get_current_pid_tgid();
+    __u64 cookie, item;
+    __u8 op;
 
     if (!t)
         return 0;
     cookie = bpf_get_attach_cookie(ctx);
-    e = reserve(EVENT_WORK, sizeof(*e), (__u32)bpf_get_current_pid_tgid(), bpf_ktime_get_ns());
-    if (!e)
-        return 0;
-    e->item = argument(ctx, WORK_COOKIE_ARGUMENT(cookie)) + WORK_COOKIE_BEFORE(cookie);
-    e->op = WORK_COOKIE_OP(cookie);
-    e->kind = WORK_COOKIE_KIND(cookie);
-    e->flags = 0;
-    e->pad = 0;
-    submit(e);
+    item = argument(ctx, WORK_COOKIE_ARGUMENT(cookie)) + WORK_COOKIE_BEFORE(cookie);
+    op = WORK_COOKIE_OP(cookie);
+    if (op == HOOK_STEP) {
+        t->work = (t->work & ~(WORK_HAS_PUT | WORK_IN_PUT)) | WORK_IS_LOOP | WORK_IS_KNOWN;
+        op = WORK_RESUME;
+    }
+    if (op == HOOK_LOCK) {
+        on_lock(t, item, tid);
+    } else if (op == HOOK_PUT) {
+        t->work |= WORK_HAS_PUT | WORK_IN_PUT | WORK_IS_KNOWN;
+    } else if (op == HOOK_GET) {
+        if (t->work & WORK_IS_LOOP)
+            return 0;
+        on_end(t, tid);
+        t->work |= WORK_HAS_GOT | WORK_IS_KNOWN;
+    } else if (op == HOOK_ENTER) {
+        on_enter(t, item, tid);
+    } else if (op == HOOK_LEAVE) {
+        if (item == t->item)
+            on_end(t, tid);
+    } else {
+        send_work(item, op, WORK_COOKIE_KIND(cookie), tid, bpf_ktime_get_ns());
+    }
     return 0;
 }
 

@@ -2,6 +2,7 @@
 
 #include "bpf/events.h"
 #include "bpf/shared.h"
+#include "record/places.h"
 #include "record/symbols.h"
 
 #include <string.h>
@@ -11,26 +12,51 @@
 #define LOCAL_SMALL (4u << 20)
 #define LOCAL_LARGE (64u << 20)
 
-enum { IN_PROGRAM = 1, IN_LIBUV = 2, IN_NODE = 4, IN_PYTHON = 8, IN_JVM = 16, IN_ASYNCIO = 32 };
+enum {
+    IN_PROGRAM = 1,
+    IN_LIBUV = 2,
+    IN_NODE = 4,
+    IN_PYTHON = 8,
+    IN_JVM = 16,
+    IN_ASYNCIO = 32,
+    IN_QUEUE = 64
+};
 
 static const struct {
     const char *begin; /* of the name, without the folder */
     unsigned files;
 } libraries[] = {
     {"libuv.so", IN_LIBUV},    {"libnode.so", IN_NODE},   {"libjvm.so", IN_JVM},
-    {"libpython3", IN_PYTHON}, {"_asyncio.", IN_ASYNCIO},
+    {"libpython3", IN_PYTHON}, {"_asyncio.", IN_ASYNCIO}, {"_queue.", IN_QUEUE},
 };
 
 struct hook {
     const char *symbol;
     unsigned files;
-    enum symbol_where where;
     uint64_t cookie; /* 0: what the symbol is there for is to be known by */
+    enum symbol_where where;
     bool precise;
+    const char *beside; /* SYMBOL_METHOD: another method of the same type */
+    const char *label;  /* in the capture's list of probes, where `symbol` says too little */
+    const char *needs;  /* without that symbol this one says nothing */
 };
 
-#define UV(op, argument) WORK_COOKIE(op, WORK_LIBUV, argument, 0)
 #define HAS_UV (IN_PROGRAM | IN_LIBUV | IN_NODE)
+#define HAS_PYTHON (IN_PROGRAM | IN_PYTHON)
+
+#define KNOWN_BY(files_, symbol_)              \
+    {                                          \
+        .symbol = (symbol_), .files = (files_) \
+    }
+#define LIBUV(symbol_, op, argument)                                                             \
+    {                                                                                            \
+        .symbol = (symbol_), .files = HAS_UV, .cookie = WORK_COOKIE(op, WORK_LIBUV, argument, 0) \
+    }
+#define METHOD(files_, symbol_, beside_, label_, op, precise_)                                \
+    {                                                                                         \
+        .symbol = (symbol_), .files = (files_), .cookie = WORK_COOKIE(op, WORK_FUTURE, 0, 0), \
+        .where = SYMBOL_METHOD, .precise = (precise_), .beside = (beside_), .label = (label_) \
+    }
 
 /*
  * libuv 1.x, src/threadpool.c: uv__work_submit(loop, w, kind, work, done) puts w into the queue, a
@@ -40,28 +66,46 @@ struct hook {
  * twice. There w is the last member of uv_work_t (include/uv.h), whose layout is part of the ABI.
  */
 #define UV_WORK_REQ 88
+
 static const struct hook hooks[] = {
-    {"uv__work_submit", HAS_UV, SYMBOL_OWN, UV(WORK_SUBMIT, 1), false},
-    {"uv_queue_work", HAS_UV, SYMBOL_OWN, WORK_COOKIE(WORK_SUBMIT, WORK_LIBUV, 1, UV_WORK_REQ),
-     false},
-    {"uv__fs_work", HAS_UV, SYMBOL_OWN, UV(WORK_BEGIN, 0), false},
-    {"uv__queue_work", HAS_UV, SYMBOL_OWN, UV(WORK_BEGIN, 0), false},
-    {"uv__getaddrinfo_work", HAS_UV, SYMBOL_OWN, UV(WORK_BEGIN, 0), false},
-    {"uv__getnameinfo_work", HAS_UV, SYMBOL_OWN, UV(WORK_BEGIN, 0), false},
-    {"uv__random_work", HAS_UV, SYMBOL_OWN, UV(WORK_BEGIN, 0), false},
-    {"uv__fs_done", HAS_UV, SYMBOL_OWN, UV(WORK_RESUME, 0), false},
-    {"uv__queue_done", HAS_UV, SYMBOL_OWN, UV(WORK_RESUME, 0), false},
-    {"uv__getaddrinfo_done", HAS_UV, SYMBOL_OWN, UV(WORK_RESUME, 0), false},
-    {"uv__getnameinfo_done", HAS_UV, SYMBOL_OWN, UV(WORK_RESUME, 0), false},
-    {"uv__random_done", HAS_UV, SYMBOL_OWN, UV(WORK_RESUME, 0), false},
-    {"PyIter_Send", IN_ASYNCIO, SYMBOL_PLT, WORK_COOKIE(WORK_RESUME, WORK_TASK, 0, 0), true},
-    {"ngx_thread_task_post", IN_PROGRAM, SYMBOL_OWN, WORK_COOKIE(WORK_SUBMIT, WORK_NGINX, 1, 0),
-     false},
-    {"uv_async_send", HAS_UV, SYMBOL_OWN, 0, false},
-    {"node_module_register", IN_PROGRAM | IN_NODE, SYMBOL_OWN, 0, false},
-    {"_PyRuntime", IN_PROGRAM | IN_PYTHON, SYMBOL_OWN, 0, false},
-    {"processCommand", IN_PROGRAM, SYMBOL_OWN, 0, false},
-    {"ngx_event_process_posted", IN_PROGRAM, SYMBOL_OWN, 0, false},
+    LIBUV("uv__work_submit", WORK_SUBMIT, 1),
+    {.symbol = "uv_queue_work",
+     .files = HAS_UV,
+     .cookie = WORK_COOKIE(WORK_SUBMIT, WORK_LIBUV, 1, UV_WORK_REQ),
+     .needs = "uv__queue_work"},
+    LIBUV("uv__fs_work", WORK_BEGIN, 0),
+    LIBUV("uv__queue_work", WORK_BEGIN, 0),
+    LIBUV("uv__getaddrinfo_work", WORK_BEGIN, 0),
+    LIBUV("uv__getnameinfo_work", WORK_BEGIN, 0),
+    LIBUV("uv__random_work", WORK_BEGIN, 0),
+    LIBUV("uv__fs_done", WORK_RESUME, 0),
+    LIBUV("uv__queue_done", WORK_RESUME, 0),
+    LIBUV("uv__getaddrinfo_done", WORK_RESUME, 0),
+    LIBUV("uv__getnameinfo_done", WORK_RESUME, 0),
+    LIBUV("uv__random_done", WORK_RESUME, 0),
+    /* Modules/_asyncio.c since Python 3.10: task_step_impl() sends into the task's coroutine. */
+    {.symbol = "PyIter_Send",
+     .files = IN_ASYNCIO,
+     .cookie = WORK_COOKIE(HOOK_STEP, WORK_TASK, 0, 0),
+     .where = SYMBOL_CALL},
+    METHOD(IN_QUEUE, "put", "put_nowait", "SimpleQueue.put", HOOK_PUT, true),
+    METHOD(IN_QUEUE, "get", "get_nowait", "SimpleQueue.get", HOOK_GET, true),
+    METHOD(HAS_PYTHON, "__enter__", "_is_owned", "RLock.__enter__", HOOK_LOCK, true),
+    METHOD(HAS_PYTHON, "run", "copy", "Context.run", HOOK_ENTER, false),
+    {.symbol = "PyContext_Exit", /* inside of the method above */
+     .files = HAS_PYTHON,
+     .cookie = WORK_COOKIE(HOOK_LEAVE, WORK_FUTURE, 1, 0),
+     .where = SYMBOL_INNER,
+     .needs = "run"},
+    /* nginx, src/core/ngx_thread_pool.c: ngx_thread_task_post(pool, task) */
+    {.symbol = "ngx_thread_task_post",
+     .files = IN_PROGRAM,
+     .cookie = WORK_COOKIE(WORK_SUBMIT, WORK_NGINX, 1, 0)},
+    KNOWN_BY(HAS_UV, "uv_async_send"),
+    KNOWN_BY(IN_PROGRAM | IN_NODE, "node_module_register"),
+    KNOWN_BY(HAS_PYTHON, "_PyRuntime"),
+    KNOWN_BY(IN_PROGRAM, "processCommand"),
+    KNOWN_BY(IN_PROGRAM, "ngx_event_process_posted"),
 };
 
 #define HOOKS (sizeof(hooks) / sizeof(*hooks))
@@ -122,12 +166,16 @@ static void fill(struct binary *b, struct symbols *s, const char *name, unsigned
     for (size_t i = 0; i < HOOKS; i++) {
         if (!(hooks[i].files & files) || (hooks[i].precise && !precise))
             continue;
-        wanted[n] = (struct symbol){.name = hooks[i].symbol, .where = hooks[i].where};
+        wanted[n] = (struct symbol){
+            .name = hooks[i].symbol, .where = hooks[i].where, .beside = hooks[i].beside};
         of[n++] = &hooks[i];
     }
     if (!(files & IN_JVM) && symbols_find(s, wanted, n) < n && files & HAS_UV)
         symbols_find_local(s, wanted, n,
                            found(wanted, n, "uv_async_send") ? LOCAL_LARGE : LOCAL_SMALL);
+    if (found(wanted, n, "_PyRuntime") || files & (IN_ASYNCIO | IN_QUEUE))
+        places_find(s, wanted, n);
+    places_cheap(s, wanted, n);
     b->runtimes = runtimes_of(s, wanted, n, name, files);
     gil = found(wanted, n, "_PyRuntime");
     if (gil) {
@@ -135,8 +183,11 @@ static void fill(struct binary *b, struct symbols *s, const char *name, unsigned
         b->gil_size = gil->size;
     }
     for (size_t i = 0; i < n; i++) {
-        struct point p = {wanted[i].name, wanted[i].offset, of[i]->cookie};
+        struct point p = {of[i]->label ? of[i]->label : wanted[i].name, wanted[i].offset,
+                          of[i]->cookie};
 
+        if (of[i]->needs && !found(wanted, n, of[i]->needs))
+            continue;
         if (p.offset && p.cookie && b->point_count < BINARY_POINTS)
             b->points[b->point_count++] = p;
     }

@@ -25,19 +25,15 @@
 
 struct segment {
     uint64_t offset, address, file_size;
+    bool code;
 };
 
 struct symbols {
     Elf *elf;
+    int fd;
     uint64_t file_bytes;
     struct segment segments[SEGMENTS_MAX];
     size_t segment_count;
-};
-
-/* A section's bytes as they stand in the file. */
-struct bytes {
-    const unsigned char *data;
-    size_t size;
 };
 
 static int read_segments(struct symbols *s)
@@ -54,7 +50,8 @@ static int read_segments(struct symbols *s)
         if (p.p_type != PT_LOAD || p.p_offset > s->file_bytes ||
             p.p_filesz > s->file_bytes - p.p_offset)
             continue;
-        s->segments[s->segment_count++] = (struct segment){p.p_offset, p.p_vaddr, p.p_filesz};
+        s->segments[s->segment_count++] =
+            (struct segment){p.p_offset, p.p_vaddr, p.p_filesz, (p.p_flags & PF_X) != 0};
     }
     return 0;
 }
@@ -70,6 +67,7 @@ int symbols_new(struct symbols **out, int fd)
         return -ENOMEM;
     if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
         goto fail;
+    s->fd = fd;
     s->file_bytes = (uint64_t)st.st_size;
     elf_version(EV_CURRENT);
     s->elf = elf_begin(fd, ELF_C_READ, NULL);
@@ -88,7 +86,7 @@ fail:
 }
 
 /* A section that lies in the file as a whole; false for all else. */
-static bool section_bytes(struct symbols *s, Elf_Scn *scn, uint64_t most, struct bytes *out)
+static bool section_bytes(struct symbols *s, Elf_Scn *scn, uint64_t most, struct symbols_bytes *out)
 {
     GElf_Shdr h;
     Elf_Data *d;
@@ -99,7 +97,7 @@ static bool section_bytes(struct symbols *s, Elf_Scn *scn, uint64_t most, struct
     d = elf_rawdata(scn, NULL);
     if (!d || !d->d_buf || d->d_size < h.sh_size)
         return false;
-    *out = (struct bytes){d->d_buf, h.sh_size};
+    *out = (struct symbols_bytes){d->d_buf, h.sh_size, h.sh_addr};
     return true;
 }
 
@@ -118,7 +116,7 @@ static Elf_Scn *section_by_name(struct symbols *s, const char *name)
 {
     Elf_Scn *scn = NULL;
     size_t names, len = strlen(name);
-    struct bytes strings;
+    struct symbols_bytes strings;
     GElf_Shdr h;
 
     if (elf_getshdrstrndx(s->elf, &names) < 0 ||
@@ -136,19 +134,31 @@ bool symbols_have_section(struct symbols *s, const char *name)
     return section_by_name(s, name) != NULL;
 }
 
-/* Where the byte at `address` stands in the file; 0 when it does not. */
-static uint64_t file_offset(const struct symbols *s, uint64_t address)
+bool symbols_section(struct symbols *s, const char *name, uint64_t most, struct symbols_bytes *out)
+{
+    return section_bytes(s, section_by_name(s, name), most, out);
+}
+
+uint64_t symbols_offset(const struct symbols *s, uint64_t address)
 {
     for (size_t i = 0; i < s->segment_count; i++) {
         const struct segment *g = &s->segments[i];
 
-        if (address >= g->address && address - g->address < g->file_size)
+        if (g->code && address >= g->address && address - g->address < g->file_size)
             return address - g->address + g->offset;
     }
     return 0;
 }
 
-static bool is_named(const struct bytes *strings, uint64_t at, const char *name)
+size_t symbols_code(const struct symbols *s, uint64_t address, void *bytes, size_t len)
+{
+    uint64_t offset = symbols_offset(s, address);
+    ssize_t n = offset ? pread(s->fd, bytes, len, (off_t)offset) : 0;
+
+    return n > 0 ? (size_t)n : 0;
+}
+
+static bool is_named(const struct symbols_bytes *strings, uint64_t at, const char *name)
 {
     size_t len;
 
@@ -168,8 +178,8 @@ static size_t count_found(const struct symbol *wanted, size_t count)
 }
 
 /* The symbols in `scn` and the strings that name them. */
-static bool symbol_table(struct symbols *s, Elf_Scn *scn, uint64_t most, struct bytes *table,
-                         struct bytes *strings)
+static bool symbol_table(struct symbols *s, Elf_Scn *scn, uint64_t most,
+                         struct symbols_bytes *table, struct symbols_bytes *strings)
 {
     GElf_Shdr h;
 
@@ -180,7 +190,7 @@ static bool symbol_table(struct symbols *s, Elf_Scn *scn, uint64_t most, struct 
 static size_t find_in(struct symbols *s, Elf_Scn *scn, uint64_t most, struct symbol *wanted,
                       size_t count)
 {
-    struct bytes table, strings;
+    struct symbols_bytes table, strings;
     size_t left = count - count_found(wanted, count);
 
     if (!left || !symbol_table(s, scn, most, &table, &strings))
@@ -198,7 +208,7 @@ static size_t find_in(struct symbols *s, Elf_Scn *scn, uint64_t most, struct sym
                 continue;
             w->address = sym.st_value;
             w->size = sym.st_size;
-            w->offset = file_offset(s, sym.st_value);
+            w->offset = symbols_offset(s, sym.st_value);
             left--;
         }
     }
@@ -210,50 +220,39 @@ static size_t find_in(struct symbols *s, Elf_Scn *scn, uint64_t most, struct sym
  * processor checks the targets of indirect jumps (x86-64 IBT), calls go to .plt.sec instead, which
  * has no head.
  */
-static void find_plt(struct symbols *s, struct symbol *wanted, size_t count)
+uint64_t symbols_plt(struct symbols *s, const char *name)
 {
-    struct bytes relocations, table, strings;
+    struct symbols_bytes relocations, table, strings;
     Elf_Scn *plt = section_by_name(s, ".plt.sec");
     uint64_t head = plt ? 0 : PLT_HEAD;
     GElf_Shdr h;
 
     if (!plt)
         plt = section_by_name(s, ".plt");
-    if (!plt || !gelf_getshdr(plt, &h) || h.sh_size < head ||
+    if (!plt || !gelf_getshdr(plt, &h) || h.sh_size < head + PLT_ENTRY ||
         !section_bytes(s, section_by_name(s, ".rela.plt"), DYNAMIC_MAX, &relocations) ||
         !symbol_table(s, section_by_type(s, SHT_DYNSYM), DYNAMIC_MAX, &table, &strings))
-        return;
+        return 0;
     for (size_t n = 0; n < relocations.size / sizeof(Elf64_Rela); n++) {
         uint64_t entry = head + n * PLT_ENTRY;
         Elf64_Rela r;
         Elf64_Sym sym;
 
         memcpy(&r, relocations.data + n * sizeof(r), sizeof(r));
+        if (entry > h.sh_size - PLT_ENTRY)
+            break;
         if (ELF64_R_TYPE(r.r_info) != PLT_RELOCATION ||
-            ELF64_R_SYM(r.r_info) >= table.size / sizeof(sym) || h.sh_size - head < PLT_ENTRY ||
-            entry > h.sh_size - PLT_ENTRY)
+            ELF64_R_SYM(r.r_info) >= table.size / sizeof(sym))
             continue;
         memcpy(&sym, table.data + ELF64_R_SYM(r.r_info) * sizeof(sym), sizeof(sym));
-        for (size_t i = 0; i < count; i++) {
-            struct symbol *w = &wanted[i];
-
-            if (w->address || w->where != SYMBOL_PLT || !is_named(&strings, sym.st_name, w->name))
-                continue;
-            w->address = h.sh_addr + entry;
-            w->size = PLT_ENTRY;
-            w->offset = file_offset(s, w->address);
-        }
+        if (is_named(&strings, sym.st_name, name))
+            return h.sh_addr + entry;
     }
+    return 0;
 }
 
 size_t symbols_find(struct symbols *s, struct symbol *wanted, size_t count)
 {
-    bool plt = false;
-
-    for (size_t i = 0; i < count; i++)
-        plt |= wanted[i].where == SYMBOL_PLT;
-    if (plt)
-        find_plt(s, wanted, count);
     return find_in(s, section_by_type(s, SHT_DYNSYM), DYNAMIC_MAX, wanted, count);
 }
 

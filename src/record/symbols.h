@@ -15,16 +15,27 @@
 struct symbols;
 
 enum symbol_where {
-    SYMBOL_OWN, /* what the file defines */
-    SYMBOL_PLT, /* the file's way to a function of another file: its entry in .plt */
+    SYMBOL_OWN,    /* what the file defines */
+    SYMBOL_CALL,   /* the one place where it calls this function of another file */
+    SYMBOL_METHOD, /* the C function behind a Python method; `beside`: one of the same type's */
+    SYMBOL_INNER,  /* the one place where the method found before calls what this function, a short
+                    * one, jumps to at its end */
 };
 
 struct symbol {
     const char *name; /* wanted */
     enum symbol_where where;
+    const char *beside;
     /* Found: `address` as the file has it, 0 when it is not there; bytes; `offset` in the file,
-     * 0 when the file holds no bytes of it. */
+     * 0 when it is no code. */
     uint64_t address, size, offset;
+};
+
+/* A section's bytes as they stand in the file. */
+struct symbols_bytes {
+    const unsigned char *data;
+    size_t size;
+    uint64_t address; /* of the first one, as the file has it */
 };
 
 /* Borrows `fd` until symbols_free(). -ENOEXEC: no ELF file for this machine. */
@@ -37,6 +48,14 @@ size_t symbols_find(struct symbols *s, struct symbol *wanted, size_t count);
 size_t symbols_find_local(struct symbols *s, struct symbol *wanted, size_t count,
                           uint64_t most_bytes);
 bool symbols_have_section(struct symbols *s, const char *name);
+/* Borrowed until symbols_free(); false when there is none, or it is larger than `most`. */
+bool symbols_section(struct symbols *s, const char *name, uint64_t most, struct symbols_bytes *out);
+/* Where the code at `address` stands in the file; 0 when it does not, or is no code. */
+uint64_t symbols_offset(const struct symbols *s, uint64_t address);
+/* Reads at most `len` bytes of the code at `address`; gives how many. */
+size_t symbols_code(const struct symbols *s, uint64_t address, void *bytes, size_t len);
+/* Where in .plt, which leads there, the file calls a function of another file; 0: nowhere. */
+uint64_t symbols_plt(struct symbols *s, const char *name);
 /* What is added to the file's addresses where the part of it from `offset` is mapped at `start`.
  * False when no such part is to be mapped. */
 bool symbols_bias(struct symbols *s, uint64_t start, uint64_t offset, uint64_t *bias);

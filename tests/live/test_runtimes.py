@@ -2,8 +2,10 @@
 
 import os
 import shutil
+import socket
+import time
 
-from harness import Unable, free_port, test
+from harness import Failure, Unable, free_port, test
 from reading import RECV, RUNTIME, SEND, WORK, records
 from test_servers import fetch
 
@@ -41,9 +43,11 @@ def node(t):
     return server
 
 
-def of_requests(t, all_records):
-    """The work between each request's receive and its answer: {path: [work]}."""
-    work, now = {}, None
+def of_requests(t, all_records, ticks=False):
+    """The work between each request's receive and its answer: {path: [work]}; `ticks`: the server
+    has tasks of its own, which take steps between requests. A worker may come to the end of its
+    work after the answer."""
+    work, now, begun = {}, None, {}
     for r in sorted((r for r in all_records if r["kind"] in (RECV, SEND, WORK)),
                     key=lambda r: r["ns"]):
         if r["kind"] == RECV and r["data"].startswith(b"GET "):
@@ -51,8 +55,12 @@ def of_requests(t, all_records):
             work[now] = []
         elif r["kind"] == SEND and r["data"].startswith(b"HTTP/"):
             now = None
+        elif r["kind"] == WORK and r["op"] == END and r["tid"] in begun:
+            work[begun.pop(r["tid"])].append(r)
         elif r["kind"] == WORK:
-            t.check(now, f"work outside every request: {r}")
+            if r["op"] == BEGIN and r["what"] == FUTURE:
+                begun[r["tid"]] = now
+            t.check(now or (ticks and r["what"] == TASK), f"work outside every request: {r}")
             if now:
                 work[now].append(r)
     return work
@@ -85,3 +93,222 @@ def libuv(t):
                     f"{path}: on the loop's thread")
     t.check(server.alive(), "node ended")
     t.equal(fetch(server.port, "/read/last")[0], 200, "status after the recording")
+
+
+@test("runtimes: node: a command's program, its children and theirs are listened to in time")
+def children(t):
+    port = free_port()
+    cluster = os.path.join(t.dir, "cluster.js")
+    app = os.path.join(t.dir, "app.js")
+    with open(app, "w", encoding="ascii") as file:
+        file.write(NODE_APP)
+    with open(cluster, "w", encoding="ascii") as file:
+        file.write("const c = require('cluster');"
+                   f"c.setupPrimary({{ exec: {app!r}, args: [{app!r}, '{port}'] }});"
+                   "c.fork(); c.fork();")
+    recording = t.record([program("node"), cluster])
+    wait_for(port)
+    time.sleep(0.5)
+    for i in range(10):
+        t.equal(fetch(port, f"/read/{i}")[0], 200, "status")
+    recording.end(code=130)
+    found, _ = records(recording.path)
+    nodes = {r["tid"] for r in found if r["kind"] == RUNTIME and r["runtime"] == NODE}
+    t.equal(len(nodes), 3, "processes known as node")
+    submitted = [r for r in found if r["kind"] == WORK and r["op"] == SUBMIT]
+    answered = {r["tid"] for r in found if r["kind"] == SEND and r["data"].startswith(b"HTTP/")}
+    t.equal(len(answered), 2, "workers that answered")
+    for tid in answered:
+        t.check(tid in nodes and sum(r["tid"] == tid for r in submitted) >= 16,
+                f"worker {tid} handed over too little")
+
+
+PYTHON_APP = """
+import asyncio, concurrent.futures, aiofiles, fastapi
+app = fastapi.FastAPI()
+@app.get("/aio/{i}")
+async def aio(i: int):
+    async with aiofiles.open(__file__) as file:
+        return len(await file.read())
+@app.get("/plain/{i}")
+def plain(i: int):
+    with open(__file__) as file:
+        return len(file.read())
+@app.get("/thread/{i}")
+async def thread(i: int):
+    return await asyncio.to_thread(plain, i)
+@app.get("/sleep/{i}")
+async def sleep(i: int):
+    await asyncio.sleep(0.002)
+    return i
+"""
+
+
+def wait_for(port):
+    for _ in range(200):
+        try:
+            socket.create_connection(("127.0.0.1", port), 1).close()
+            return
+        except OSError:
+            time.sleep(0.05)
+    raise Failure(f"nobody listens on port {port}")
+
+
+def uvicorn(t, *arguments):
+    with open(os.path.join(t.dir, "app.py"), "w", encoding="ascii") as file:
+        file.write(PYTHON_APP)
+    port = free_port()
+    server = t.start(["/usr/bin/python3", "-m", "uvicorn", "app:app", "--port", port,
+                      "--log-level", "warning", *arguments], cwd=t.dir)
+    server.port = port
+    wait_for(port)
+    return server
+
+
+def pair(t, work, loop):
+    """The pieces of work as (submitted, begun, ended); how many were begun by nobody's word, and
+    never begun."""
+    submitted, open_by, pieces, unknown = {}, {}, [], 0
+    for r in sorted(work, key=lambda r: r["ns"]):
+        if r["op"] == SUBMIT:
+            t.equal(r["tid"], loop, "who hands over")
+            submitted[r["item"]] = r
+        elif r["op"] == BEGIN:
+            t.check(r["tid"] != loop and r["tid"] not in open_by, f"begun in between: {r}")
+            open_by[r["tid"]] = (submitted.pop(r["item"], None), r)
+        else:
+            first, begun = open_by.pop(r["tid"], (None, None))
+            t.check(begun and begun["item"] == r["item"], f"ended, not begun: {r}")
+            if first:
+                pieces.append((first, begun, r))
+            else:
+                unknown += 1
+    t.check(not open_by, f"never ended: {open_by}")
+    return pieces, unknown, len(submitted)
+
+
+def check_work(t, path, steps, loop, want):
+    """Of one request alone: `want` pieces of work, each submitted by the loop's thread within the
+    step of one and the same task, begun and ended by another thread; steps before and after."""
+    t.equal({r["what"] for r in steps} - {TASK, FUTURE}, set(), f"{path}: kinds of work")
+    tasks = [r for r in steps if r["what"] == TASK]
+    t.check(all(r["op"] == RESUME and r["tid"] == loop for r in tasks), f"{path}: steps {tasks}")
+    futures = [r for r in steps if r["what"] == FUTURE]
+    pieces, unknown, unbegun = pair(t, futures, loop)
+    t.equal((len(pieces), unknown, unbegun), (want, 0, 0), f"{path}: pieces of work")
+    if pieces:
+        t.check(tasks and tasks[0]["ns"] < futures[0]["ns"], f"{path}: handed over in no step")
+        t.check(tasks and tasks[-1]["ns"] > pieces[-1][1]["ns"], f"{path}: nobody took it up")
+
+
+def python_work(t, loop, arguments, want):
+    server = uvicorn(t, "--loop", loop)
+    # all threads of the pools are there before
+    t.load(server.port, [f"/{kind}/%d" for kind in want], requests=200, connections=16)
+    recording = t.record(server.pid, *arguments)
+    for i in range(10):
+        for kind in want:
+            t.equal(fetch(server.port, f"/{kind}/{i}")[0], 200, "status")
+    recording.end()
+    found, probes = records(recording.path)
+    t.check("uprobe:PyIter_Send" in probes, f"the capture's probes: {probes}")
+    runtimes = [r for r in found if r["kind"] == RUNTIME]
+    t.equal([(r["tid"], r["runtime"]) for r in runtimes], [(server.pid, PYTHON)], "runtimes")
+    start, stop = runtimes[0]["gil"]
+    t.check(0 < stop - start < 1 << 24, f"the interpreter's lock lies in {start:x}-{stop:x}")
+    work = of_requests(t, [r for r in found if r["kind"] != WORK or r["what"] != TASK
+                           or r["tid"] == server.pid], ticks=True)
+    t.equal(len(work), 10 * len(want), "requests")
+    for path, steps in work.items():
+        check_work(t, path, steps, server.pid, want[path.split("/")[1]])
+    t.equal(fetch(server.port, "/aio/1")[0], 200, "status after the recording")
+
+
+@test("runtimes: FastAPI on uvloop: steps of tasks, and def handlers on their threads")
+def python_default(t):
+    python_work(t, "uvloop", [], {"aio": 0, "plain": 1, "thread": 0, "sleep": 0})
+
+
+@test("runtimes: FastAPI on uvloop with --precise: whatever an executor is given, too")
+def python_precise(t):
+    python_work(t, "uvloop", ["--precise"], {"aio": 3, "plain": 1, "thread": 1, "sleep": 0})
+
+
+@test("runtimes: FastAPI on asyncio's own loop with --precise: the same")
+def python_asyncio(t):
+    python_work(t, "asyncio", ["--precise"], {"aio": 3, "plain": 1, "thread": 1, "sleep": 0})
+
+
+@test("runtimes: FastAPI at 16 at once: each piece of work begins once, after it was handed over")
+def python_crowd(t):
+    server = uvicorn(t)
+    recording = t.record(server.pid, "--precise")
+    lines = t.load(server.port, ["/aio/%d", "/plain/%d", "/thread/%d"], requests=600,
+                   connections=16)
+    want = sum({"aio": 3, "plain": 1, "thread": 1}[l["path"].split("/")[1]] for l in lines)
+    recording.end()
+    found, _ = records(recording.path)
+    work = [r for r in found if r["kind"] == WORK and r["what"] == FUTURE]
+    pieces, unknown, unbegun = pair(t, work, server.pid)
+    # making a thread takes locks of its own, which are told like work; and the thread may begin
+    # before it is told what with
+    made = len({r["tid"] for r in work} - {server.pid})
+    t.note(f"{want} pieces of work on {made} new threads: {len(pieces)} handed over, begun and ended, "
+           f"{unknown} begun by nobody's word, {unbegun} never begun")
+    t.check(want - made <= len(pieces) <= want + made and unknown <= made and unbegun <= made,
+            "too much is not known")
+
+
+@test("runtimes: the uprobes come and go under load, and the server answers all the while")
+def come_and_go(t):
+    for server, paths in ((node(t), ["/read/%d"]), (uvicorn(t), ["/aio/%d", "/plain/%d"])):
+        finish = t.load(server.port, paths, seconds=4, connections=8, background=True)
+        for i in range(4):
+            recording = t.record(server.pid, "--precise")
+            time.sleep(0.3)
+            if i % 2:
+                recording.kill()
+            else:
+                recording.end()
+        lines = finish()
+        t.equal({l["status"] for l in lines}, {200}, "answers")
+        t.check(server.alive(), "the server ended")
+
+
+NGINX_THREADS = """
+daemon off; worker_processes 1; pid {dir}/nginx.pid; error_log {dir}/error.log;
+thread_pool default threads=2;
+events {{ worker_connections 64; }}
+http {{
+  access_log off; sendfile off; aio threads; root {dir}/www; output_buffers 1 64k;
+  client_body_temp_path {dir}/1; proxy_temp_path {dir}/2; fastcgi_temp_path {dir}/3;
+  uwsgi_temp_path {dir}/4; scgi_temp_path {dir}/5;
+  server {{ listen 127.0.0.1:{port}; }}
+}}
+"""
+
+
+@test("runtimes: nginx with aio threads says what it hands to its pool; redis is known")
+def nginx_threads(t):
+    port = free_port()
+    os.chmod(t.dir, 0o755)
+    os.makedirs(os.path.join(t.dir, "www"))
+    with open(os.path.join(t.dir, "www", "big"), "wb") as file:
+        file.write(bytes(300000))
+    conf = os.path.join(t.dir, "nginx.conf")
+    with open(conf, "w", encoding="ascii") as file:
+        file.write(NGINX_THREADS.format(dir=t.dir, port=port))
+    server = t.start([program("nginx"), "-c", conf, "-p", t.dir])
+    wait_for(port)
+    redis = t.redis()
+    recording = t.record(f"{server.pid},{redis.pid}")
+    t.equal(fetch(port, "/big")[:2], (200, 300000), "answer")
+    recording.end()
+    found, probes = records(recording.path)
+    t.check("uprobe:ngx_thread_task_post" in probes, f"the capture's probes: {probes}")
+    runtimes = {(r["tid"], r["runtime"]) for r in found if r["kind"] == RUNTIME}
+    t.check((server.pid, NGINX_SERVER) in runtimes and (redis.pid, REDIS) in runtimes and
+            len(runtimes) == 3, f"runtimes: {runtimes}")
+    posted = [r for r in found if r["kind"] == WORK]
+    t.check(len(posted) >= 5 and {(r["op"], r["what"]) for r in posted} == {(SUBMIT, NGINX)} and
+            len({r["tid"] for r in posted}) == 1, f"posted: {posted}")

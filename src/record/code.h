@@ -1,0 +1,28 @@
+/*
+ * code: places in machine code where a uprobe costs little.
+ *
+ * A uprobe is a trap. The kernel then does by itself what the instruction there does when it is a
+ * push, a call, a jump or a branch (arch/x86/kernel/uprobes.c); any other it has to single-step,
+ * a second trap, which under a hypervisor costs 15 us where the first costs half of one. Most
+ * functions begin with a push, or have one soon: it is as good a place as the first instruction
+ * as long as the arguments are still where they were.
+ *
+ * Only for x86-64; elsewhere the first instruction is the place, and calls are not found.
+ */
+#ifndef RECORD_CODE_H
+#define RECORD_CODE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* How far behind its begin a function has such a place that every call comes by, with the first two
+ * arguments untouched; -1: there is none. */
+int code_cheap_place(const unsigned char *code, size_t len);
+/* Where the function jumps to, when it does nothing before but move values between registers, as a
+ * number of bytes behind its begin; 0: it is no such function. */
+int64_t code_tail(const unsigned char *code, size_t len);
+/* Where the one call of `target` stands in code that begins at `address`; 0: there is none, or more
+ * than one. */
+uint64_t code_call(const unsigned char *code, size_t len, uint64_t address, uint64_t target);
+
+#endif

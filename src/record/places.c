@@ -1,0 +1,192 @@
+#include "record/places.h"
+
+#include "record/code.h"
+
+#include <elf.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define CODE_MAX 64 /* of a function's begin */
+#define METHOD_MAX 256
+#define TEXT_MAX (16u << 20)
+#define DATA_MAX (32u << 20)
+/* A type's methods, between the two that are known by name. */
+#define METHODS_MAX 32
+
+#if defined(__aarch64__)
+#define RELATIVE R_AARCH64_RELATIVE
+#else
+#define RELATIVE R_X86_64_RELATIVE
+#endif
+
+/* PyMethodDef: name, function, flags, documentation. */
+struct method {
+    uint64_t name, function;
+    uint32_t flags, pad;
+    uint64_t text;
+};
+
+/* A section with pointers, as it stands in memory when the file is loaded at address 0. */
+struct words {
+    unsigned char *data;
+    size_t size;
+    uint64_t address;
+};
+
+static void find_call(struct symbols *s, struct symbol *w)
+{
+    struct symbols_bytes text;
+    uint64_t plt = symbols_plt(s, w->name);
+
+    if (!plt || !symbols_section(s, ".text", TEXT_MAX, &text))
+        return;
+    w->address = code_call(text.data, text.size, text.address, plt);
+    w->offset = w->address ? symbols_offset(s, w->address) : 0;
+}
+
+/*
+ * PyContext_Exit(context) calls the interpreter's own _PyContext_Exit(thread, context), which has
+ * no name in a stripped file, by a jump; context_run() calls the same. Hooked there it costs
+ * nothing where event loops leave contexts by the function with the name.
+ */
+static void find_inner(struct symbols *s, struct symbol *w, uint64_t method)
+{
+    struct symbol head = {.name = w->name};
+    unsigned char code[METHOD_MAX];
+    uint64_t to;
+
+    if (!method || !symbols_find(s, &head, 1))
+        return;
+    to = (uint64_t)code_tail(code, symbols_code(s, head.address, code, CODE_MAX));
+    if (!to)
+        return;
+    w->address =
+        code_call(code, symbols_code(s, method, code, sizeof(code)), method, head.address + to);
+    w->offset = w->address ? symbols_offset(s, w->address) : 0;
+}
+
+static bool words_read(struct symbols *s, const char *name, struct words *out)
+{
+    struct symbols_bytes section, relocations;
+
+    memset(out, 0, sizeof(*out));
+    if (!symbols_section(s, name, DATA_MAX, &section) || !section.size)
+        return false;
+    out->data = malloc(section.size);
+    if (!out->data)
+        return false;
+    memcpy(out->data, section.data, section.size);
+    out->size = section.size;
+    out->address = section.address;
+    if (!symbols_section(s, ".rela.dyn", DATA_MAX, &relocations))
+        return true;
+    for (size_t at = 0; relocations.size - at >= sizeof(Elf64_Rela); at += sizeof(Elf64_Rela)) {
+        Elf64_Rela r;
+
+        memcpy(&r, relocations.data + at, sizeof(r));
+        if (ELF64_R_TYPE(r.r_info) == RELATIVE && r.r_offset >= out->address &&
+            r.r_offset - out->address <= out->size &&
+            out->size - (r.r_offset - out->address) >= sizeof(r.r_addend))
+            memcpy(out->data + (r.r_offset - out->address), &r.r_addend, sizeof(r.r_addend));
+    }
+    return true;
+}
+
+static bool is_text(const struct symbols_bytes *strings, uint64_t address, const char *text)
+{
+    size_t len = strlen(text);
+
+    return address >= strings->address && address - strings->address < strings->size &&
+           len < strings->size - (address - strings->address) &&
+           !memcmp(strings->data + (address - strings->address), text, len + 1);
+}
+
+static bool method_at(const struct words *w, size_t at, struct method *m)
+{
+    if (at > w->size || w->size - at < sizeof(*m))
+        return false;
+    memcpy(m, w->data + at, sizeof(*m));
+    return m->name != 0;
+}
+
+/* From the method at `at` on, forwards and backwards, while there are methods. */
+static uint64_t method_beside(const struct words *w, const struct symbols_bytes *strings, size_t at,
+                              const char *name)
+{
+    struct method m;
+
+    for (size_t i = at, n = 0; n < METHODS_MAX && method_at(w, i, &m); i += sizeof(m), n++)
+        if (is_text(strings, m.name, name))
+            return m.function;
+    for (size_t i = at, n = 0; n < METHODS_MAX && method_at(w, i, &m); i -= sizeof(m), n++) {
+        if (is_text(strings, m.name, name))
+            return m.function;
+        if (i < sizeof(m))
+            break;
+    }
+    return 0;
+}
+
+static void find_methods(struct symbols *s, const char *section, struct symbol *wanted,
+                         size_t count)
+{
+    struct symbols_bytes strings;
+    struct words w;
+
+    if (!symbols_section(s, ".rodata", DATA_MAX, &strings) || !words_read(s, section, &w))
+        return;
+    for (size_t at = 0; w.size - at >= sizeof(uint64_t); at += sizeof(uint64_t)) {
+        uint64_t pointer;
+
+        memcpy(&pointer, w.data + at, sizeof(pointer));
+        if (pointer < strings.address || pointer - strings.address >= strings.size)
+            continue;
+        for (size_t i = 0; i < count; i++) {
+            struct symbol *x = &wanted[i];
+            uint64_t function;
+
+            if (x->where != SYMBOL_METHOD || x->address || !is_text(&strings, pointer, x->beside))
+                continue;
+            function = method_beside(&w, &strings, at, x->name);
+            x->offset = symbols_offset(s, function);
+            x->address = x->offset ? function : 0;
+        }
+    }
+    free(w.data);
+}
+
+void places_find(struct symbols *s, struct symbol *wanted, size_t count)
+{
+    bool methods = false;
+    uint64_t last = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        if (wanted[i].where == SYMBOL_CALL)
+            find_call(s, &wanted[i]);
+        methods |= wanted[i].where == SYMBOL_METHOD;
+    }
+    if (!methods)
+        return;
+    find_methods(s, ".data", wanted, count);
+    find_methods(s, ".data.rel.ro", wanted, count);
+    for (size_t i = 0; i < count; i++) {
+        if (wanted[i].where == SYMBOL_METHOD)
+            last = wanted[i].address;
+        else if (wanted[i].where == SYMBOL_INNER)
+            find_inner(s, &wanted[i], last);
+    }
+}
+
+void places_cheap(struct symbols *s, struct symbol *wanted, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        unsigned char code[CODE_MAX];
+        int place;
+
+        if (!wanted[i].offset || wanted[i].where == SYMBOL_CALL || wanted[i].where == SYMBOL_INNER)
+            continue;
+        place = code_cheap_place(code, symbols_code(s, wanted[i].address, code, sizeof(code)));
+        if (place > 0)
+            wanted[i].offset += (uint64_t)place;
+    }
+}
