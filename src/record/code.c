@@ -81,7 +81,7 @@ static void decode_branch(struct insn *i, const unsigned char *at, size_t len, s
 {
     bool near = at[n] == 0xe8 || at[n] == 0xe9;
     size_t bytes = near ? 4 : 1;
-    int32_t to;
+    int32_t to = 0;
 
     if (len < n + 1 + bytes)
         return;
@@ -90,7 +90,7 @@ static void decode_branch(struct insn *i, const unsigned char *at, size_t len, s
         memcpy(&to, at + n + 1, sizeof(to));
         i->jump = to;
     } else if (at[n] == 0xeb) {
-        i->jump = (int8_t)at[n + 1];
+        i->jump = at[n + 1] < 0x80 ? at[n + 1] : at[n + 1] - 0x100;
     }
 }
 
