@@ -92,6 +92,7 @@ static void add_hold(struct process_sums *s, const struct hold *h)
         return;
     }
     s->holds++;
+    s->hold_ns += ns;
     s->victims += h->victim_count;
     if (ns > s->hold_max_ns)
         s->hold_max_ns = ns;

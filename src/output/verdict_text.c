@@ -61,10 +61,19 @@ static bool is_blocked_loop(const struct verdict *v, const struct process_sums *
            (v->model == MODEL_MIXED || v->model == MODEL_NONBLOCKING);
 }
 
+/* One that computes in single pieces for most of the time it works, while others stand ready. */
+static bool is_computing_loop(const struct verdict *v, const struct process_sums *s)
+{
+    return v->model == MODEL_NONBLOCKING && !v->thread_waits && v->held_ns > 0 &&
+           (double)s->hold_ns > v->held_ns * (double)(s->complete + s->open) / 2;
+}
+
 const char *verdict_remark(const struct verdict *v, const struct process_sums *sums)
 {
     if (is_blocked_loop(v, sums))
         return ": an event loop that blocks";
+    if (is_computing_loop(v, sums))
+        return ", and its event loop is held up";
     return verdict_is_short(v) ? ", and its threads ran out" : "";
 }
 
@@ -120,6 +129,9 @@ static void add_model(const struct words *w)
     if (sentence && is_blocked_loop(v, w->sums))
         sentence = "An event loop that blocks: its one thread should serve others while a request "
                    "is outstanding, and stands still inside the request instead; everyone waits.";
+    else if (sentence && is_computing_loop(v, w->sums))
+        sentence = "Non-blocking: no thread waits for a request; but one computes for so long in "
+                   "one place that its event loop serves nobody else meanwhile.";
     else if (sentence && !verdict_is_known(w->sums)) {
         buf_addf(w->out, "It looks %s, but too little of it is known to be sure.\n",
                  model_name(v->model));
@@ -512,6 +524,9 @@ static void add_advice(const struct words *w)
         if (is_known(cpu_ns))
             add_without_waits(w, cpu_ns, "the loop");
         buf_adds(w->out, ".\n");
+    } else if (is_computing_loop(v, w->sums)) {
+        buf_adds(w->out, "What would change it: less work in one piece, or a worker thread for it, "
+                         "so that the event loop stays free.\n");
     } else if (full && !v->thread_waits) {
         buf_adds(w->out, "What would change it: less CPU time for each request, or more threads "
                          "on more CPUs.\n");

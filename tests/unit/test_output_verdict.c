@@ -129,8 +129,19 @@ static void test_event_loop(void **state)
     say(&v, &sums, &out);
     has(&out, "Its event loop was held up once, for 50.1 ms; 1 request stood ready meanwhile");
 
-    /* Full, though it never waits. */
+    /* It computes, in pieces that are too long: for most of 7,800 times 200 us. */
     v.thread_waits = false;
+    sums.hold_ns = 780000001;
+    say(&v, &sums, &out);
+    has(&out, "Non-blocking: no thread waits for a request; but one computes for so long in one");
+    has(&out, "What would change it: less work in one piece, or a worker thread for it");
+    assert_string_equal(verdict_remark(&v, &sums), ", and its event loop is held up");
+    sums.hold_ns--;
+    say(&v, &sums, &out);
+    has_not(&out, "computes for so long");
+    assert_string_equal(verdict_remark(&v, &sums), "");
+
+    /* Full, though it never waits. */
     v.offered = 4900;
     say(&v, &sums, &out);
     has(&out, "What would change it: less CPU time for each request");
