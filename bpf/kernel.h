@@ -288,6 +288,24 @@ struct io_kiocb {
     __u64 flags;
     struct io_cqe cqe;
     struct io_ring_ctx *ctx;
+    void *async_data;
+};
+
+/* include/linux/uio.h, include/linux/socket.h */
+enum iter_type { ITER_UBUF = 0 };
+
+struct iov_iter {
+    __u8 iter_type;
+    void *ubuf;
+};
+
+struct msghdr {
+    struct iov_iter msg_iter;
+};
+
+/* io_uring/net.h */
+struct io_async_msghdr {
+    struct msghdr msg;
 };
 
 /* io_uring/net.c, io_uring/rw.c: at the begin of struct io_kiocb */

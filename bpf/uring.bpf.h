@@ -243,6 +243,19 @@ static __always_inline __u64 uring_of(__u64 obj, bool receives)
     return receives ? s->receive : s->send;
 }
 
+/* A buffer that the kernel chose among those the program provided (IOSQE_BUFFER_SELECT), where the
+ * request itself has none: newer kernels keep it in the message alone. */
+static __always_inline __u64 chosen_buffer(struct io_kiocb *req)
+{
+    struct io_async_msghdr *async = BPF_CORE_READ(req, async_data);
+
+    if (!async || !bpf_core_field_exists(async->msg.msg_iter.ubuf) ||
+        BPF_CORE_READ(async, msg.msg_iter.iter_type) !=
+            bpf_core_enum_value(enum iter_type, ITER_UBUF))
+        return 0;
+    return (__u64)BPF_CORE_READ(async, msg.msg_iter.ubuf);
+}
+
 /*
  * Where the bytes of such a request are in user memory; 0: not known. The request's first bytes are
  * the operation's own struct: io_uring/net.c, io_uring/rw.c. current has the submitter's memory,
@@ -261,7 +274,8 @@ static __always_inline __u64 uring_buffer(__u64 request)
     case IORING_OP_SEND:
     case IORING_OP_SEND_ZC:
     case IORING_OP_RECV:
-        return (__u64)BPF_CORE_READ(msg, buf);
+        base = (__u64)BPF_CORE_READ(msg, buf);
+        return base ? base : chosen_buffer((struct io_kiocb *)request);
     case IORING_OP_READ:
     case IORING_OP_WRITE:
     case IORING_OP_READ_FIXED:

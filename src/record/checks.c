@@ -96,9 +96,9 @@ static struct btf *check_btf(struct checks *c)
 static void check_tracepoints(struct checks *c, const struct btf *btf)
 {
     static const char *const names[] = {
-        "sched_switch",       "sched_waking",       "sched_process_fork", "sched_process_exec",
-        "sched_process_exit", "task_rename",        "sock_recv_length",   "sock_send_length",
-        "sk_data_ready",      "inet_sock_set_state"};
+        "sched_switch",       "sched_waking",  "sched_process_fork", "sched_process_exec",
+        "sched_process_exit", "task_rename",   "task_newtask",       "sock_recv_length",
+        "sock_send_length",   "sk_data_ready", "inet_sock_set_state"};
     char type[64], missing[256] = "";
 
     for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {

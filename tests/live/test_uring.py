@@ -89,7 +89,7 @@ def uring(t):
 
 @test("uring: with SQPOLL the kernel's thread serves nobody, what is in flight is awaited")
 def sqpoll(t):
-    server, report = sample(t, {1: 0.8, 8: 0.8, 64: 0.8}, "--sqpoll")
+    server, report = sample(t, {1: 0.6, 8: 0.75, 64: 0.75}, "--sqpoll")
     kernel_threads(t, report, server.pid, "iou-sqp-")
 
 
@@ -124,3 +124,20 @@ def node(t):
         t.equal(r["ledger_ns"]["blocked"], 0, f"{r['name']}: blocked")
         t.check(r["ledger_ns"]["awaiting"] > 0, f"{r['name']}: nothing awaited: {r['ledger_ns']}")
     t.note(f"charged: {known(report['requests']):.1%}")
+
+
+@test("uring: names from buffers that the kernel chose, connections without a descriptor")
+def multishot(t):
+    for arguments in ([], ["sqpoll"]):
+        server = t.start([t.program("tests/live/multishot"), *arguments])
+        line = server.line(20)
+        t.check(line, f"multishot {arguments} does not start: {server.stderr()}")
+        port = int(re.search(r":(\d+)", line).group(1))
+        recording = t.record(server.pid)
+        lines = t.load(port, ["/a/%d"], 120, 16)
+        recording.end()
+        report = recording.report()
+        answered(t, report, lines)
+        t.equal(thread_of(report, server.pid)["role"], "loop", "role of the one thread")
+        if arguments:
+            kernel_threads(t, report, server.pid, "iou-sqp-")
