@@ -65,6 +65,7 @@ struct life {
     uint64_t other_wake;             /* end of its last wait but on a connection of a client */
     uint64_t conn_obj, conn_wake;    /* the connection it blocked on last, and the wake-up */
     uint32_t uring_left;             /* submissions that are still to come of a call's */
+    uint64_t uring_call;             /* the last multiplexed wait's end at that call */
     bool uring_shared;               /* they are for several requests */
     uint32_t uring_for_plus1;        /* the request for which it connects by io_uring right now */
 

@@ -264,19 +264,21 @@ static bool call_is_shared(struct analysis *a, const struct record *r, uint32_t 
 static void call_advance(struct analysis *a, const struct record *r)
 {
     const struct event_uring *e = (const void *)r->ev;
-    uint32_t left = a->lives.data[r->thread].uring_left;
+    struct life *l = &a->lives.data[r->thread];
 
     if (r->by_kernel)
         return;
-    if (left) {
-        a->lives.data[r->thread].uring_left = left - 1;
+    /* A call waits at its end only: what it did not submit by then it refused. */
+    if (l->uring_left && l->uring_call == l->yield_end) {
+        l->uring_left--;
         return;
     }
-    left = e->result > 1 ? (uint32_t)e->result - 1 : 0;
+    uint32_t left = e->result > 1 ? (uint32_t)e->result - 1 : 0;
     if (left > AHEAD_MAX) /* no sooner known than the records end */
         left = AHEAD_MAX;
-    a->lives.data[r->thread].uring_shared = left && call_is_shared(a, r, left);
-    a->lives.data[r->thread].uring_left = left;
+    l->uring_shared = left && call_is_shared(a, r, left);
+    l->uring_left = left;
+    l->uring_call = l->yield_end;
 }
 
 static void draft_await(struct analysis *a, uint32_t request, uint32_t more)

@@ -311,6 +311,31 @@ static void test_lost_completion(void **state)
     made_release(&m);
 }
 
+/* A call that says more than it submits, as some are refused, ends with its wait all the same. */
+static void test_refused_submissions(void **state)
+{
+    (void)state;
+    struct made m;
+    const struct slip timer = {.slip = 1, .tag = 0xa, .opcode = OP_TIMEOUT};
+    uring_init(&m, 3000);
+    yields(&m, 0, 10, 10);
+    submits(&m, 12, LOOP,
+            (struct slip){.slip = 1, .obj = A, .tag = 0xa, .opcode = OP_RECV, .many = 5});
+    yields(&m, 16, 20, 20);
+    gets(&m, 20, LOOP, A, 20, GET("/1"));
+    submits(&m, 30, LOOP, timer);
+    yields(&m, 40, 1030, 1030);
+    completes(&m, 1031, LOOP, timer);
+    submits(&m, 1048, LOOP, (struct slip){.slip = 2, .obj = A, .tag = 0xa, .opcode = OP_SEND});
+    gives(&m, 1050, LOOP, A, OK);
+    uring_finish(&m, 3000, 1060);
+    const struct request *r = request_named(&m, "GET /1");
+    assert_int_equal(r->ledger_ns[LEDGER_AWAITING], US(1030 - 40));
+    assert_int_equal(r->grade_ns[GRADE_AMBIGUOUS], 0);
+    assert_int_equal(r->ledger_ns[LEDGER_RUNNING], US(20 + 20));
+    made_release(&m);
+}
+
 /* The connection to the backend belongs to the request whose tag its connect has. */
 static void test_tagged_connect(void **state)
 {
@@ -369,6 +394,7 @@ int main(void)
         cmocka_unit_test(test_workers_are_named_after_their_maker),
         cmocka_unit_test(test_deferred_completion_is_not_dated),
         cmocka_unit_test(test_lost_completion),
+        cmocka_unit_test(test_refused_submissions),
         cmocka_unit_test(test_tagged_connect),
         cmocka_unit_test(test_blocking_while_submitting),
     };
