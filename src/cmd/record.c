@@ -285,8 +285,9 @@ static void print_result(const struct choice *c, const struct record_result *r)
     print_note("%s", buf_str(&line));
     buf_release(&line);
     if (r->uprobes_refused)
-        print_note("without the runtime's own word on its work, as uprobes were refused: %s",
-                   strerror(-r->uprobes_refused));
+        print_note("without a runtime's own word on its work: %s%s", strerror(-r->uprobes_refused),
+                   r->uprobes_refused == -EACCES ? " to its program (another user's: as root)"
+                                                 : ", when a uprobe was put on");
     for (size_t i = 0; i < c->outputs.len; i++)
         print_note("wrote %s", c->outputs.data[i]);
     if (!c->capture_is_spare)

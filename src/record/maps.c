@@ -56,10 +56,18 @@ int maps_walk(uint32_t pid, int (*take)(void *ctx, const struct map *m), void *c
     snprintf(path, sizeof(path), "/proc/%u/maps", pid);
     f = fopen(path, "re");
     if (!f)
-        return 0;
-    while (!ret && getline(&line, &size, f) > 0)
-        if (map_parse(line, program, &m))
-            ret = take(ctx, &m);
+        return errno == EACCES || errno == EPERM ? -EACCES : 0;
+    while (!ret && getline(&line, &size, f) > 0) {
+        if (!map_parse(line, program, &m))
+            continue;
+        /* With CAP_PERFMON alone a kernel may show the maps and not the link to the program,
+         * which lies in front of its libraries. */
+        if (!program[0]) {
+            snprintf(program, sizeof(program), "%s", m.path);
+            m.is_program = true;
+        }
+        ret = take(ctx, &m);
+    }
     free(line);
     fclose(f);
     return ret;
@@ -97,5 +105,7 @@ int map_open(uint32_t pid, const struct map *m)
             return fd;
     }
     snprintf(path, sizeof(path), "/proc/%u/root%s", pid, m->path);
-    return open_path(path, m->inode);
+    fd = open_path(path, m->inode);
+    /* A wrong file of that path and number would do no harm: the process has it not mapped. */
+    return fd == -EACCES ? open_path(m->path, m->inode) : fd;
 }

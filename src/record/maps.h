@@ -20,7 +20,7 @@ struct map {
  * mapped code of a file. */
 bool map_parse(char *line, const char *program, struct map *m);
 /* Calls `take` for each; ends with its first answer that is not 0. 0 when there is no such process,
- * or it may not be read. */
+ * -EACCES when it may not be read. */
 int maps_walk(uint32_t pid, int (*take)(void *ctx, const struct map *m), void *ctx);
 /* Opens the file that is mapped, and no other that has its path by now; -errno. */
 int map_open(uint32_t pid, const struct map *m);

@@ -38,7 +38,7 @@ struct record_result {
     enum record_end end;
     int signal;          /* with RECORD_END_SIGNAL */
     int exit_status;     /* of the command, as the shell says it: 128 + N for signal N; else 0 */
-    int uprobes_refused; /* -errno, when a runtime was found and could not be listened to; else 0 */
+    int uprobes_refused; /* -errno, when a runtime could not be listened to; else 0 */
     uint64_t records, lost, bytes, duration_ns;
 };
 

@@ -209,8 +209,11 @@ static int look_at_file(void *ctx, const struct map *m)
     if ((!m->is_program && !binary_is_known(m->name)) || !is_new(l->process, m))
         return 0;
     fd = map_open(l->process->pid, m);
-    if (fd < 0)
+    if (fd < 0) {
+        if (fd == -EACCES || fd == -EPERM)
+            l->runtimes->refused = fd;
         return 0;
+    }
     b = binary_look(&l->runtimes->binaries, fd, m->name, m->is_program);
     if (b) {
         ret = tell_runtimes(l->runtimes, l->process, b, m, fd, l->now_ns);
@@ -226,6 +229,10 @@ static int look(struct runtimes *r, struct process *p, uint64_t now_ns)
     struct look l = {r, p, now_ns};
     int ret = maps_walk(p->pid, look_at_file, &l);
 
+    if (ret == -EACCES) {
+        r->refused = ret;
+        ret = 0;
+    }
     while (p->looks < LOOKS && p->since_ns + looks_ns[p->looks] <= now_ns)
         p->looks++;
     p->next_ns = p->looks < LOOKS ? p->since_ns + looks_ns[p->looks] : 0;

@@ -25,7 +25,7 @@ struct runtimes *runtimes_new(struct probes *p, struct writer *w, bool precise);
 void runtimes_see(struct runtimes *r, const struct event *ev);
 /* Looks at the processes whose time has come. 0 or -errno of a write into the capture. */
 int runtimes_tick(struct runtimes *r, uint64_t now_ns);
-/* The reason, -errno, why a hook could not be made though its place was found; 0: none. */
+/* The reason, -errno, why a process could not be looked at, or hooked; 0: none. */
 int runtimes_refused(const struct runtimes *r);
 void runtimes_free(struct runtimes *r);
 
