@@ -20,7 +20,9 @@ options = arguments()
 
 def answer(text, part, begin):
     took = time.monotonic_ns() - begin
-    return PlainTextResponse(text, headers={"X-Truth": f"{part}={took};total={took}"})
+    return PlainTextResponse(
+        text, headers={"X-Truth": f"{part}={took};total={took};begin={begin}"}
+    )
 
 
 @app.get("/aiofiles/{ms}/{number}")

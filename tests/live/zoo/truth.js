@@ -30,12 +30,12 @@ function ask(ms, id) {
   });
 }
 
-// Runs `operation` and says how long it took, as the header X-Truth has it.
+// Runs `operation` and says when it began and how long it took, as the header X-Truth has it.
 async function timed(part, operation) {
   const begin = now();
   const text = await operation();
   const took = now() - begin;
-  return { text, header: `${part}=${took};total=${took}` };
+  return { text, header: `${part}=${took};total=${took};begin=${begin}` };
 }
 
 // The same without an await: the loop stands still meanwhile.
@@ -43,7 +43,7 @@ function timedSync(part, operation) {
   const begin = now();
   const text = operation();
   const took = now() - begin;
-  return { text, header: `${part}=${took};total=${took}` };
+  return { text, header: `${part}=${took};total=${took};begin=${begin}` };
 }
 
 module.exports = {

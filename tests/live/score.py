@@ -1,0 +1,78 @@
+"""score: the sums of what the oracle found, the goals, and the table."""
+
+from dataclasses import dataclass, field
+
+
+@dataclass
+class Score:
+    """The requests of one kind, at one concurrency, to one server."""
+
+    server: str
+    kind: str
+    c: int
+    workers: bool
+    requests: int = 0
+    right: int = 0
+    ambiguous: int = 0
+    unattributed: int = 0
+    wrong: int = 0
+    missing: int = 0
+    near: int = 0  # its own wait is told to 2 % or 200 us
+    charged: int = 0  # of the requests, those whose wait is told at all
+    queued: int = 0  # of a pool that ran out: those whose queue is told to 2 % or 500 us
+    queued_of: int = 0
+    known_ns: int = 0
+    latency_ns: int = 0
+    planted: int = 0
+    found: int = 0
+    invented: int = 0
+    unhurt: int = 0  # holds while others were there, and no victim
+    said: list = field(default_factory=list)
+
+    def share(self):
+        return self.known_ns / self.latency_ns if self.latency_ns else 0.0
+
+
+# ---- the goals
+
+# The share of latency that must be charged: (loop and workers?, concurrency above 1?, --precise?)
+def goal(score, precise):
+    if not score.workers:
+        return 0.99
+    return 0.95 if score.c == 1 or precise else 0.80
+
+
+def misses(score, precise):
+    """What of the goals a score does not reach."""
+    said = []
+    if score.wrong:
+        said.append(f"{score.wrong} wrong")
+    if score.missing:
+        said.append(f"{score.missing} not found")
+    if score.share() < goal(score, precise):
+        said.append(f"charged {score.share():.1%}, not {goal(score, precise):.0%}")
+    if score.near < 0.99 * score.charged:
+        said.append(f"{score.near} of {score.charged} to 2 %")
+    if score.queued < 0.99 * score.queued_of:
+        said.append(f"queued right in {score.queued} of {score.queued_of}")
+    if score.found < score.planted or score.invented:
+        said.append(f"{score.found} of {score.planted} holds, {score.invented} invented")
+    if score.unhurt > 0.1 * score.planted:
+        said.append(f"{score.unhurt} holds without a victim")
+    return said
+
+
+HEAD = (f"{'server':<18}{'requests':<19}{'c':>3}{'n':>5} {'right':>6}{'ambig.':>7}{'unattr.':>8}"
+        f"{'wrong':>6}{'charged':>9}{'to 2 %':>9}{'queued':>9}{'holds':>9}")
+
+
+def row(score, precise=False):
+    queued = f"{score.queued}/{score.queued_of}" if score.queued_of else ""
+    holds = f"{score.found}/{score.planted}" if score.planted else ""
+    if score.invented:
+        holds += f"+{score.invented}"
+    missed = misses(score, precise)
+    return (f"{score.server:<18}{score.kind:<19}{score.c:>3}{score.requests:>5} {score.right:>6}"
+            f"{score.ambiguous:>7}{score.unattributed:>8}{score.wrong:>6}{score.share():>9.1%}"
+            f"{score.near:>5}/{score.charged:<3}{queued:>9}{holds:>9}"
+            f"{'  ! ' + ', '.join(missed) if missed else ''}")
