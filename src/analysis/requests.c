@@ -126,8 +126,10 @@ static bool draft_goes_on(struct draft *d, const struct event_io *io)
     bool looks = len && d->proto->goes_on && d->proto->goes_on(io->data, len, whole);
 
     /* A client that asked leave to send its body, and got none, sends something else. */
-    if (d->bytes_in < d->expect_in && (!d->expect_more || !len || !d->proto->goes_on || looks))
+    if (d->bytes_in < d->expect_in && (!d->expect_more || !len || !d->proto->goes_on || looks)) {
+        d->late |= looks && d->expect_more;
         return true;
+    }
     if (d->late && !(io->flags & IO_TURN) && !len) {
         d->blurred = d->proto == &proto_http;
         return true;
@@ -176,7 +178,8 @@ static int accepted_recv(struct analysis *a, struct sock *s, const struct event_
         fin.cause = CAUSE_NONE;
         return tenure_touch(a, s->request_plus1 - 1, &fin);
     }
-    if (draft_opens(a, s, io)) {
+    bool opens = draft_opens(a, s, io);
+    if (opens) {
         int rc = draft_new(a, s, io, act);
         if (rc < 0)
             return rc;
@@ -184,7 +187,7 @@ static int accepted_recv(struct analysis *a, struct sock *s, const struct event_
     uint32_t request = s->request_plus1 - 1;
     struct draft *d = &a->drafts.data[request];
     d->bytes_in += io->bytes;
-    if ((io->flags & IO_SEVERAL) ||
+    if ((opens && (io->flags & IO_SEVERAL)) ||
         (!d->late && d->expect_in && !d->expect_more && d->bytes_in > d->expect_in))
         d->flags |= REQUEST_PIPELINED;
     if (io->flags & IO_AFTER_LOSS)

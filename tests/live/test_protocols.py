@@ -395,18 +395,30 @@ def tls(t):
             t.check(15 * MS <= slept_ns + late and slept_ns <= 20 * MS, f"{r['ledger_ns']}")
 
 
-@test("protocols: an HTTP body behind the answer, in chunks, pipelined")
+@test("protocols: an HTTP body behind the answer, with a length and in chunks")
 def bodies(t):
     server = t.start([sys.executable, WIRE, "early"])
     port = int(re.search(r":(\d+)", server.line()).group(1))
     recording = t.record(server.pid)
     with socket.create_connection(("127.0.0.1", port), 10) as conn:
+        conn.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         for i in range(4):
             head = f"POST /sleep/2/{i} HTTP/1.1\r\nContent-Length: 5000\r\n\r\n".encode()
             t.equal(ask(conn, head)[0], 200, "status")
             conn.sendall(b"GET /not/a/request HTTP/1.1\r\n\r\n" + b"y" * (5000 - 32) + b"z")
             time.sleep(0.01)
+            head = f"PUT /sleep/2/{i} HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n".encode()
+            t.equal(ask(conn, head)[0], 200, "status")
+            for _ in range(3):
+                conn.sendall(b"3e8\r\n" + b"y" * 1000 + b"\r\n")
+                time.sleep(0.005)
+            conn.sendall(b"0\r\n\r\n")
+            time.sleep(0.01)
     recording.end()
     report = recording.report()
-    t.equal(sorted(r["name"] for r in report["requests"]),
-            sorted(f"POST /sleep/2/{i}" for i in range(4)), "requests")
+    t.equal(sorted((r["name"], r["complete"]) for r in report["requests"]),
+            sorted((f"{method} /sleep/2/{i}", True) for i in range(4) for method in ("POST", "PUT")),
+            "requests")
+    # A length leaves no doubt; behind chunks the next request could have stood unseen.
+    t.equal([r["name"] for r in report["requests"] if r["pipelined"] and r["name"][:4] == "POST"],
+            [], "said to be pipelined")

@@ -47,6 +47,9 @@ def early(conn):
                     return
                 head += got
             conn.sendall(answer(head.split(b" ")[1].decode()))
+            chunked = b"chunked" in head
+            while chunked and conn.recv(1000)[-5:] != b"0\r\n\r\n":
+                pass
             left = [line for line in head.split(b"\r\n") if line.startswith(b"Content-Length")]
             left = int(left[0].split(b":")[1]) if left else 0
             while left:

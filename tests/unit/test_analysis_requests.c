@@ -223,7 +223,7 @@ static void test_body_read_behind_the_answer(void **state)
     attach_running(&m, 0, 7, 7);
     receives_long(&m, 10, 7, CLIENT, 43, "POST /up HTTP/1.1", 5043, 0);
     sends(&m, 30, 7, CLIENT, "HTTP/1.1 413 Too Large\r\n");
-    io_made(&m, EVENT_RECV, 40, 7, CLIENT, 40, 2000, IO_TURN, "GET /not");
+    io_made(&m, EVENT_RECV, 40, 7, CLIENT, 40, 2000, IO_TURN | IO_SEVERAL, "GET /not");
     io_made(&m, EVENT_RECV, 45, 7, CLIENT, 45, 3000, 0, NULL);
     receives(&m, 60, 7, CLIENT, 60, GET("/next"));
     sends(&m, 70, 7, CLIENT, OK);
@@ -231,6 +231,7 @@ static void test_body_read_behind_the_answer(void **state)
     made_finish(&m);
     assert_int_equal(m.tl.requests.len, 2);
     assert_int_equal(request_named(&m, "POST /up")->end_ns, US(30));
+    assert_int_equal(request_named(&m, "POST /up")->flags, REQUEST_COMPLETE);
     assert_int_equal(request_named(&m, "GET /next")->start_ns, US(60));
     made_release(&m);
 }
@@ -246,6 +247,7 @@ static void test_body_of_unknown_length(void **state)
     receives_long(&m, 10, 7, CLIENT, 60, "POST /up HTTP/1.1", 65, IO_AT_LEAST);
     sends(&m, 20, 7, CLIENT, OK);
     io_made(&m, EVENT_RECV, 30, 7, CLIENT, 30, 3000, IO_TURN, "b00\r\n123");
+    io_made(&m, EVENT_RECV, 32, 7, CLIENT, 30, 7, 0, NULL);
     sends(&m, 35, 7, CLIENT, "more of the answer");
     io_made(&m, EVENT_RECV, 40, 7, CLIENT, 40, 5, IO_TURN, "0\r\n\r\n");
     receives(&m, 60, 7, CLIENT, 60, "PUT /far HTTP/1.1");
@@ -257,7 +259,7 @@ static void test_body_of_unknown_length(void **state)
     made_finish(&m);
     assert_int_equal(m.tl.requests.len, 3);
     assert_int_equal(request_named(&m, "POST /up")->end_ns, US(35));
-    assert_int_equal(request_named(&m, "POST /up")->flags, REQUEST_COMPLETE);
+    assert_int_equal(request_named(&m, "POST /up")->flags, REQUEST_COMPLETE | REQUEST_PIPELINED);
     assert_int_equal(request_named(&m, "PUT /far")->end_ns, US(70));
     assert_int_equal(request_named(&m, "1 bytes")->start_ns, US(90));
     made_release(&m);
