@@ -117,9 +117,9 @@ class Visit:
     def ask_redis(self, port):
         kind = self.kinds[0]
         for width, _, count in self.plan()[1:]:
-            load = self.t.start(["/usr/bin/python3", "-B", "tests/live/zoo/redis_load.py", "--port", port,
-                                 "--verb", kind.verb, "--connections", width, "--requests",
-                                 count, "--waits", ",".join(map(str, kind.waits))])
+            load = self.t.start(["/usr/bin/python3", "-B", "tests/live/zoo/redis_load.py",
+                                 "--port", port, "--verb", kind.verb, "--connections", width,
+                                 "--requests", count, "--waits", ",".join(map(str, kind.waits))])
             for row in load.popen.stdout.read().decode().splitlines():
                 line = json.loads(row)
                 line.update(c=width, id=len(self.lines), status=0, truth=None,

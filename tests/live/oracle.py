@@ -143,7 +143,8 @@ class Oracle:
             near = self._near(one, r)
             score.near += not near
             if near:
-                score.said.append(f"{one['name']} (c={one['c']}, request {r['id']}): {near} {ledger}")
+                score.said.append(f"{one['name']} (c={one['c']}, request {r['id']}): {near} "
+                                  f"{ledger}")
         self._queue(score, one, r)
 
     def find(self, one):
@@ -224,9 +225,10 @@ class Oracle:
             if w["state"] == "blocked" and w["object"] not in own and peer not in w["object"]:
                 yield f"a wait for {w['object']} in {w['call']}, {ms(w['ns'])}"
             told = one["truth"].get("lock", 0)
-            # A thread that has one request all along may lock what it likes, others not for long.
-            if self.kind(one)["workers"] and w["state"] == "lock" and w["object"] != "GIL" and \
-                    w["ns"] > told + LOCK_NS:
+            # A thread that has one request all along may lock what it likes, and so may the main
+            # thread, which collects garbage; a worker that waits for long waits for work.
+            strange = self.kind(one)["workers"] and w["tid"] != r["pid"] and w["object"] != "GIL"
+            if strange and w["state"] == "lock" and w["ns"] > told + LOCK_NS:
                 yield f"a lock it never took, {w['object']}, {ms(w['ns'])}"
 
     def _near(self, one, r):
@@ -286,10 +288,10 @@ class Oracle:
                 continue  # it did compute, or stop: a collection of garbage, say
             own = (one.get("object") or self.truth["backend"]) if one else None
             if hold["object"] in self.own_objects and not one:
+                self._victims(next(iter(self.scores.values())), hold)
                 continue  # one that was made, but whose it is was not found
-            planted = one and self.kind(one)["hold"] and own == hold["object"]
             score = self._score(one["c"]) if one else next(iter(self.scores.values()))
-            if not planted:
+            if own != hold["object"]:
                 score.invented += 1
                 score.said.append(f"a hold that nobody made: {hold}")
                 continue
@@ -320,7 +322,7 @@ class Oracle:
                 continue
             if p["model"] != model:
                 return f"{p['pid']} is {p['model']}, it should be {model}"
-            if p["verdict"]["thread_waits"] != (model == "blocking"):
+            if p["verdict"]["thread_waits"] != (model != "non-blocking"):  # a worker is one, too
                 return f"{p['pid']}: thread_waits is {p['verdict']['thread_waits']}"
         return None
 
@@ -330,8 +332,8 @@ class Oracle:
         score.planted = sum(w["count"] for p in self.report["processes"] for t in p["threads"]
                             for w in t["waits"] if w["call"] in ("fsync", "fdatasync")
                             and w["object"] == self.truth["backend"])
-        score.found = sum(h["object"] == self.truth["backend"] and h["request"] in self.by_id
-                          for h in self.report["loop_holds"])
+        # Whose it is only the one can tell that was alone.
+        score.found = sum(h["object"] == self.truth["backend"] for h in self.report["loop_holds"])
 
     def _victims(self, score, hold):
         victims = [v["id"] if isinstance(v, dict) else v for v in hold["victims"]]

@@ -107,8 +107,9 @@ def kotlin(t, visit):
                      visit.dir])
 
 
-# Without the delayed acknowledgements of JDK-7068416's kin, and small.
-JVM = ["-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xmx512m", "-Dsun.net.httpserver.nodelay=true"]
+# Small; and answers in two pieces do not wait 40 ms for an acknowledgement.
+JVM = ["-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xmx512m",
+       "-Dsun.net.httpserver.nodelay=true"]
 
 
 def nginx(t, visit):
@@ -116,7 +117,8 @@ def nginx(t, visit):
     port = free_port()
     with open(zoo("nginx.conf"), encoding="ascii") as file:
         text = file.read()
-    for name, value in (("DIR", t.dir), ("ROOT", visit.dir), ("PORT", port), ("BACKEND", backend.port)):
+    for name, value in (("DIR", t.dir), ("ROOT", visit.dir), ("PORT", port),
+                        ("BACKEND", backend.port)):
         text = text.replace(f"@{name}@", str(value))
     conf = os.path.join(t.dir, "nginx.conf")
     with open(conf, "w", encoding="ascii") as file:
@@ -156,8 +158,8 @@ NODE = [
 
 def blocking(path, pool=0, **more):
     """A thread or process waits for each request, for its file or the backend."""
-    return Kind(path, "blocked", "blocked", slow=path == "file", upstream=path in ("upstream", "db"),
-                pool=pool, model="blocking", **more)
+    return Kind(path, "blocked", "blocked", slow=path == "file", upstream=path != "file", pool=pool,
+                model="blocking", **more)
 
 
 ZOO = {
@@ -198,8 +200,8 @@ ZOO = {
     ]),
     "redis-fsync": (redis_fsync, [
         # One sync for all that were read before it: it is the last one's, the others' loop is busy.
-        Kind("SET", "blocked", "", verb="SET", disk=True, fsync_ms=8, waits=(8,), also=("loop_busy",),
-             sizes=(16, 64, 192), hold=True),
+        Kind("SET", "blocked", "", verb="SET", disk=True, fsync_ms=8, waits=(8,),
+             also=("loop_busy",), sizes=(16, 64, 192), hold=True),
     ]),
     "threads": (sample("threads"), [blocking("db")]),
     "pool": (sample("pool"), [blocking("db", 8, keepalive=False)]),
