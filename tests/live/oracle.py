@@ -288,7 +288,8 @@ class Oracle:
                 continue  # it did compute, or stop: a collection of garbage, say
             own = (one.get("object") or self.truth["backend"]) if one else None
             if hold["object"] in self.own_objects and not one:
-                self._victims(next(iter(self.scores.values())), hold)
+                if hold["object"] == self.truth["backend"]:
+                    self._victims(next(iter(self.scores.values())), hold)
                 continue  # one that was made, but whose it is was not found
             score = self._score(one["c"]) if one else next(iter(self.scores.values()))
             if own != hold["object"]:
