@@ -346,7 +346,8 @@ class Oracle:
                 score.wrong += 1
                 score.said.append(f"request {victim} was not there when {hold['request']} held "
                                   f"the loop")
-        score.unhurt += bool(ready) and not victims
+        # Of a sync that many share the others are owners as well.
+        score.unhurt += bool(ready) and not victims and hold["object"] != self.truth["backend"]
 
 
 def main(argv):
