@@ -347,7 +347,8 @@ class Oracle:
                 score.said.append(f"request {victim} was not there when {hold['request']} held "
                                   f"the loop")
         # Of a sync that many share the others are owners as well.
-        score.unhurt += bool(ready) and not victims and hold["object"] != self.truth["backend"]
+        shared = any(k["verb"] for k in self.truth["kinds"].values())
+        score.unhurt += bool(ready) and not victims and not shared
 
 
 def main(argv):
