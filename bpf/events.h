@@ -267,10 +267,11 @@ enum work_op {
 };
 
 enum work_kind {
-    WORK_LIBUV = 1,  /* struct uv__work */
-    WORK_TASK = 2,   /* asyncio: the coroutine of a task */
-    WORK_FUTURE = 3, /* Python: what an executor was given: its future's lock; anyio: a context */
-    WORK_NGINX = 4,  /* ngx_thread_task_t */
+    WORK_LIBUV = 1,   /* struct uv__work */
+    WORK_TASK = 2,    /* asyncio: the coroutine of a task */
+    WORK_FUTURE = 3,  /* Python: what an executor was given: its future's lock; anyio: a context */
+    WORK_NGINX = 4,   /* ngx_thread_task_t */
+    WORK_CONTEXT = 5, /* asyncio: the context of a callback, submitted when it is copied */
 };
 
 struct event_work {

@@ -149,8 +149,8 @@ static int losses_mark(struct analysis *a)
 int analysis_finish(struct analysis *a, const struct capture_info *info, struct timeline *tl)
 {
     static int (*const stages[])(struct analysis *) = {
-        lives_build, sockets_build, states_build, requests_build, ledger_build,
-        losses_mark, roles_build,   holds_build,  verdict_build,
+        lives_build,  runtimes_build, sockets_build, states_build, requests_build, handoffs_build,
+        ledger_build, losses_mark,    roles_build,   holds_build,  verdict_build,
     };
     a->tl = tl;
     timeline_intern(tl, "");
@@ -180,6 +180,13 @@ void analysis_free(struct analysis *a)
     vec_release(&a->tenures);
     vec_release(&a->touches);
     uring_release(a);
+    vec_release(&a->signals);
+    vec_release(&a->procs);
+    vec_release(&a->works);
+    table_release(&a->work_index);
+    table_release(&a->task_conns);
+    vec_release(&a->doubts);
+    vec_release(&a->yields);
     table_release(&a->tids);
     table_release(&a->pids);
     table_release(&a->sock_index);

@@ -64,7 +64,8 @@ static uint32_t user_of(const struct analysis *a, const struct sock *s, uint32_t
     if (thread_rivals(a, thread, request) == 0)
         return request;
     *inferred = true;
-    return l->direct && a->tenures.data[l->tenure_plus1 - 1].received ? request : NONE;
+    return l->known || (l->direct && a->tenures.data[l->tenure_plus1 - 1].received) ? request
+                                                                                    : NONE;
 }
 
 static int send_nameless(struct analysis *a, struct sock *s, const struct act *act)
@@ -134,6 +135,7 @@ int downstream_recv(struct analysis *a, struct sock *s, const struct act *act,
         return tenure_foreign(a, act);
     }
     mine.inferred = s->inferred;
+    a->drafts.data[owner].woken = act->time;
     int rc = tenure_touch(a, owner, &mine);
     bool at_least;
     if (!s->reply_have)
@@ -200,6 +202,17 @@ static void habit_note(struct habit *h, struct sock *s, bool receives)
         h->deferred = true;
 }
 
+/* Servers that are known for it: each event's handler runs to its end before the next one's. */
+static bool acts_at_once(const struct analysis *a, uint32_t process)
+{
+    static const uint8_t known[] = {RUNTIME_NODE, RUNTIME_NGINX, RUNTIME_REDIS, RUNTIME_MEMCACHED,
+                                    RUNTIME_JVM};
+    for (size_t i = 0; i < sizeof(known); i++)
+        if (process_has(a, process, known[i]))
+            return true;
+    return false;
+}
+
 int downstream_survey(struct analysis *a)
 {
     struct habit *habits = calloc(a->lives.len + 1, sizeof(*habits));
@@ -221,8 +234,14 @@ int downstream_survey(struct analysis *a)
                       analysis_rel(a, r->time_ns));
         habit_note(&habits[r->thread], s, receives);
     }
-    for (size_t i = 0; i < a->lives.len; i++)
-        a->lives.data[i].direct = !habits[i].deferred && habits[i].direct >= DIRECT_MIN;
+    for (size_t i = 0; i < a->lives.len; i++) {
+        struct life *l = &a->lives.data[i];
+        uint32_t process = a->tl->threads.data[i].process;
+        bool seen = !habits[i].deferred && habits[i].direct >= DIRECT_MIN;
+        l->known = l->yields && (l->known || acts_at_once(a, process));
+        l->direct = l->known || (l->yields && seen);
+        l->batches = process_has(a, process, RUNTIME_REDIS);
+    }
     free(habits);
     return 0;
 }

@@ -54,9 +54,19 @@ static uint32_t tenure_thread(const struct analysis *a, size_t i)
     return a->tenures.data[i].thread;
 }
 
+int tenures_by_thread(const struct analysis *a, struct by_thread *b)
+{
+    return by_thread_build(a, b, a->tenures.len, tenure_thread);
+}
+
 static uint32_t touch_thread(const struct analysis *a, size_t i)
 {
     return a->touches.data[i].thread;
+}
+
+int touches_by_thread(const struct analysis *a, struct by_thread *b)
+{
+    return by_thread_build(a, b, a->touches.len, touch_thread);
 }
 
 /* The request that the loop had during most of the hold, + 1. */
@@ -197,10 +207,10 @@ static int walk_thread(struct hold_walk *w, uint32_t thread)
 int holds_build(struct analysis *a)
 {
     struct hold_walk w = {.a = a};
-    int rc = by_thread_build(a, &w.tenures, a->tenures.len, tenure_thread);
+    int rc = tenures_by_thread(a, &w.tenures);
 
     if (rc == 0)
-        rc = by_thread_build(a, &w.touches, a->touches.len, touch_thread);
+        rc = touches_by_thread(a, &w.touches);
     for (size_t i = 0; rc == 0 && i < a->tl->requests.len; i++)
         rc = vec_push(&w.seen, 0);
     for (uint32_t i = 0; rc == 0 && i < a->lives.len; i++)

@@ -5,8 +5,10 @@
  *     records   copies of the records, sorted by time
  *     lives     which thread a record belongs to; a tid that comes again is another thread
  *     sockets   what each socket is
+ *     runtimes  what each process is made of
  *     states    each thread's gap-free chain of states
  *     requests  which request a thread has, from when to when (its tenures)
+ *     handoffs  what worker threads did for whom, as far as wake-ups and answers tell
  *     ledger    the segments of each request, and from them alone its ledger
  *     roles, holds, verdict
  *
@@ -32,6 +34,20 @@
 /* A send that takes longer than this was not answered from within. See request_pipelined(). */
 #define SEND_NS 500000u
 
+/* What is known of a process beside its entry in the timeline, at the same index. */
+struct proc {
+    uint32_t runtimes; /* bits: 1 << enum runtime */
+    uint64_t gil_start, gil_end;
+    uint32_t first_doubt, doubts; /* in analysis.doubts: when a worker worked for nobody known */
+    uint32_t first_full, fulls;   /* likewise: when no worker was parked */
+    bool submits;                 /* the loop's hand-overs are records, what follows is none */
+    bool hands_over;              /* every hand-off to its workers is a record */
+};
+
+struct doubt {
+    uint64_t start, end;
+};
+
 struct record {
     uint64_t time_ns;
     const struct event *ev;
@@ -50,12 +66,23 @@ struct life {
     /* requests: the scan through its intervals, always up to its latest touch */
     size_t scan;
     uint32_t yields;                 /* multiplexed waits in its whole life */
+    uint32_t first_yield;            /* in analysis.yields */
     bool direct;                     /* its handlers act at once: see downstream_survey() */
+    bool bitsets;                    /* it waits for condition variables: see parks.c */
+    uint32_t work_plus1;             /* the item that it has begun and not ended */
+    bool contexts, tasks;            /* it tells of asyncio's: see work.c */
+    bool flushes;                    /* and sends the answers of several together */
+    bool resumed_since_touch;        /* a context was entered since it touched a socket */
+    bool known;                      /* the same, and not from what it was seen to do */
+    bool batches;                    /* it answers all that it has read behind the last read */
+    uint32_t slice;                  /* counts its multiplexed waits */
+    uint32_t slice_open;             /* requests read since the last multiplexed wait, unanswered */
     uint32_t tenure_plus1;           /* the one that runs */
     uint64_t tenure_end;             /* of the one before */
     uint32_t touches;                /* of requests' connections */
     uint32_t candidates;             /* requests it touched last that may go on at any time */
     uint32_t candidate_sum;          /* of their indices: with one candidate this is it */
+    bool received;                   /* from a socket, since the last multiplexed wait */
     bool touched;                    /* a socket, since the last multiplexed wait */
     uint32_t born_for_plus1;         /* the request its maker had */
     uint64_t prev_touch;             /* 0: none */
@@ -129,6 +156,9 @@ struct draft {
     uint32_t outstanding; /* downstreams that owe a reply, requests to io_uring under way */
     uint64_t uring_ready; /* when the last of those completed, if nothing was done since; NEVER */
     bool uring_inferred;  /* that it was the request's */
+    uint64_t woken;       /* what it waited for was there; NEVER: nothing that is not served */
+    bool handed;          /* to a worker, by a runtime's word; none comes when it is back */
+    uint32_t read_slice;  /* life.slice of the thread that read it first */
     uint32_t first_tenure_plus1, last_tenure_plus1;
     uint64_t top_touch; /* the latest, and whose */
     uint32_t top_thread;
@@ -142,6 +172,8 @@ enum cause {
     CAUSE_READY = 2,     /* bytes came at `ready` */
     CAUSE_CONNECTED = 3, /* the downstream connection stood at `ready` */
     CAUSE_AMBIGUOUS = 4, /* from `busy_from` on others may have been at work as well */
+    CAUSE_BUSY = 5,      /* its loop was busy with others, and knew what to do */
+    CAUSE_HANDOFF = 6,   /* handed to this thread; it was in its queue from `ready` on */
 };
 
 /* A thread has a request from `start` to `end`; all the thread's time in it is the request's. */
@@ -150,12 +182,16 @@ struct tenure {
     uint64_t start, first_touch, last_touch, end;
     uint64_t wait_off;     /* its first wait after last_touch; NEVER */
     uint64_t ready;        /* see enum cause */
-    uint64_t busy_from;    /* from here on the loop was busy with something else; see enum cause */
+    uint64_t busy_from;    /* from here on the loop was busy with something else; see enum cause.
+                              CAUSE_HANDOFF: until then it stood in the queue, since `ready` */
     uint64_t unsure_until; /* from `end` to here the request is one candidate of several; 0 */
     uint32_t next_plus1;   /* of the same request */
+    uint32_t slice;        /* life.slice when it began */
     uint8_t cause;
     bool exact_head; /* up to the first touch */
     bool exact_tail;
+    bool matched;      /* match.c has told what it was ready for */
+    bool handed;       /* its request was handed to a worker before, and no word when it is back */
     bool shared;       /* other requests might have gone on meanwhile */
     bool received;     /* the last touch was a receive */
     bool replied;      /* the last touch was a send on the request's own connection */
@@ -167,6 +203,20 @@ struct tenure {
 struct touch {
     uint64_t time, ready; /* ready NEVER: not known, or a send */
     uint32_t thread, request_plus1;
+};
+
+/* A thread sent something that is of no request: a byte that wakes a loop, perhaps. */
+struct signal {
+    uint64_t time, obj;
+    uint32_t thread;
+};
+
+/* A piece of work that a runtime speaks of. */
+struct work {
+    uint32_t request_plus1;
+    uint32_t worker, tenure_plus1; /* since its begin */
+    uint64_t submitted, ended;     /* ended 0: not yet */
+    bool owed;                     /* its request waits for it */
 };
 
 struct chunk {
@@ -195,10 +245,17 @@ struct analysis {
     uint32_t futex_count, futex_rest_plus1;
     uint32_t call_strings[CALL_COUNT]; /* index + 1 */
     uint32_t accept_call_plus1[2];
+    VEC(struct proc) procs;   /* beside tl->processes */
+    VEC(struct doubt) doubts; /* of one process after the other, by time, apart */
+    VEC(uint32_t) yields;     /* intervals: of one thread after the other, by time */
     VEC(struct draft) drafts;
     VEC(struct tenure) tenures;
     VEC(struct touch) touches;
     struct uring *uring; /* NULL: nobody uses io_uring */
+    VEC(struct signal) signals;
+    VEC(struct work) works;
+    struct table work_index; /* hash of what it is → works */
+    struct table task_conns; /* record of a task's step → the connection it works for */
 };
 
 /* ---- records.c ---- */
@@ -215,6 +272,10 @@ int lives_build(struct analysis *a);
 int sockets_build(struct analysis *a);
 struct sock *socket_find(struct analysis *a, uint64_t obj);
 
+/* ---- runtimes.c ---- */
+int runtimes_build(struct analysis *a);
+bool process_has(const struct analysis *a, uint32_t process, enum runtime runtime);
+
 /* ---- names.c ---- */
 /* Index + 1 in tl->objects, 0 when `obj` is none; -ENOMEM. `futex`: obj is an address. */
 int object_plus1(struct analysis *a, uint64_t obj, bool futex, uint32_t process, uint32_t *plus1);
@@ -227,6 +288,11 @@ uint32_t call_string_plus1(struct analysis *a, unsigned call);
 /* True for calls that wait for something to come in: accept, recv, read, poll … */
 bool call_takes(const char *name);
 
+/* ---- parks.c ---- */
+void parks_prepare(struct analysis *a);
+/* Does the thread wait for work in this wait? */
+bool wait_is_park(const struct analysis *a, uint32_t thread, const struct interval *iv);
+
 /* ---- states.c ---- */
 int states_build(struct analysis *a);
 
@@ -238,6 +304,8 @@ struct act { /* what a thread did with a request's object */
     bool replies;   /* a send on the request's own connection */
     bool inferred;  /* whose object it is */
     uint8_t cause;  /* CAUSE_NONE, _READY, _CONNECTED */
+    bool at_once;   /* nothing before it belongs to it */
+    bool over;      /* nothing behind it belongs to it */
     uint64_t ready; /* NEVER: not known */
     uint64_t obj;
     bool moment; /* done in the thread's name: what it did before and afterwards is not known */
@@ -279,18 +347,102 @@ int uring_prepare(struct analysis *a);
 int uring_see(struct analysis *a, const struct record *r);
 void uring_release(struct analysis *a);
 
-/* ---- ledger.c ---- */
-/* Its mark in interval.flags: a part is charged to a request. roles.c takes it off. */
-#define INTERVAL_CHARGED 0x80
-int ledger_build(struct analysis *a);
-
-/* ---- roles.c, holds.c, verdict.c ---- */
 /* Indices of `thread`'s tenures and touches side by side in their order: from[thread] up to
  * from[thread + 1]. */
 struct by_thread {
     uint32_t *from, *index;
 };
 void by_thread_release(struct by_thread *b);
+int tenures_by_thread(const struct analysis *a, struct by_thread *b);
+int touches_by_thread(const struct analysis *a, struct by_thread *b);
+
+/* ---- work.c ---- */
+int work_event(struct analysis *a, const struct record *r);
+/* The thread parks, or begins with something else, at `at`: it is done with its item. */
+void work_leave(struct analysis *a, uint32_t thread, uint64_t at);
+/* Finds whose each step of a task is, and which threads tell all of theirs. */
+int tasks_survey(struct analysis *a);
+
+/* ---- bouts.c ---- */
+struct bell { /* a worker tells a loop something */
+    uint64_t time;
+    uint32_t worker, loop;
+};
+struct park {
+    uint64_t start, end;
+    uint32_t worker, waker; /* waker NONE: not known, or none of the process */
+};
+struct done { /* an item of work that a worker has done */
+    uint64_t start, end;
+    uint64_t first; /* its first wait, or its end: what it did before was not much */
+    uint64_t least; /* it ended here at the earliest */
+    uint32_t worker, loop;
+    bool weak; /* nobody was seen to be told of it */
+    bool used; /* match.c has found whose it was */
+};
+struct bouts {
+    VEC(struct bell) bells; /* by worker, by time */
+    VEC(struct done) dones; /* by end */
+    VEC(struct park) parks; /* by worker, by time */
+    struct by_thread touches;
+    bool *worker;    /* by thread */
+    uint32_t *loops; /* by process: the thread of its loop; NONE */
+};
+int bouts_build(struct analysis *a, struct bouts *b);
+void bouts_release(struct bouts *b);
+
+/* ---- chains.c ---- */
+int chains_follow(struct analysis *a, const struct bouts *b);
+
+/* ---- match.c ---- */
+int items_match(struct analysis *a, struct bouts *b, uint32_t loop);
+
+/* ---- handoffs.c ---- */
+struct item {
+    uint32_t request, thread;
+    uint64_t start, end;
+    uint64_t queued_from, queued_to; /* before its start */
+};
+/* The item was the request's. */
+int item_add(struct analysis *a, const struct item *item);
+int handoffs_build(struct analysis *a);
+/* Was another thread of the process, meanwhile, at work for nobody known, or were all its workers
+ * busy, so that either may have been for a request of `thread`? The first such time in [from, to).
+ */
+bool doubt_next(const struct analysis *a, uint32_t thread, uint64_t from, uint64_t to,
+                struct doubt *found);
+/* From the first such time to the end of the last. */
+bool doubts_within(const struct analysis *a, uint32_t thread, uint64_t from, uint64_t to,
+                   struct doubt *found);
+/* Since when they had all been busy at `at`; `at` when they were not. */
+uint64_t full_since(const struct analysis *a, uint32_t thread, uint64_t at);
+
+/* ---- gaps.c ---- */
+/* A stretch of a request's life that no thread had it in. */
+struct gap {
+    uint64_t from, to;
+    const struct tenure *before, *after; /* NULL: it is at the request's begin, or end */
+    uint32_t loop;                       /* the thread that read the request first */
+    bool several;                        /* more than one thread had it before */
+};
+struct gap_part {
+    uint64_t from, to;
+    uint32_t thread_plus1; /* that was waited for */
+    uint8_t key, grade;
+};
+#define GAP_PARTS 72
+/* Cuts the gap into at most GAP_PARTS parts, without a gap between them. Returns how many. */
+bool loop_slept(const struct analysis *a, uint32_t thread, uint64_t from, uint64_t to);
+size_t gap_parts(const struct analysis *a, const struct gap *gap, struct gap_part *parts);
+
+/* ---- ledger.c ---- */
+/* Its mark in interval.flags: a part is charged to a request. roles.c takes it off. */
+#define INTERVAL_CHARGED 0x80
+int ledger_build(struct analysis *a);
+
+/* ---- roles.c, holds.c, verdict.c ---- */
+/* A wait for something to come in that is no file and no connection to somewhere else. */
+bool wait_is_for_work(const struct timeline *tl, const struct interval *iv);
 int roles_build(struct analysis *a);
 int holds_build(struct analysis *a);
 int verdict_build(struct analysis *a);

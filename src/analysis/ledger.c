@@ -3,7 +3,7 @@
  * as their sum. Nothing else writes a ledger, so that it adds up to the latency by construction.
  *
  *     tenures    the states of the threads that had it, cut where intervals begin
- *     between    told by what ended the gap: see enum cause
+ *     between    what gaps.c makes of it
  */
 #include "analysis/internal.h"
 
@@ -249,56 +249,24 @@ static int segment_add(struct ledger *l, struct segment s, uint64_t end)
     return 0;
 }
 
-static int gap_part(struct ledger *l, uint64_t from, uint64_t to, enum ledger_key key,
-                    enum grade grade)
-{
-    return segment_add(l, (struct segment){.start_ns = from, .key = key, .grade = grade}, to);
-}
-
-/* [from, to) of which nothing is known, but perhaps that `before` was one candidate of several. */
-static int gap_unknown(struct ledger *l, uint64_t from, uint64_t to, const struct tenure *before)
-{
-    uint64_t unsure = before ? most(from, least(before->unsure_until, to)) : from;
-    int rc = gap_part(l, from, unsure, LEDGER_UNATTRIBUTED, GRADE_AMBIGUOUS);
-    return rc < 0 ? rc : gap_part(l, unsure, to, LEDGER_UNATTRIBUTED, GRADE_UNATTRIBUTED);
-}
-
-/* [from, to) that an event ended whose time is known. */
-static int gap_awaited(struct ledger *l, uint64_t from, uint64_t to, const struct tenure *before,
-                       const struct tenure *after)
-{
-    bool same = before && before->thread == after->thread;
-    uint64_t ready = most(from, least(after->ready, to));
-    uint64_t busy = same ? most(ready, least(after->busy_from, to)) : to;
-    bool sure = !l->several && same && !after->gap_inferred;
-    enum grade grade = sure ? GRADE_EXACT : GRADE_INFERRED;
-
-    int rc = gap_part(l, from, ready, LEDGER_AWAITING, grade);
-    if (rc == 0 && after->unsure_head)
-        return gap_part(l, ready, to, LEDGER_UNATTRIBUTED, GRADE_AMBIGUOUS);
-    if (rc == 0)
-        rc = gap_part(l, ready, busy, LEDGER_UNATTRIBUTED, GRADE_UNATTRIBUTED);
-    return rc < 0 ? rc : gap_part(l, busy, to, LEDGER_LOOP_BUSY, grade);
-}
-
 /* [from, to) by nobody: `before` is the tenure that ended at `from`, `after` the one that begins
  * at `to`; NULL where there is none. */
 static int gap_add(struct ledger *l, uint64_t from, uint64_t to, const struct tenure *before,
                    const struct tenure *after)
 {
-    if (from >= to)
-        return 0;
-    if (!after)
-        return gap_unknown(l, from, to, before);
-    if (after->cause == CAUSE_FIRST && !before)
-        return gap_part(l, from, to, LEDGER_QUEUED, GRADE_EXACT);
-    if ((after->cause == CAUSE_READY || after->cause == CAUSE_CONNECTED) && after->ready != NEVER)
-        return gap_awaited(l, from, to, before, after);
-    if (after->cause != CAUSE_AMBIGUOUS)
-        return gap_unknown(l, from, to, before);
-    uint64_t slice = most(from, least(after->busy_from, to));
-    int rc = gap_unknown(l, from, slice, before);
-    return rc < 0 ? rc : gap_part(l, slice, to, LEDGER_UNATTRIBUTED, GRADE_AMBIGUOUS);
+    const struct gap gap = {from, to, before, after, l->d->first_thread, l->several};
+    struct gap_part parts[GAP_PARTS];
+    size_t count = from < to ? gap_parts(l->a, &gap, parts) : 0;
+    int rc = 0;
+
+    for (size_t i = 0; rc == 0 && i < count; i++)
+        rc = segment_add(l,
+                         (struct segment){.start_ns = parts[i].from,
+                                          .thread_plus1 = parts[i].thread_plus1,
+                                          .key = parts[i].key,
+                                          .grade = parts[i].grade},
+                         parts[i].to);
+    return rc;
 }
 
 static int segments_emit(struct ledger *l)

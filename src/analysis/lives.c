@@ -188,9 +188,10 @@ static int see_conn(struct analysis *a, struct record *r)
 }
 
 static int (*const seers[EVENT_KINDS])(struct analysis *, struct record *) = {
-    [EVENT_WAIT] = see_wait, [EVENT_THREAD] = see_thread, [EVENT_FORK] = see_fork,
-    [EVENT_EXIT] = see_exit, [EVENT_COMM] = see_comm,     [EVENT_RECV] = see_io,
-    [EVENT_SEND] = see_io,   [EVENT_CONN] = see_conn,     [EVENT_URING] = see_conn,
+    [EVENT_WAIT] = see_wait,  [EVENT_THREAD] = see_thread, [EVENT_FORK] = see_fork,
+    [EVENT_EXIT] = see_exit,  [EVENT_COMM] = see_comm,     [EVENT_RECV] = see_io,
+    [EVENT_SEND] = see_io,    [EVENT_CONN] = see_conn,     [EVENT_WORK] = see_io,
+    [EVENT_URING] = see_conn,
 };
 
 /* The thread's end, and its process if no record named one. */

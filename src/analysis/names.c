@@ -200,6 +200,10 @@ static int object_push(struct analysis *a, const struct object *o, uint32_t *plu
 
 static int futex_plus1(struct analysis *a, uint64_t addr, uint32_t process, uint32_t *plus1)
 {
+    const struct proc *p = &a->procs.data[process];
+    bool gil = addr >= p->gil_start && addr < p->gil_end;
+    if (gil) /* several words, one lock */
+        addr = p->gil_start;
     const uint64_t what[2] = {addr, process};
     uint64_t key = table_hash(what, sizeof(what)), index;
 
@@ -212,8 +216,9 @@ static int futex_plus1(struct analysis *a, uint64_t addr, uint32_t process, uint
         *plus1 = a->futex_rest_plus1;
         return 0;
     }
-    struct object o = {
-        .id = rest ? 0 : addr, .kind = OBJ_FUTEX, .name = timeline_intern(a->tl, "futex")};
+    struct object o = {.id = rest ? 0 : addr,
+                       .kind = OBJ_FUTEX,
+                       .name = timeline_intern(a->tl, gil && !rest ? "GIL" : "futex")};
     int rc = object_push(a, &o, plus1);
     if (rc < 0)
         return rc;

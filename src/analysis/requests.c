@@ -96,6 +96,7 @@ static int draft_new(struct analysis *a, struct sock *s, const struct event_io *
         .last_thread = NONE,
         .answer_thread = NONE,
         .uring_ready = NEVER,
+        .woken = act->time, /* its handler, if that does not follow at once */
         .flags = request_pipelined(s, act->ready) ? REQUEST_PIPELINED : 0,
     };
     /* A client may send data with the last words of its handshake. */
@@ -249,8 +250,12 @@ static int see_io(struct analysis *a, const struct record *r)
     bool receives = r->ev->kind == EVENT_RECV;
 
     /* Socketpairs and datagrams carry no requests here: they are the work of who has one. */
-    if (!s || !s->tcp || r->thread == NONE || (!receives && !io->bytes))
+    if (!s || r->thread == NONE || (!receives && !io->bytes))
         return 0;
+    if (!s->tcp) {
+        struct signal signal = {analysis_rel(a, r->time_ns), s->obj, r->thread};
+        return receives ? 0 : vec_push(&a->signals, signal);
+    }
     const struct thread *t = &a->tl->threads.data[r->thread];
     struct act act = {.thread = r->thread,
                       .time = analysis_rel(a, r->time_ns),
@@ -307,32 +312,42 @@ static int see_fork(struct analysis *a, const struct record *r)
 
 static int (*const seers[EVENT_KINDS])(struct analysis *, const struct record *) = {
     [EVENT_RECV] = see_io,   [EVENT_SEND] = see_io,     [EVENT_CONN] = see_conn,
-    [EVENT_FORK] = see_fork, [EVENT_URING] = uring_see,
+    [EVENT_FORK] = see_fork, [EVENT_URING] = uring_see, [EVENT_WORK] = work_event,
 };
 
-static void threads_prepare(struct analysis *a)
+static int threads_prepare(struct analysis *a)
 {
     a->accept_call_plus1[0] = call_string_plus1(a, CALL_accept);
     a->accept_call_plus1[1] = call_string_plus1(a, CALL_accept4);
     for (size_t i = 0; i < a->lives.len; i++) {
         const struct thread *t = &a->tl->threads.data[i];
-        a->lives.data[i].last_wake = t->start_ns;
+        struct life *l = &a->lives.data[i];
+        l->last_wake = t->start_ns;
+        l->first_yield = (uint32_t)a->yields.len;
         for (size_t k = 0; k < t->intervals.len; k++)
-            a->lives.data[i].yields += t->intervals.data[k].state == STATE_YIELDED;
+            if (t->intervals.data[k].state == STATE_YIELDED &&
+                vec_push(&a->yields, (uint32_t)k) < 0)
+                return -ENOMEM;
+        l->yields = (uint32_t)a->yields.len - l->first_yield;
     }
+    return 0;
 }
 
 int requests_build(struct analysis *a)
 {
-    threads_prepare(a);
-    int done = uring_prepare(a);
-    if (done == 0)
-        done = downstream_survey(a);
-    if (done < 0)
-        return done;
+    parks_prepare(a);
+    int rc = threads_prepare(a);
+    if (rc == 0)
+        rc = uring_prepare(a);
+    if (rc == 0)
+        rc = tasks_survey(a);
+    if (rc == 0)
+        rc = downstream_survey(a);
+    if (rc < 0)
+        return rc;
     for (size_t i = 0; i < a->records.len; i++) {
         const struct record *r = &a->records.data[i];
-        int rc = r->ev->kind < EVENT_KINDS && seers[r->ev->kind] ? seers[r->ev->kind](a, r) : 0;
+        rc = r->ev->kind < EVENT_KINDS && seers[r->ev->kind] ? seers[r->ev->kind](a, r) : 0;
         if (rc < 0)
             return rc;
     }

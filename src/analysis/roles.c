@@ -10,14 +10,16 @@
  * listener can look like it now and then. */
 #define INTERLEAVED_MIN 20
 
-static bool waits_for_work(const struct timeline *tl, const struct interval *iv)
+bool wait_is_for_work(const struct timeline *tl, const struct interval *iv)
 {
     static const bool working[OBJ_KIND_COUNT] = {
         [OBJ_FILE] = true, [OBJ_DIRECTORY] = true, [OBJ_DEVICE] = true,
         [OBJ_PATH] = true, [OBJ_CONNECTED] = true,
     };
     const struct object *o = iv->object_plus1 ? &tl->objects.data[iv->object_plus1 - 1] : NULL;
-    return o && !working[o->kind] && iv->call_plus1 &&
+    /* A pipe with a name is somebody's file; one without is how threads call each other. */
+    bool named = o && o->kind == OBJ_PIPE && OBJECT_CLASS(o->id) == OBJECT_FILE;
+    return o && !working[o->kind] && !named && iv->call_plus1 &&
            call_takes(timeline_string(tl, iv->call_plus1 - 1));
 }
 
@@ -25,7 +27,7 @@ static bool is_idle(const struct timeline *tl, const struct thread *t, const str
 {
     switch (iv->state) {
     case STATE_BLOCKED:
-        return waits_for_work(tl, iv);
+        return wait_is_for_work(tl, iv);
     case STATE_FAULT:
         return false;
     case STATE_YIELDED:

@@ -17,6 +17,10 @@
  */
 #include "analysis/internal.h"
 
+/* What follows a receive, or comes before an answer, for so short a time and without a wait, is
+ * taken for its handling. */
+#define BRIEF_NS 100000u
+
 static bool is_candidate(const struct draft *d)
 {
     return !d->closed && !d->answered && !d->streams && !d->outstanding && d->last_thread != NONE;
@@ -73,6 +77,13 @@ uint32_t thread_rivals(const struct analysis *a, uint32_t thread, uint32_t reque
     return n;
 }
 
+/* What follows at once is for the request: the thread's handlers are known to act so, or there is
+ * nobody else. */
+static bool acts_for(const struct analysis *a, uint32_t thread, const struct tenure *x)
+{
+    return a->lives.data[thread].direct || thread_rivals(a, thread, x->request) == 0;
+}
+
 /* Ends the thread's tenure; `at` is how far it goes if nothing else speaks against it. */
 static void tenure_close(struct analysis *a, uint32_t thread, uint64_t at)
 {
@@ -81,7 +92,8 @@ static void tenure_close(struct analysis *a, uint32_t thread, uint64_t at)
 
     x->end = x->last_touch;
     if (at > x->last_touch && goes_on(a, x)) {
-        if (thread_rivals(a, thread, x->request) == 0)
+        bool brief = x->received && x->wait_off == NEVER && at - x->last_touch <= BRIEF_NS;
+        if (brief || acts_for(a, thread, x))
             x->end = at;
         else
             x->unsure_until = at;
@@ -103,6 +115,20 @@ static bool other_connection(struct analysis *a, const struct object *o, uint32_
     const struct object *own = &a->tl->objects.data[index];
     return own->local != o->local || own->remote != o->remote ||
            !*timeline_string(a->tl, own->remote);
+}
+
+/*
+ * A loop that reads all and then answers all may block in between, for one of them or for all, as
+ * Redis does for its log. That is nobody's own: they wait for their loop.
+ */
+static bool scan_batch(struct analysis *a, uint32_t thread, const struct interval *iv)
+{
+    struct life *l = &a->lives.data[thread];
+    if (!l->batches || l->slice_open < 2)
+        return false;
+    if (l->tenure_plus1)
+        tenure_close(a, thread, iv->start_ns);
+    return true;
 }
 
 static void scan_blocked(struct analysis *a, uint32_t thread, const struct interval *iv,
@@ -136,7 +162,9 @@ static void slice_end(struct analysis *a, uint32_t thread, const struct interval
 
     if (l->tenure_plus1)
         tenure_close(a, thread, iv->start_ns);
-    l->touched = false;
+    l->touched = l->received = false;
+    l->slice_open = 0;
+    l->slice++;
     l->yield_start = iv->start_ns;
     l->yield_end = end;
 }
@@ -156,6 +184,10 @@ static void scan_interval(struct analysis *a, uint32_t thread, const struct inte
     if (iv->state == STATE_RUNNABLE)
         return;
     l->last_wake = end;
+    if (l->work_plus1 && wait_is_park(a, thread, iv)) {
+        work_leave(a, thread, iv->start_ns);
+        x = current(a, thread);
+    }
     if (iv->state == STATE_UNKNOWN) {
         /* A multiplexed wait may be among what was lost. */
         if (goes_on(a, x))
@@ -164,6 +196,8 @@ static void scan_interval(struct analysis *a, uint32_t thread, const struct inte
             slice_end(a, thread, iv, end);
     } else if (iv->state == STATE_YIELDED) {
         slice_end(a, thread, iv, end);
+    } else if (scan_batch(a, thread, iv)) {
+        l->other_wake = end;
     } else if (iv->state == STATE_BLOCKED) {
         scan_blocked(a, thread, iv, end);
     } else {
@@ -209,6 +243,8 @@ static struct pick pick_up(const struct analysis *a, uint32_t request, const str
 
     if (act->moment || act->shared)
         return (struct pick){act->time, false, true};
+    if (act->at_once)
+        return (struct pick){act->time, true, false};
     /* Made for it by the thread that had it. */
     if (l->born_for_plus1 == request + 1 && !l->prev_touch)
         return (struct pick){a->tl->threads.data[act->thread].start_ns, true, false};
@@ -230,9 +266,31 @@ static struct pick pick_up(const struct analysis *a, uint32_t request, const str
         uint64_t end = at_once ? l->last_wake : act->time;
         return (struct pick){alone && l->yield_end != NEVER ? l->yield_end : end, false, false};
     }
+    /* Behind an answer, or a wait for several, a loop that acts at once turns to the next. */
+    if (l->yields && l->direct)
+        return (struct pick){going ? act->time : free_since, false, false};
     if (alone)
         return (struct pick){l->yields ? l->prev_touch : free_since, false, false};
-    return (struct pick){act->time, false, true};
+    bool brief = l->yields && l->touched && !going && l->last_wake <= l->prev_touch &&
+                 act->time - l->prev_touch <= BRIEF_NS;
+    return (struct pick){brief ? l->prev_touch : act->time, false, !brief};
+}
+
+/* The loop turns to the request again, and no event says why. In the same slice it was busy with
+ * others, or with all; in a later one it has known why since it woke, if it has read nothing since.
+ */
+static void came_back(const struct analysis *a, struct tenure *n, const struct draft *d)
+{
+    const struct life *l = &a->lives.data[n->thread];
+    const struct tenure *last =
+        d->last_tenure_plus1 ? &a->tenures.data[d->last_tenure_plus1 - 1] : NULL;
+
+    if (!last || last->thread != n->thread)
+        return;
+    if (last->slice == l->slice && l->direct && l->touched && !n->handed)
+        n->cause = CAUSE_BUSY;
+    if (last->slice != l->slice && !l->received && l->yield_end != NEVER)
+        n->busy_from = l->yield_end;
 }
 
 /* What is known of the gap that the new tenure ends. */
@@ -249,15 +307,18 @@ static void tenure_cause(const struct analysis *a, struct tenure *n, const struc
     n->unsure_head = ambiguous && known;
     n->ready = act->ready;
     n->gap_inferred = act->inferred;
+    n->busy_from = NEVER;
+    n->handed = d->handed;
     if (n->cause == CAUSE_AMBIGUOUS) { /* in this slice; before it nothing is known */
         n->busy_from = l->yield_end != NEVER ? l->yield_end : 0;
-        return;
+    } else if (n->cause == CAUSE_NONE && l->yields && !act->moment) {
+        came_back(a, n, d);
+    } else if (l->yields && n->cause != CAUSE_HANDOFF) {
+        /* If the loop slept in between it was not busy, it was not asked. */
+        bool slept = l->yield_end != NEVER && act->ready != NEVER &&
+                     act->ready + WAKE_DELAY_NS < l->yield_end;
+        n->busy_from = slept ? l->yield_end : act->ready;
     }
-    n->busy_from = l->yields ? act->ready : NEVER;
-    /* The loop slept in between: it was not busy, it was not asked. */
-    if (l->yield_end != NEVER && n->busy_from != NEVER &&
-        n->busy_from + WAKE_DELAY_NS < l->yield_end)
-        n->busy_from = l->yield_end;
 }
 
 /* Does the thread have several connections at a time? It came back to a request, or was called
@@ -277,13 +338,19 @@ static bool interleaves(const struct analysis *a, uint32_t request, const struct
 static int tenure_open(struct analysis *a, uint32_t request, const struct act *act)
 {
     struct life *l = &a->lives.data[act->thread];
+    struct draft *d = &a->drafts.data[request];
     struct tenure *x = current(a, act->thread);
     bool going = goes_on(a, x);
     struct pick pick = pick_up(a, request, act, going);
 
     l->tenures++;
+    if (act->receives && !d->first_tenure_plus1) {
+        l->slice_open++;
+        d->read_slice = l->slice;
+    }
     l->interleaved += interleaves(a, request, act);
-    if (x && going && !act->receives) { /* its work, or already that for the one that sends */
+    if (x && going && !act->receives &&
+        !l->direct) { /* its work, or already that for the one that sends */
         x->unsure_until = act->time;
         x->end = l->tenure_end = x->last_touch;
         l->tenure_plus1 = 0;
@@ -291,7 +358,6 @@ static int tenure_open(struct analysis *a, uint32_t request, const struct act *a
         tenure_close(a, act->thread, act->time);
     }
 
-    struct draft *d = &a->drafts.data[request];
     uint64_t start = later(later(pick.start, l->tenure_end), d->start);
     if (!act->receives && act->ready != NEVER) /* what came before cannot have been for it */
         start = later(start, act->ready);
@@ -303,6 +369,7 @@ static int tenure_open(struct analysis *a, uint32_t request, const struct act *a
         .last_touch = act->time,
         .end = act->time,
         .wait_off = NEVER,
+        .slice = l->slice,
         .exact_head = pick.exact,
         .exact_tail = !l->yields,
         .moment = act->moment,
@@ -324,6 +391,8 @@ static int touch_note(struct analysis *a, uint32_t request, const struct act *ac
     struct life *l = &a->lives.data[act->thread];
     l->prev_touch = act->time;
     l->touched = true;
+    l->received |= act->receives;
+    l->resumed_since_touch = false;
     return vec_push(&a->touches, ((struct touch){act->time, act->receives ? act->ready : NEVER,
                                                  act->thread, request == NONE ? 0 : request + 1}));
 }
@@ -387,9 +456,15 @@ int tenure_touch(struct analysis *a, uint32_t request, const struct act *plain)
     x->end = x->last_touch;
     x->wait_off = NEVER;
     x->received = act->receives;
-    x->replied = act->replies;
-    x->shared |= act->moment || (l->yields && thread_rivals(a, act->thread, request) > 0);
+    x->replied = act->replies || act->over;
+    if (act->replies && !d->answered && l->slice_open && d->first_thread == act->thread &&
+        d->read_slice == l->slice)
+        l->slice_open--;
+    x->shared |=
+        act->moment || (l->yields && !l->known && thread_rivals(a, act->thread, request) > 0);
 
+    if (l->yields)
+        d->handed = false;
     draft_leave(a, request);
     if (d->first_thread == NONE)
         d->first_thread = act->thread;

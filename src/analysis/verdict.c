@@ -8,6 +8,8 @@
 #define QUEUED_MIN_NS 1000000u
 /* A way of serving that fewer than one in ten requests take does not make a process mixed. */
 #define MIXED_MIN 10
+/* Workers that wait for less than one part in so many of the requests' time make no difference. */
+#define WORKERS_MIN 20
 /* More of the latency unattributed than one part in so many, and what threads were held for is not
  * known well enough to say how many requests they can answer. */
 #define UNKNOWN_MIN 10
@@ -19,6 +21,8 @@ struct tally { /* of a process */
     uint64_t latency_ns, unattributed_ns;     /* of complete requests */
     uint64_t held_ns, running_ns, waiting_ns; /* of threads, for requests */
     uint64_t hold_ns;                         /* loop holds that were waits and harmed somebody */
+    uint64_t loop_waiting_ns;                 /* of these waits, on threads that are loops */
+    uint64_t worker_held_ns;                  /* by threads that are none */
     uint64_t helper_ns;                       /* waits of helpers that are no idling */
     uint64_t by_loop, by_worker;
     uint64_t served; /* threads that ever had a request */
@@ -64,8 +68,19 @@ static void tally_request(struct tally *t, struct verdict *v, const struct reque
     t->arrived++;
     v->queued_ns += r->ledger_ns[LEDGER_QUEUED];
     v->queued_requests += r->ledger_ns[LEDGER_QUEUED] > QUEUED_MIN_NS;
-    for (unsigned k = 0; k < LEDGER_COUNT; k++)
-        t->waiting_ns += is_wait_key(k) ? r->ledger_ns[k] : 0;
+}
+
+static void tally_waits(const struct timeline *tl, struct tally *t, const struct request *r)
+{
+    for (size_t i = r->first_segment; i < (size_t)r->first_segment + r->segment_count; i++) {
+        const struct segment *s = &tl->segments.data[i];
+        if (!is_wait_key(s->key) || !s->thread_plus1)
+            continue;
+        uint64_t ns = segment_end(tl, r, i) - s->start_ns;
+        t->waiting_ns += ns;
+        if (tl->threads.data[s->thread_plus1 - 1].role == THREAD_ROLE_LOOP)
+            t->loop_waiting_ns += ns;
+    }
 }
 
 static void tally_requests(struct analysis *a, struct tally *tallies)
@@ -79,13 +94,14 @@ static void tally_requests(struct analysis *a, struct tally *tallies)
         struct verdict *v = &a->tl->processes.data[r->process].verdict;
 
         tally_request(t, v, r);
+        tally_waits(a->tl, t, r);
         if (!(r->flags & REQUEST_COMPLETE))
             continue;
         v->requests++;
         t->latency_ns += r->end_ns - r->start_ns;
         t->unattributed_ns += r->ledger_ns[LEDGER_UNATTRIBUTED];
-        bool loop = d->answer_thread != NONE &&
-                    a->tl->threads.data[d->answer_thread].role == THREAD_ROLE_LOOP;
+        /* Whoever answers: a loop that hands over has read it. */
+        bool loop = a->tl->threads.data[d->first_thread].role == THREAD_ROLE_LOOP;
         t->by_loop += loop;
         t->by_worker += !loop;
     }
@@ -113,8 +129,9 @@ static void tally_threads(struct analysis *a, struct tally *tallies)
         bool loop = t->role == THREAD_ROLE_LOOP;
 
         tally->held_ns += loop ? loop_held_ns(t) : l->held_ns;
+        tally->worker_held_ns += loop ? 0 : l->held_ns;
         tally->running_ns += loop ? t->state_ns[STATE_RUNNING] : l->running_ns;
-        tally->served += l->tenures > 0;
+        tally->served += l->held_ns > 0;
         if (t->role == THREAD_ROLE_HELPER && !t->kernel)
             tally->helper_ns += l->work_ns;
     }
@@ -138,18 +155,20 @@ static void tally_holds(struct analysis *a, struct tally *tallies)
 
 /* A loop that stands still in what its requests ask for is both: a loop by its make, and blocking
  * in what it does. */
-static enum model model_of(const struct tally *t, bool waits)
+static enum model model_of(const struct tally *t)
 {
     uint64_t all = t->by_loop + t->by_worker;
+    uint64_t workers = t->waiting_ns - t->loop_waiting_ns + t->helper_ns;
     if (!all)
         return MODEL_UNKNOWN;
     if (t->by_loop >= all / MIXED_MIN + 1 && t->by_worker >= all / MIXED_MIN + 1)
         return MODEL_MIXED;
     if (t->by_loop < t->by_worker)
         return MODEL_BLOCKING;
-    if (waits)
+    uint64_t loop_held = t->held_ns - t->worker_held_ns;
+    if (t->loop_waiting_ns > loop_held / 2 || t->hold_ns > loop_held / 2)
         return MODEL_MIXED;
-    return t->helper_ns ? MODEL_NONBLOCKING_WORKERS : MODEL_NONBLOCKING;
+    return workers > t->latency_ns / WORKERS_MIN ? MODEL_NONBLOCKING_WORKERS : MODEL_NONBLOCKING;
 }
 
 /* From the first arrival to the last; over the whole capture where there are too few to say. */
@@ -170,13 +189,11 @@ static bool threads_come_and_go(const struct tally *t, const struct verdict *v)
 static void verdict_fill(struct analysis *a, struct process *p, const struct tally *t)
 {
     struct verdict *v = &p->verdict;
-    /* By time, and by that of threads: what is queued for a thread holds none. */
-    bool waits = t->waiting_ns > t->held_ns / 2 || t->hold_ns > t->held_ns / 2;
-
-    v->model = (uint8_t)model_of(t, waits);
-    v->thread_waits = waits;
-    if (v->model == MODEL_NONBLOCKING_WORKERS) /* they wait in the loop's place */
-        v->thread_waits = t->helper_ns > t->held_ns / 2;
+    /* By time, and by that of threads: what is queued for a thread holds none. What workers wait
+     * for in the loop's place may not all be charged. */
+    uint64_t waiting = t->waiting_ns > t->helper_ns ? t->waiting_ns : t->helper_ns;
+    v->thread_waits =
+        (waiting > t->held_ns / 2 || t->hold_ns > t->held_ns / 2) && v->model != MODEL_NONBLOCKING;
     v->offered = offered_rate(a, t);
     /* What a loop is held for does not depend on whose requests those were. */
     bool loop = v->model == MODEL_NONBLOCKING ||
@@ -184,7 +201,9 @@ static void verdict_fill(struct analysis *a, struct process *p, const struct tal
     if (!loop && t->unattributed_ns > t->latency_ns / UNKNOWN_MIN)
         return;
     v->efficiency = t->held_ns ? (double)t->running_ns / (double)t->held_ns : 0;
-    v->held_ns = t->arrived ? (double)t->held_ns / (double)t->arrived : 0;
+    /* Of two kinds of threads the one that each request needs one of at a time, for its waits. */
+    uint64_t held = v->model == MODEL_NONBLOCKING_WORKERS ? t->worker_held_ns : t->held_ns;
+    v->held_ns = t->arrived ? (double)held / (double)t->arrived : 0;
     if (v->held_ns > 0 && !threads_come_and_go(t, v))
         v->capacity = v->serving_threads * NS_PER_S / v->held_ns;
 }
@@ -453,7 +472,9 @@ static int serving_find(struct analysis *a)
 
     for (size_t i = 0; rc == 0 && i < a->lives.len; i++) {
         const struct thread *t = &a->tl->threads.data[i];
-        if (a->lives.data[i].tenures)
+        bool loop = t->role == THREAD_ROLE_LOOP;
+        bool workers = a->tl->processes.data[t->process].verdict.model == MODEL_NONBLOCKING_WORKERS;
+        if (a->lives.data[i].held_ns && !(loop && workers))
             rc = change_pair(&c, t->process, t->start_ns, t->end_ns, HOLD_START, HOLD_END);
     }
     changes_sort(&c);
@@ -475,10 +496,12 @@ int verdict_build(struct analysis *a)
     struct tally *tallies = calloc(count + 1, sizeof(*tallies));
     if (!tallies)
         return -ENOMEM;
-    int rc = serving_find(a);
     tally_requests(a, tallies);
     tally_threads(a, tallies);
     tally_holds(a, tallies);
+    for (size_t i = 0; i < count; i++)
+        a->tl->processes.data[i].verdict.model = (uint8_t)model_of(&tallies[i]);
+    int rc = serving_find(a);
     for (size_t i = 0; i < count; i++)
         verdict_fill(a, &a->tl->processes.data[i], &tallies[i]);
     free(tallies);

@@ -34,6 +34,7 @@ struct made {
     struct analysis *a;
     struct timeline tl;
     struct capture_info info;
+    uint32_t waker; /* of the next waits; 0: 99, who is nobody */
 };
 
 static inline void made_init_with(struct made *m, uint64_t end_us, uint64_t hold_us)
@@ -126,7 +127,7 @@ static inline void wait_made(struct made *m, uint32_t tid, uint64_t off, uint64_
                            .why = why,
                            .flags = flags,
                            .fd = 7,
-                           .waker = 99};
+                           .waker = m->waker ? m->waker : 99};
     made_add(m, &w, EVENT_WAIT, sizeof(w), tid, AT(on));
 }
 

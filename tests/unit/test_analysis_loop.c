@@ -214,8 +214,9 @@ static void test_preempted_is_not_held(void **state)
     made_release(&m);
 }
 
-/* A timer: nothing says what A waited for; what the woken loop did for it is likely its own. */
-static void test_timer_is_unattributed(void **state)
+/* A timer: nothing says what A waited for, but that the loop slept says that nothing of A's was
+ * ready; what the woken loop did for it is likely its own. */
+static void test_timer_is_awaited(void **state)
 {
     (void)state;
     struct made m;
@@ -230,9 +231,8 @@ static void test_timer_is_unattributed(void **state)
         (struct expect){
             .start = 20,
             .end = 90,
-            .ledger =
-                {[LEDGER_RUNNING] = 10 + 9, [LEDGER_RUNNABLE] = 1, [LEDGER_UNATTRIBUTED] = 50},
-            .grade = {[GRADE_INFERRED] = 4 + 6 + 10, [GRADE_UNATTRIBUTED] = 50}});
+            .ledger = {[LEDGER_RUNNING] = 10 + 9, [LEDGER_RUNNABLE] = 1, [LEDGER_AWAITING] = 50},
+            .grade = {[GRADE_INFERRED] = 4 + 6 + 10 + 50}});
     made_release(&m);
 }
 
@@ -287,9 +287,9 @@ static void test_shared_downstream_is_ambiguous(void **state)
     sends(&m, 160, 7, B, OK);
     sends(&m, 170, 7, A, OK);
     loop_finish(&m, 300, 180);
-    /* no nanosecond of the backend's is charged to either */
-    assert_int_equal(request_named(&m, "GET /1")->ledger_ns[LEDGER_AWAITING], 0);
-    assert_int_equal(request_named(&m, "GET /2")->ledger_ns[LEDGER_AWAITING], 0);
+    /* that both awaited something is told by the loop's sleep, not by the replies */
+    assert_int_equal(request_named(&m, "GET /1")->ledger_ns[LEDGER_AWAITING], US(150 - 30));
+    assert_int_equal(request_named(&m, "GET /2")->ledger_ns[LEDGER_AWAITING], US(150 - 50));
     assert_int_equal(request_named(&m, "GET /2")->ledger_ns[LEDGER_LOOP_BUSY], 0);
     made_release(&m);
 }
@@ -395,8 +395,11 @@ static void test_deferred_handlers_are_not_guessed(void **state)
         yields(&m, t + 60, t + 100, t + 100);
     }
     loop_finish(&m, 3000, t + 5);
-    for (size_t i = 0; i < m.tl.requests.len; i++)
-        assert_int_equal(m.tl.requests.data[i].ledger_ns[LEDGER_AWAITING], 0);
+    /* but that both awaited while the loop slept is no guess */
+    for (size_t i = 0; i < m.tl.requests.len; i++) {
+        assert_int_equal(m.tl.requests.data[i].ledger_ns[LEDGER_AWAITING], US(35));
+        assert_true(m.tl.requests.data[i].ledger_ns[LEDGER_UNATTRIBUTED] > 0);
+    }
     made_release(&m);
 }
 
@@ -504,8 +507,9 @@ static void test_direct_handlers_tell_by_order(void **state)
     made_release(&m);
 }
 
-/* Loop and workers: what the worker does is not charged yet, the loop is never blocked for it. */
-static void test_offload_is_unattributed(void **state)
+/* Loop and workers: with one request in the process, the worker that the loop wakes works for it.
+ */
+static void test_offload_alone(void **state)
 {
     (void)state;
     struct made m;
@@ -513,15 +517,17 @@ static void test_offload_is_unattributed(void **state)
     attach_waiting(&m, 0, 8, 7, CALL_futex, 4096);
     yields(&m, 0, 20, 20);
     receives(&m, 24, 7, A, 20, GET("/1"));
-    yields(&m, 30, 100, 100);
     waits(&m, 8, 0, 27, 28, CALL_futex, 4096);
     waits(&m, 8, 30, 90, 92, CALL_read, FILE_OBJ(1));
+    m.waker = 8;
+    yields(&m, 30, 94, 100);
     sends(&m, 110, 7, A, OK);
     end_waiting(&m, 400, 8, 7, 95, CALL_futex, 4096);
     loop_finish(&m, 400, 120);
     const struct request *r = request_named(&m, "GET /1");
-    assert_int_equal(r->ledger_ns[LEDGER_BLOCKED], 0);
-    assert_int_equal(r->ledger_ns[LEDGER_UNATTRIBUTED], US(70));
+    assert_int_equal(r->ledger_ns[LEDGER_BLOCKED], US(60));
+    assert_int_equal(r->ledger_ns[LEDGER_UNATTRIBUTED], 0);
+    assert_int_equal(r->grade_ns[GRADE_EXACT], US(0));
     assert_int_equal(m.tl.threads.data[1].role, THREAD_ROLE_HELPER);
     assert_int_equal(m.tl.processes.data[0].verdict.model, MODEL_NONBLOCKING_WORKERS);
     made_release(&m);
@@ -586,7 +592,7 @@ int main(void)
         cmocka_unit_test(test_blocking_call_in_a_handler),
         cmocka_unit_test(test_busy_is_not_held),
         cmocka_unit_test(test_preempted_is_not_held),
-        cmocka_unit_test(test_timer_is_unattributed),
+        cmocka_unit_test(test_timer_is_awaited),
         cmocka_unit_test(test_batches_are_ambiguous),
         cmocka_unit_test(test_shared_downstream_is_ambiguous),
         cmocka_unit_test(test_pooled_downstream_changes_hands),
@@ -597,7 +603,7 @@ int main(void)
         cmocka_unit_test(test_nobodys_sleep_makes_a_verdict),
         cmocka_unit_test(test_sleep_for_nobody_makes_none),
         cmocka_unit_test(test_direct_handlers_tell_by_order),
-        cmocka_unit_test(test_offload_is_unattributed),
+        cmocka_unit_test(test_offload_alone),
         cmocka_unit_test(test_selecting_worker_is_no_loop),
         cmocka_unit_test(test_selecting_worker_that_sleeps),
     };

@@ -1,0 +1,264 @@
+/*
+ * chains: who worked for a request that another thread answered than the one that read it, told by
+ * who woke whom. From the answer back, each worker was parked until the one before woke it; from
+ * the loop on, it had read the request and touched nothing else when it woke the first:
+ *
+ *     loop       reads A ─ wakes 1
+ *     worker 1   parked ──────────┤ blocks ───────┤ wakes 2
+ *     worker 2   parked ──────────────────────────────────┤ answers A
+ *
+ * A pool may give a woken worker another's work. So each end of the chain is but a claim: for a
+ * stretch of a worker that blocks it needs both, and none that speaks of another request.
+ */
+#include "analysis/internal.h"
+
+#define CHAIN_MAX 8
+/* Without a wait it is not much that a worker does in so short a time. */
+#define BRIEF_NS 200000u
+
+struct claim {
+    uint32_t thread, request;
+    uint64_t start, end;
+    uint8_t ends; /* CLAIM_… */
+    bool void_;
+};
+
+enum { CLAIM_HEAD = 1, CLAIM_TAIL = 2 };
+
+struct claims {
+    struct analysis *a;
+    const struct bouts *b;
+    VEC(struct claim) all;
+};
+
+/* The first park of `worker` that ends behind `at`. */
+static size_t park_after(const struct bouts *b, uint32_t worker, uint64_t at)
+{
+    size_t low = 0, high = b->parks.len;
+    while (low < high) {
+        size_t mid = low + (high - low) / 2;
+        const struct park *p = &b->parks.data[mid];
+        if (p->worker < worker || (p->worker == worker && p->end <= at))
+            low = mid + 1;
+        else
+            high = mid;
+    }
+    return low;
+}
+
+/* The park that the worker, at work at `at`, came from; NULL: not known. */
+static const struct park *park_before(const struct bouts *b, uint32_t worker, uint64_t at)
+{
+    size_t i = park_after(b, worker, at);
+    if (i < b->parks.len && b->parks.data[i].worker == worker && b->parks.data[i].start < at)
+        return NULL; /* it is parked */
+    return i && b->parks.data[i - 1].worker == worker ? &b->parks.data[i - 1] : NULL;
+}
+
+/* The last touch of the thread at `at` or before; NULL: none. */
+static const struct touch *touch_before(const struct analysis *a, const struct bouts *b,
+                                        uint32_t thread, uint64_t at)
+{
+    size_t from = b->touches.from[thread], low = from, high = b->touches.from[thread + 1];
+    while (low < high) {
+        size_t mid = low + (high - low) / 2;
+        if (a->touches.data[b->touches.index[mid]].time <= at)
+            low = mid + 1;
+        else
+            high = mid;
+    }
+    return low > from ? &a->touches.data[b->touches.index[low - 1]] : NULL;
+}
+
+/* Did the loop have the request at `at`, and touch nothing else since? */
+static bool loop_had(const struct analysis *a, const struct bouts *b, uint32_t loop,
+                     uint32_t request, uint64_t at)
+{
+    const struct touch *t = touch_before(a, b, loop, at);
+    return t && t->request_plus1 == request + 1 && !loop_slept(a, loop, t->time, at);
+}
+
+static size_t interval_of(const struct thread *t, uint64_t at)
+{
+    size_t low = 0, high = t->intervals.len;
+    while (high - low > 1) {
+        size_t mid = low + (high - low) / 2;
+        if (t->intervals.data[mid].start_ns <= at)
+            low = mid;
+        else
+            high = mid;
+    }
+    return low;
+}
+
+/* In [start, end) a worker may have had two pieces of work, each with an object of its own. From
+ * where on it was the last of them, or up to where the first. */
+static void one_object(const struct analysis *a, uint32_t worker, bool last, uint64_t *start,
+                       uint64_t *end)
+{
+    const struct thread *t = &a->tl->threads.data[worker];
+    uint32_t object = 0;
+    uint64_t until = *start;
+
+    for (size_t i = interval_of(t, *start); i < t->intervals.len; i++) {
+        const struct interval *iv = &t->intervals.data[i];
+        if (iv->start_ns >= *end)
+            return;
+        if (iv->state != STATE_BLOCKED || iv->start_ns < *start)
+            continue;
+        if (object && iv->object_plus1 != object) {
+            if (!last) {
+                *end = until;
+                return;
+            }
+            *start = until;
+        }
+        object = iv->object_plus1;
+        until = interval_end(t, i);
+    }
+}
+
+static int claim_add(struct claims *c, struct claim claim)
+{
+    return claim.start < claim.end ? vec_push(&c->all, claim) : 0;
+}
+
+/* Its runtime tells of hand-overs. */
+static bool is_told(const struct analysis *a, uint32_t loop)
+{
+    const struct proc *p = &a->procs.data[a->tl->threads.data[loop].process];
+    return p->submits || p->hands_over || a->lives.data[loop].contexts;
+}
+
+/* From the worker that has the request at `at` back, as far as each was woken by the next. */
+static int claim_back(struct claims *c, uint32_t request, uint32_t worker, uint64_t at)
+{
+    const struct draft *d = &c->a->drafts.data[request];
+    uint64_t read = c->a->tenures.data[d->first_tenure_plus1 - 1].first_touch;
+    int rc = 0;
+
+    for (size_t n = 0; rc == 0 && n < CHAIN_MAX; n++) {
+        const struct park *park = c->b->worker[worker] ? park_before(c->b, worker, at) : NULL;
+        if (!park || park->end < read)
+            return 0;
+        const struct touch *t = touch_before(c->a, c->b, worker, at - 1);
+        uint64_t start = park->end, end = at;
+        if (t && t->request_plus1 && t->request_plus1 != request + 1 && t->time > start)
+            start = t->time; /* it did something for another before */
+        one_object(c->a, worker, true, &start, &end);
+        bool from_loop = start == park->end && park->waker == d->first_thread &&
+                         loop_had(c->a, c->b, park->waker, request, start);
+        uint8_t ends = CLAIM_TAIL | (from_loop ? CLAIM_HEAD : 0);
+        rc = claim_add(c, (struct claim){worker, request, start, end, ends, false});
+        if (from_loop) /* so are all the links behind it */
+            for (size_t k = 1; rc == 0 && k <= n; k++)
+                c->all.data[c->all.len - 1 - k].ends |= CLAIM_HEAD;
+        if (start > park->end || park->waker == NONE || park->waker == d->first_thread)
+            return rc;
+        worker = park->waker;
+        at = park->end;
+    }
+    return rc;
+}
+
+/* A worker that the loop woke for a request. */
+static int claim_on(struct claims *c, size_t park)
+{
+    const struct analysis *a = c->a;
+    const struct park *p = &c->b->parks.data[park];
+    bool same = park + 1 < c->b->parks.len && c->b->parks.data[park + 1].worker == p->worker;
+    uint64_t start = p->end;
+    uint64_t end = same ? c->b->parks.data[park + 1].start : a->tl->threads.data[p->worker].end_ns;
+
+    if (p->waker == NONE || !a->lives.data[p->waker].yields || is_told(a, p->waker) ||
+        !a->lives.data[p->waker].direct)
+        return 0;
+    const struct touch *t = touch_before(a, c->b, p->waker, p->end);
+    if (!t || !t->request_plus1 || a->drafts.data[t->request_plus1 - 1].first_thread != p->waker ||
+        !loop_had(a, c->b, p->waker, t->request_plus1 - 1, p->end))
+        return 0;
+    const struct touch *next = touch_before(a, c->b, p->worker, end);
+    if (next && next->time > start && next->request_plus1 &&
+        next->request_plus1 != t->request_plus1)
+        return 0;
+    one_object(a, p->worker, false, &start, &end);
+    return claim_add(
+        c, (struct claim){p->worker, t->request_plus1 - 1, start, end, CLAIM_HEAD, false});
+}
+
+static int by_thread_and_start(const void *x, const void *y)
+{
+    const struct claim *p = x, *q = y;
+    if (p->thread != q->thread)
+        return p->thread < q->thread ? -1 : 1;
+    if (p->start != q->start)
+        return p->start < q->start ? -1 : 1;
+    return p->request < q->request ? -1 : p->request > q->request;
+}
+
+/* It did not block in [start, end): whosever it was, not much. */
+static bool is_brief(const struct analysis *a, const struct claim *x)
+{
+    const struct thread *t = &a->tl->threads.data[x->thread];
+    if (x->end - x->start > BRIEF_NS)
+        return false;
+    for (size_t i = interval_of(t, x->start);
+         i < t->intervals.len && t->intervals.data[i].start_ns < x->end; i++)
+        if (state_is_wait(t->intervals.data[i].state) && interval_end(t, i) > x->start)
+            return false;
+    return true;
+}
+
+static int claims_settle(struct claims *c)
+{
+    int rc = 0;
+
+    if (c->all.len)
+        qsort(c->all.data, c->all.len, sizeof(*c->all.data), by_thread_and_start);
+    for (size_t i = 0; i < c->all.len; i++) {
+        struct claim *x = &c->all.data[i];
+        for (size_t k = i + 1; k < c->all.len; k++) {
+            struct claim *y = &c->all.data[k];
+            if (y->thread != x->thread || y->start >= x->end)
+                break;
+            if (y->request != x->request)
+                x->void_ = y->void_ = true;
+            else
+                x->ends = y->ends = x->ends | y->ends;
+        }
+    }
+    for (size_t i = 0; rc == 0 && i < c->all.len; i++) {
+        const struct claim *x = &c->all.data[i];
+        bool both = x->ends == (CLAIM_HEAD | CLAIM_TAIL);
+        if (!x->void_ && (both || is_brief(c->a, x)))
+            rc = item_add(c->a,
+                          &(struct item){x->request, x->thread, x->start, x->end, NEVER, NEVER});
+    }
+    return rc;
+}
+
+int chains_follow(struct analysis *a, const struct bouts *b)
+{
+    struct claims c = {.a = a, .b = b};
+    int rc = 0;
+
+    for (uint32_t i = 0; rc == 0 && i < a->drafts.len; i++) {
+        const struct draft *d = &a->drafts.data[i];
+        uint32_t next;
+        if (d->first_thread == NONE || !a->lives.data[d->first_thread].yields ||
+            !d->first_tenure_plus1 || is_told(a, d->first_thread))
+            continue;
+        for (uint32_t x = d->first_tenure_plus1; rc == 0 && x; x = next) {
+            const struct tenure *n = &a->tenures.data[x - 1];
+            next = n->next_plus1;
+            if (b->worker[n->thread] && n->cause == CAUSE_NONE)
+                rc = claim_back(&c, i, n->thread, n->first_touch);
+        }
+    }
+    for (size_t i = 0; rc == 0 && i < b->parks.len; i++)
+        rc = claim_on(&c, i);
+    if (rc == 0)
+        rc = claims_settle(&c);
+    vec_release(&c.all);
+    return rc;
+}

@@ -1,0 +1,202 @@
+/*
+ * gaps: what a request waited for while no thread had it, told by what ended the gap, and by one
+ * more thing: a loop that sleeps in its multiplexed wait has nothing left to do.
+ *
+ *     loop      …A ──┐ B ──┤ sleeps ├── C ──┤ sleeps ├── B ── A…
+ *     A's gap        │  ?  │          awaiting       │   ?   │
+ *
+ * From its first sleep in the gap to its last, nothing of A's was ready: had it been, the loop
+ * would have served it before it slept again. That holds unless another thread may have had A
+ * meanwhile: such times are the process's doubts (handoffs.c).
+ */
+#include "analysis/internal.h"
+
+/* So many stretches of a gap are told apart, the rest is one. */
+#define DOUBTS_MAX (GAP_PARTS - 8)
+
+struct cutter {
+    const struct analysis *a;
+    const struct gap *gap;
+    struct gap_part *parts;
+    size_t count;
+    uint64_t at;
+};
+
+static uint64_t least(uint64_t x, uint64_t y)
+{
+    return x < y ? x : y;
+}
+
+static uint64_t most(uint64_t x, uint64_t y)
+{
+    return x > y ? x : y;
+}
+
+static void cut(struct cutter *c, uint64_t to, enum ledger_key key, enum grade grade)
+{
+    to = least(to, c->gap->to);
+    if (to <= c->at)
+        return;
+    const struct tenure *after = c->gap->after;
+    bool waits = key == LEDGER_QUEUED || key == LEDGER_LOOP_BUSY;
+    c->parts[c->count++] = (struct gap_part){.from = c->at,
+                                             .to = to,
+                                             .thread_plus1 = after && waits ? after->thread + 1 : 0,
+                                             .key = key,
+                                             .grade = grade};
+    c->at = to;
+}
+
+static void cut_unknown(struct cutter *c, uint64_t to)
+{
+    cut(c, to, LEDGER_UNATTRIBUTED, GRADE_UNATTRIBUTED);
+}
+
+static void cut_ambiguous(struct cutter *c, uint64_t to)
+{
+    cut(c, to, LEDGER_UNATTRIBUTED, GRADE_AMBIGUOUS);
+}
+
+/* The thread's multiplexed waits that begin before `at`: how many. */
+static size_t yields_before(const struct analysis *a, uint32_t thread, uint64_t at)
+{
+    const struct life *l = &a->lives.data[thread];
+    const struct thread *t = &a->tl->threads.data[thread];
+    size_t low = 0, high = l->yields;
+
+    while (low < high) {
+        size_t mid = low + (high - low) / 2;
+        if (t->intervals.data[a->yields.data[l->first_yield + mid]].start_ns < at)
+            low = mid + 1;
+        else
+            high = mid;
+    }
+    return low;
+}
+
+/* From the loop's first sleep in [from, to) to the end of its last; false when it did not sleep. */
+static bool sleeps(const struct analysis *a, uint32_t thread, uint64_t from, uint64_t to,
+                   uint64_t *begin, uint64_t *end)
+{
+    const struct life *l = &a->lives.data[thread];
+    const struct thread *t = &a->tl->threads.data[thread];
+    size_t first = yields_before(a, thread, from), last = yields_before(a, thread, to);
+
+    if (first && interval_end(t, a->yields.data[l->first_yield + first - 1]) > from)
+        first--; /* it sleeps already */
+    if (first >= last)
+        return false;
+    *begin = most(from, t->intervals.data[a->yields.data[l->first_yield + first]].start_ns);
+    *end = least(to, interval_end(t, a->yields.data[l->first_yield + last - 1]));
+    return *begin < *end;
+}
+
+bool loop_slept(const struct analysis *a, uint32_t thread, uint64_t from, uint64_t to)
+{
+    uint64_t begin, end;
+    return sleeps(a, thread, from, to, &begin, &end);
+}
+
+static bool records_lost(const struct analysis *a, uint64_t from, uint64_t to)
+{
+    for (size_t i = 0; i < a->tl->losses.len; i++)
+        if (a->tl->losses.data[i].start_ns < to && a->tl->losses.data[i].end_ns >= from)
+            return true;
+    return false;
+}
+
+/* [at, to) was `key`, if no worker had the request meanwhile. */
+static void cut_but_doubts(struct cutter *c, uint64_t to, enum ledger_key key)
+{
+    struct doubt next, rest;
+
+    while (c->at < to && c->count < DOUBTS_MAX &&
+           doubt_next(c->a, c->gap->loop, c->at, to, &next)) {
+        cut(c, next.start, key, GRADE_INFERRED);
+        cut_unknown(c, next.end);
+    }
+    if (c->at < to && doubt_next(c->a, c->gap->loop, c->at, to, &next) &&
+        doubts_within(c->a, c->gap->loop, c->at, to, &rest))
+        cut_unknown(c, rest.end);
+    cut(c, to, key, GRADE_INFERRED);
+}
+
+/* [at, to) by a loop that slept meanwhile. */
+static void cut_slept(struct cutter *c, uint64_t to)
+{
+    const struct gap *g = c->gap;
+    uint64_t begin, end;
+
+    if (!g->before || !sleeps(c->a, g->loop, c->at, least(to, g->to), &begin, &end) ||
+        records_lost(c->a, c->at, end))
+        return;
+    cut_unknown(c, begin);
+    cut_but_doubts(c, end, LEDGER_AWAITING); /* it slept, or turned to others */
+}
+
+/* Another thread took it up at the end. Until it stood in the queue it waited for something else,
+ * or the other way round. */
+static void cut_handoff(struct cutter *c)
+{
+    const struct tenure *after = c->gap->after;
+    enum grade grade = after->gap_inferred ? GRADE_INFERRED : GRADE_EXACT;
+
+    if (after->ready == NEVER) {
+        cut_slept(c, c->gap->to);
+    } else {
+        cut(c, after->ready, LEDGER_AWAITING, GRADE_INFERRED);
+        cut(c, after->busy_from, LEDGER_QUEUED, grade);
+    }
+    cut_unknown(c, c->gap->to);
+}
+
+/* An event ended it whose time is known. */
+static void cut_awaited(struct cutter *c)
+{
+    const struct gap *g = c->gap;
+    const struct tenure *after = g->after;
+    bool same = g->before && g->before->thread == after->thread;
+    bool loop = c->a->lives.data[after->thread].yields > 0;
+    bool sure = !g->several && same && !after->gap_inferred;
+    enum grade grade = sure ? GRADE_EXACT : GRADE_INFERRED;
+
+    cut(c, after->ready, LEDGER_AWAITING, grade);
+    if (after->unsure_head)
+        cut_ambiguous(c, g->to);
+    cut_unknown(c, same || loop ? after->busy_from : g->to);
+    cut(c, g->to, LEDGER_LOOP_BUSY, grade);
+}
+
+size_t gap_parts(const struct analysis *a, const struct gap *gap, struct gap_part *parts)
+{
+    struct cutter c = {.a = a, .gap = gap, .parts = parts, .at = gap->from};
+    const struct tenure *before = gap->before, *after = gap->after;
+    uint8_t cause = after ? after->cause : CAUSE_NONE;
+
+    if (!before && (cause == CAUSE_FIRST || cause == CAUSE_HANDOFF)) {
+        cut(&c, gap->to, LEDGER_QUEUED, cause == CAUSE_FIRST ? GRADE_EXACT : GRADE_INFERRED);
+        return c.count;
+    }
+    /* Perhaps it was still being worked at. */
+    if (before && cause != CAUSE_BUSY && (cause != CAUSE_HANDOFF || after->gap_inferred))
+        cut_ambiguous(&c, before->unsure_until);
+    if ((cause == CAUSE_READY || cause == CAUSE_CONNECTED) && after->ready != NEVER) {
+        cut_awaited(&c);
+    } else if (cause == CAUSE_BUSY) {
+        cut_but_doubts(&c, gap->to, LEDGER_LOOP_BUSY);
+    } else if (cause == CAUSE_HANDOFF) {
+        cut_handoff(&c);
+    } else {
+        if (!after || (before && after->thread == before->thread))
+            cut_slept(&c, gap->to);
+        if (cause == CAUSE_AMBIGUOUS) {
+            cut_unknown(&c, after->busy_from);
+            cut_ambiguous(&c, gap->to);
+        } else if (after && after->thread == gap->loop) {
+            cut_unknown(&c, after->busy_from);
+            cut(&c, gap->to, LEDGER_LOOP_BUSY, GRADE_INFERRED);
+        }
+        cut_unknown(&c, gap->to);
+    }
+    return c.count;
+}

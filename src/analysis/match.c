@@ -1,0 +1,372 @@
+/*
+ * match: which request each item of a worker was for, by what the loop turned to afterwards.
+ *
+ * Between two sleeps of a loop as many items were heard of as requests were turned to again for no
+ * other reason. If each can only be one's, each is. An item whose end nobody was told of, since
+ * the loop was awake, is that of the worker that ran meanwhile, if only so many did:
+ *
+ *     loop      sleeps ──┐ answers A ── answers B ┌── sleeps
+ *     worker 1  blocked ─┘^ wakes the loop
+ *     worker 2  blocked ────┤ runs ├─ blocked, for the next
+ */
+#include "analysis/internal.h"
+#include <stdio.h>
+
+/* So many items and requests between two sleeps of a loop are told apart at the most. */
+#define MATCH_MAX 24
+/* Clocks and records of one moment differ by so much. */
+#define MOMENT_NS 50000u
+/* So long may a worker be on its way from its word to the loop to its park. */
+#define PARK_NS 2000000u
+/* So long may it take from its wake-up to its queue. */
+#define LATE_NS 2000000u
+/* One in so many items may be done without a request that goes on. */
+#define HOPS_MIN 10
+
+/* A loop turns to a request again for a reason that no record names. */
+struct resume {
+    uint64_t submitted, time;
+    uint32_t request, tenure, before;
+};
+
+struct matcher {
+    struct analysis *a;
+    struct bouts *b;
+    uint32_t loop;
+    VEC(struct resume) resumes;
+    uint64_t *split;    /* by thread: where an item ended that nobody was told of */
+    bool in_order;      /* what is done first is turned to first: nginx's thread pools */
+    uint64_t unmatched; /* the latest resume that no item was found for */
+    /* between two sleeps */
+    struct done items[MATCH_MAX];
+    size_t count;
+    size_t first_done, done; /* dones from the sleep before on, and behind the sleep */
+};
+
+static uint64_t least(uint64_t x, uint64_t y)
+{
+    return x < y ? x : y;
+}
+
+static uint64_t most(uint64_t x, uint64_t y)
+{
+    return x > y ? x : y;
+}
+
+static int by_time(const void *x, const void *y)
+{
+    const struct resume *p = x, *q = y;
+    if (p->time != q->time)
+        return p->time < q->time ? -1 : 1;
+    return p->tenure < q->tenure ? -1 : p->tenure > q->tenure;
+}
+
+/* Where the loop turned to a request again, without a word of what for. */
+static int resumes_collect(struct matcher *m)
+{
+    const struct analysis *a = m->a;
+    bool told = a->procs.data[a->tl->threads.data[m->loop].process].submits;
+
+    for (uint32_t i = 0; i < a->drafts.len; i++) {
+        uint32_t before = NONE, next;
+        for (uint32_t x = a->drafts.data[i].first_tenure_plus1; x; before = x - 1, x = next) {
+            const struct tenure *n = &a->tenures.data[x - 1];
+            next = n->next_plus1;
+            if (before == NONE || n->thread != m->loop ||
+                (n->cause != CAUSE_NONE && n->cause != CAUSE_AMBIGUOUS) || (told && !n->handed))
+                continue;
+            struct resume r = {a->tenures.data[before].last_touch, n->first_touch, i, x - 1,
+                               before};
+            if (vec_push(&m->resumes, r) < 0)
+                return -ENOMEM;
+        }
+    }
+    if (m->resumes.len)
+        qsort(m->resumes.data, m->resumes.len, sizeof(*m->resumes.data), by_time);
+    return 0;
+}
+
+static uint64_t sleep_start(const struct matcher *m, uint32_t k)
+{
+    const struct life *l = &m->a->lives.data[m->loop];
+    const struct thread *t = &m->a->tl->threads.data[m->loop];
+    return k < l->yields ? t->intervals.data[m->a->yields.data[l->first_yield + k]].start_ns
+                         : t->end_ns;
+}
+
+/*
+ * Does the loop turn to a request for each item that is done? Where work goes in hops, and the loop
+ * hands the next one over without a touch of any connection, one item says nothing.
+ */
+static bool answers_each(const struct matcher *m)
+{
+    size_t done = 0, resume = 0, slices = 0, hops = 0;
+
+    for (uint32_t k = 0; k <= m->a->lives.data[m->loop].yields; k++) {
+        uint64_t sleep = sleep_start(m, k);
+        size_t heard = 0, begin = resume;
+        for (; done < m->b->dones.len && m->b->dones.data[done].end <= sleep; done++)
+            heard += m->b->dones.data[done].loop == m->loop && !m->b->dones.data[done].weak;
+        for (; resume < m->resumes.len && m->resumes.data[resume].time <= sleep; resume++)
+            ;
+        slices += heard > 0;
+        hops += heard > 0 && resume == begin;
+    }
+    return hops <= slices / HOPS_MIN;
+}
+
+static uint64_t item_start(const struct matcher *m, const struct done *d)
+{
+    return most(d->start, m->split[d->worker]);
+}
+
+static bool fits(const struct matcher *m, const struct done *d, const struct resume *r)
+{
+    /* Woken for one, a worker may take another that is handed over before it gets there. */
+    bool late = d->first >= r->submitted || d->first < item_start(m, d);
+    return late && item_start(m, d) + LATE_NS >= r->submitted && d->least <= r->time + MOMENT_NS;
+}
+
+static void item_take(struct matcher *m, const struct done *d, size_t begin, size_t end)
+{
+    for (size_t k = begin; k < end; k++)
+        if (fits(m, d, &m->resumes.data[k])) {
+            if (m->count < MATCH_MAX)
+                m->items[m->count] = *d;
+            m->count++;
+            return;
+        }
+}
+
+/* Items that the loop was told of, or whose worker parked so that it may have been. */
+static void items_told(struct matcher *m, size_t begin, size_t end, uint64_t sleep, bool weak)
+{
+    for (size_t i = m->first_done; i < m->b->dones.len; i++) {
+        const struct done *d = &m->b->dones.data[i];
+        if (d->end > sleep + PARK_NS)
+            break;
+        if (d->loop == m->loop && d->weak == weak && !d->used &&
+            (d->end <= sleep || (weak && d->least < sleep)))
+            item_take(m, d, begin, end);
+    }
+}
+
+/* How far the thread ran when it first did in [from, to); 0: it did not. */
+static uint64_t ran_until(const struct thread *t, uint64_t from, uint64_t to)
+{
+    size_t low = 0, high = t->intervals.len;
+
+    while (high - low > 1) {
+        size_t mid = low + (high - low) / 2;
+        if (t->intervals.data[mid].start_ns <= from)
+            low = mid;
+        else
+            high = mid;
+    }
+    for (size_t i = low; i < t->intervals.len && t->intervals.data[i].start_ns < to; i++)
+        if (t->intervals.data[i].state == STATE_RUNNING && interval_end(t, i) > from)
+            return least(interval_end(t, i), to);
+    return 0;
+}
+
+/* Items of workers that ran while the loop was awake, from `from` to the last resume, and went on
+ * to the next item without a word. The next item's begin tells when this one began. */
+static void items_untold(struct matcher *m, size_t begin, size_t end, uint64_t from)
+{
+    const struct analysis *a = m->a;
+    uint64_t to = m->resumes.data[end - 1].time;
+    size_t told = m->count;
+
+    for (size_t i = m->done; i < m->b->dones.len && i < m->done + 8 * MATCH_MAX; i++) {
+        struct done d = m->b->dones.data[i];
+        bool seen = d.loop != m->loop || d.used || d.start >= from || d.least <= to;
+        for (size_t k = 0; k < m->count && k < MATCH_MAX && !seen; k++)
+            seen = m->items[k].worker == d.worker && k >= told;
+        uint64_t until = seen ? 0 : ran_until(&a->tl->threads.data[d.worker], from, to);
+        if (until <= item_start(m, &d))
+            continue;
+        d.end = d.least = until;
+        d.first = least(d.first, until);
+        item_take(m, &d, begin, end);
+    }
+}
+
+/* Did the loop wake the worker for this item, before it slept again? Then it was handed over at
+ * once, and nobody had it in between. */
+static bool handed_over(const struct analysis *a, const struct done *item, const struct resume *r)
+{
+    const struct tenure *before = &a->tenures.data[r->before];
+    const struct thread *loop = &a->tl->threads.data[item->loop];
+    const struct thread *t = &a->tl->threads.data[item->worker];
+    size_t low = 0, high = t->intervals.len;
+
+    while (high - low > 1) { /* what it was woken from at the start of the item */
+        size_t mid = low + (high - low) / 2;
+        if (t->intervals.data[mid].start_ns < item->start)
+            low = mid;
+        else
+            high = mid;
+    }
+    return low < t->intervals.len && interval_end(t, low) == item->start &&
+           t->intervals.data[low].waker == loop->tid &&
+           !loop_slept(a, item->loop, before->last_touch, item->start);
+}
+
+/* Before `unmatched` it may have been another's, whose end nobody saw. */
+static int match(struct matcher *m, const struct done *d, const struct resume *r)
+{
+    struct analysis *a = m->a;
+    struct tenure *after = &a->tenures.data[r->tenure];
+    uint64_t start = most(item_start(m, d), r->submitted), end = least(d->end, r->time);
+    struct item item = {
+        .request = r->request,
+        .thread = d->worker,
+        .start = least(start < m->unmatched ? most(start, m->unmatched) : start, end),
+        .end = end,
+        .queued_from =
+            handed_over(a, d, r) ? a->tenures.data[r->before].end : full_since(a, d->worker, start),
+        .queued_to = start,
+    };
+
+    after->cause = CAUSE_READY;
+    after->ready = after->busy_from = end;
+    after->gap_inferred = after->matched = true;
+    m->split[d->worker] = most(m->split[d->worker], end);
+    return end > start ? item_add(a, &item) : 0;
+}
+
+static int by_end(const void *x, const void *y)
+{
+    const struct done *p = x, *q = y;
+    return p->end < q->end ? -1 : p->end > q->end;
+}
+
+/* Sorts the items by their ends; false when two are too close to tell which was first. */
+static bool in_time_order(struct matcher *m)
+{
+    qsort(m->items, m->count, sizeof(m->items[0]), by_end);
+    for (size_t k = 1; k < m->count; k++)
+        if (m->items[k].end - m->items[k - 1].end < MOMENT_NS || m->items[k].weak)
+            return false;
+    return true;
+}
+
+/* Items and the resumes [begin, begin + count) are as many. */
+static int slice_match(struct matcher *m, size_t begin)
+{
+    size_t items[MATCH_MAX], resumes[MATCH_MAX], n = m->count;
+    int rc = 0;
+
+    for (size_t k = 0; k < n; k++) {
+        items[k] = k;
+        resumes[k] = begin + k;
+    }
+    if (m->in_order && in_time_order(m)) {
+        for (size_t k = 0; rc == 0 && k < n; k++)
+            rc = match(m, &m->items[k], &m->resumes.data[begin + k]);
+        return rc;
+    }
+    for (size_t i = 0; rc == 0 && i < n;) { /* one that can be nobody else's, and again */
+        size_t fit = 0, only = 0;
+        for (size_t k = 0; k < n; k++)
+            if (fits(m, &m->items[items[k]], &m->resumes.data[resumes[i]])) {
+                fit++;
+                only = k;
+            }
+        if (fit != 1) {
+            i++;
+            continue;
+        }
+        rc = match(m, &m->items[items[only]], &m->resumes.data[resumes[i]]);
+        n--;
+        items[only] = items[n];
+        resumes[i] = resumes[n];
+        i = 0;
+    }
+    for (size_t k = 0; k < n; k++) { /* each is one of these, which is not known */
+        const struct done *d = &m->items[items[k]];
+        m->split[d->worker] = most(m->split[d->worker], least(d->end, vec_last(&m->resumes)->time));
+    }
+    return rc;
+}
+
+static void mark_used(struct matcher *m)
+{
+    for (size_t k = 0; k < m->count; k++)
+        for (size_t i = m->first_done;
+             i < m->b->dones.len && m->b->dones.data[i].end <= m->items[k].end; i++)
+            m->b->dones.data[i].used |= m->b->dones.data[i].worker == m->items[k].worker &&
+                                        m->b->dones.data[i].end == m->items[k].end;
+}
+
+static int slice(struct matcher *m, size_t begin, size_t end, uint64_t woke, uint64_t sleep)
+{
+    size_t want = end - begin;
+
+    m->count = 0;
+    items_told(m, begin, end, sleep, false);
+    if (m->count < want)
+        items_told(m, begin, end, sleep, true);
+    if (m->count < want)
+        items_untold(m, begin, end, woke);
+    if (getenv("DBG")) {
+        fprintf(stderr, "%s want %zu have %zu t %.3f woke %.3f\n",
+                m->count == want ? "ok  " : "MISS", want, m->count,
+                m->resumes.data[begin].time / 1e6, woke / 1e6);
+        for (size_t k = 0; k < m->count && k < MATCH_MAX; k++)
+            fprintf(stderr, "     item %u %.3f-%.3f least %.3f weak %d start %.3f\n",
+                    m->a->tl->threads.data[m->items[k].worker].tid, m->items[k].start / 1e6,
+                    m->items[k].end / 1e6, m->items[k].least / 1e6, m->items[k].weak,
+                    item_start(m, &m->items[k]) / 1e6);
+        for (size_t k = begin; k < end; k++)
+            fprintf(stderr, "     resume sub %.3f t %.3f\n", m->resumes.data[k].submitted / 1e6,
+                    m->resumes.data[k].time / 1e6);
+    }
+    if (m->count != want || want > MATCH_MAX) {
+        m->unmatched = m->resumes.data[end - 1].time;
+        return 0;
+    }
+    mark_used(m);
+    return slice_match(m, begin);
+}
+
+static int slices(struct matcher *m)
+{
+    const struct analysis *a = m->a;
+    const struct life *l = &a->lives.data[m->loop];
+    const struct thread *t = &a->tl->threads.data[m->loop];
+    size_t resume = 0;
+    uint64_t woke = t->start_ns;
+    int rc = 0;
+
+    for (uint32_t k = 0; rc == 0 && k <= l->yields; k++) {
+        uint64_t sleep = sleep_start(m, k);
+        size_t begin = resume;
+        m->first_done = m->done;
+        while (m->done < m->b->dones.len && m->b->dones.data[m->done].end <= sleep)
+            m->done++;
+        while (resume < m->resumes.len && m->resumes.data[resume].time <= sleep)
+            resume++;
+        if (resume > begin)
+            rc = slice(m, begin, resume, woke, sleep);
+        if (k < l->yields)
+            woke = interval_end(t, a->yields.data[l->first_yield + k]);
+    }
+    return rc;
+}
+
+int items_match(struct analysis *a, struct bouts *b, uint32_t loop)
+{
+    struct matcher m = {.a = a, .b = b, .loop = loop};
+    int rc = -ENOMEM;
+
+    m.split = calloc(a->lives.len + 1, sizeof(*m.split));
+    if (m.split)
+        rc = resumes_collect(&m);
+    m.in_order = a->procs.data[a->tl->threads.data[loop].process].submits;
+    if (rc == 0 && (m.in_order || answers_each(&m)))
+        rc = slices(&m);
+    free(m.split);
+    vec_release(&m.resumes);
+    return rc;
+}

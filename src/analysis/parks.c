@@ -1,0 +1,52 @@
+/*
+ * parks: where a thread waits for work, and where inside its work.
+ */
+#include "analysis/internal.h"
+
+#define FUTEX_CMD_MASK 0x7f
+#define FUTEX_WAIT 0
+#define FUTEX_WAIT_BITSET 9
+
+static bool is_gil(const struct analysis *a, const struct thread *t, const struct interval *iv)
+{
+    const struct proc *p = &a->procs.data[t->process];
+    return iv->object_plus1 && p->gil_end > p->gil_start &&
+           a->tl->objects.data[iv->object_plus1 - 1].id == p->gil_start;
+}
+
+/*
+ * A condition variable or a semaphore is waited for with FUTEX_WAIT_BITSET by glibc, a mutex with
+ * FUTEX_WAIT (nptl/futex-internal.c, lowlevellock.c). Where a thread has none of the former, as in
+ * Go and musl, the latter has to do.
+ */
+bool wait_is_park(const struct analysis *a, uint32_t thread, const struct interval *iv)
+{
+    const struct thread *t = &a->tl->threads.data[thread];
+    unsigned cmd = iv->arg & FUTEX_CMD_MASK;
+
+    switch (iv->state) {
+    case STATE_LOCK:
+        if (is_gil(a, t, iv))
+            return false;
+        return cmd == FUTEX_WAIT ? !a->lives.data[thread].bitsets : true;
+    case STATE_BLOCKED:
+        return wait_is_for_work(a->tl, iv) &&
+               a->tl->objects.data[iv->object_plus1 - 1].kind != OBJ_ACCEPTED;
+    case STATE_OTHER:
+    case STATE_YIELDED:
+        return true;
+    default:
+        return false;
+    }
+}
+
+void parks_prepare(struct analysis *a)
+{
+    for (size_t i = 0; i < a->lives.len; i++) {
+        const struct thread *t = &a->tl->threads.data[i];
+        for (size_t k = 0; k < t->intervals.len && !a->lives.data[i].bitsets; k++)
+            a->lives.data[i].bitsets =
+                t->intervals.data[k].state == STATE_LOCK &&
+                (t->intervals.data[k].arg & FUTEX_CMD_MASK) == FUTEX_WAIT_BITSET;
+    }
+}

@@ -1,0 +1,301 @@
+/*
+ * work: what runtimes say themselves of the pieces of work they turn to.
+ *
+ *     libuv      SUBMIT by the loop, BEGIN and END by a worker, RESUME by the loop: all of a
+ *                hand-off. Whose it is, is whose turn it was at the SUBMIT.
+ *     asyncio    RESUME when a callback's context is entered, SUBMIT when one is copied from the
+ *                current one: whose the copier is, is whose the copy is.
+ *                Or RESUME at each step of a task. A task is told by what it touches: all its
+ *                steps belong to the connection that it sends on next, so it is looked for from
+ *                the end of the capture to its begin. A loop that collects answers and sends
+ *                them together, as uvloop does, tells nothing so.
+ *     executors  SUBMIT in a task's step, BEGIN and END by a worker; the task's next step follows.
+ *
+ * An address comes again once its piece is gone: a SUBMIT begins another piece, and a task's steps
+ * behind an answer lead to the next touch, not to the last.
+ */
+#include "analysis/internal.h"
+
+static uint64_t work_key(const struct analysis *a, const struct event_work *e, uint32_t thread)
+{
+    const uint64_t what[3] = {e->item, e->kind, a->tl->threads.data[thread].process};
+    return table_hash(what, sizeof(what));
+}
+
+static struct work *work_find(struct analysis *a, const struct event_work *e, uint32_t thread)
+{
+    uint64_t index;
+    return table_get(&a->work_index, work_key(a, e, thread), &index) ? &a->works.data[index] : NULL;
+}
+
+static struct work *work_make(struct analysis *a, const struct event_work *e, uint32_t thread)
+{
+    struct work *w = work_find(a, e, thread);
+    if (w)
+        return w;
+    if (vec_push(&a->works, ((struct work){0})) < 0 ||
+        table_put(&a->work_index, work_key(a, e, thread), a->works.len - 1) < 0)
+        return NULL;
+    return vec_last(&a->works);
+}
+
+static struct draft *work_draft(struct analysis *a, const struct work *w)
+{
+    struct draft *d = w && w->request_plus1 ? &a->drafts.data[w->request_plus1 - 1] : NULL;
+    return d && !d->closed ? d : NULL;
+}
+
+static void owes(struct analysis *a, struct work *w, bool owes)
+{
+    if (!w->request_plus1 || w->owed == owes)
+        return;
+    draft_leave(a, w->request_plus1 - 1);
+    a->drafts.data[w->request_plus1 - 1].outstanding += owes ? 1 : -1u;
+    draft_enter(a, w->request_plus1 - 1);
+    w->owed = owes;
+}
+
+static int submit(struct analysis *a, const struct event_work *e, struct act *act)
+{
+    const struct life *l = &a->lives.data[act->thread];
+    thread_scan(a, act->thread, act->time);
+    uint32_t request = tenure_request(a, act->thread);
+    struct work *w = work_make(a, e, act->thread);
+
+    if (!w)
+        return -ENOMEM;
+    if (e->kind == WORK_CONTEXT) {
+        *w = (struct work){.request_plus1 = request == NONE ? 0 : request + 1};
+        return 0;
+    }
+    owes(a, w, false);
+    bool sure = request != NONE && (l->known || !thread_rivals(a, act->thread, request));
+    *w = (struct work){.request_plus1 = sure ? request + 1 : 0, .submitted = act->time};
+    if (!sure)
+        return 0;
+    int rc = tenure_touch(a, request, act);
+    if (e->kind == WORK_NGINX) { /* of these the end is not told */
+        a->drafts.data[request].handed = true;
+        a->procs.data[a->tl->threads.data[act->thread].process].submits = true;
+    } else {
+        owes(a, w, true);
+    }
+    return rc;
+}
+
+/* What the item's thread did from its begin to `at` was the item's, and what comes then is not. */
+static void work_end(struct analysis *a, struct work *w, uint64_t at)
+{
+    struct life *l = &a->lives.data[w->worker];
+
+    if (!w->tenure_plus1 || w->ended)
+        return;
+    struct tenure *x = &a->tenures.data[w->tenure_plus1 - 1];
+    w->ended = at > x->start ? at : x->start;
+    x->last_touch = x->end = w->ended;
+    x->replied = true;
+    if (l->tenure_plus1 == w->tenure_plus1) {
+        l->tenure_plus1 = 0;
+        l->tenure_end = w->ended;
+    }
+    if (work_draft(a, w))
+        work_draft(a, w)->woken = w->ended;
+}
+
+/* When the thread, if it is parked at `at`, began to; else `at`. It is scanned up to there. */
+static uint64_t parked_since(const struct analysis *a, uint32_t thread, uint64_t at)
+{
+    const struct thread *t = &a->tl->threads.data[thread];
+    size_t next = a->lives.data[thread].scan;
+    const struct interval *iv = next < t->intervals.len ? &t->intervals.data[next] : NULL;
+    bool parked =
+        iv && iv->start_ns < at && state_is_wait(iv->state) && wait_is_park(a, thread, iv);
+    return parked ? iv->start_ns : at;
+}
+
+void work_leave(struct analysis *a, uint32_t thread, uint64_t at)
+{
+    struct life *l = &a->lives.data[thread];
+    struct work *w = l->work_plus1 ? &a->works.data[l->work_plus1 - 1] : NULL;
+
+    l->work_plus1 = 0;
+    if (w && w->worker == thread)
+        work_end(a, w, at);
+}
+
+static int begin(struct analysis *a, const struct event_work *e, struct act *act)
+{
+    thread_scan(a, act->thread, act->time);
+    work_leave(a, act->thread, act->time);
+
+    struct work *w = work_find(a, e, act->thread);
+    /* Nobody's; or libuv's synchronous call, in which the loop does the work itself. */
+    if (!work_draft(a, w))
+        return 0;
+    act->cause = CAUSE_HANDOFF;
+    act->ready = w->submitted;
+    act->at_once = true;
+    int rc = tenure_touch(a, w->request_plus1 - 1, act);
+    w->worker = act->thread;
+    w->tenure_plus1 = a->lives.data[act->thread].tenure_plus1;
+    w->ended = 0;
+    a->lives.data[act->thread].work_plus1 = (uint32_t)(w - a->works.data) + 1;
+    return rc;
+}
+
+static int end(struct analysis *a, const struct event_work *e, struct act *act)
+{
+    struct work *w = work_find(a, e, act->thread);
+
+    thread_scan(a, act->thread, act->time);
+    if (w && w->worker == act->thread && a->lives.data[act->thread].work_plus1)
+        work_leave(a, act->thread, act->time);
+    if (w && e->kind == WORK_FUTURE)
+        owes(a, w, false);
+    return 0;
+}
+
+/* A task's step, whose connection tasks_survey() has found. */
+static uint32_t task_request(struct analysis *a, size_t record)
+{
+    uint64_t obj;
+    const struct sock *s = table_get(&a->task_conns, record, &obj) ? socket_find(a, obj) : NULL;
+    if (!s || !s->request_plus1 || a->drafts.data[s->request_plus1 - 1].closed)
+        return NONE;
+    return s->request_plus1 - 1;
+}
+
+/* The request whose turn it is; NONE. */
+static uint32_t resumed(struct analysis *a, const struct event_work *e, struct work *w,
+                        size_t record)
+{
+    if (e->kind == WORK_TASK)
+        return task_request(a, record);
+    return work_draft(a, w) ? w->request_plus1 - 1 : NONE;
+}
+
+/* The loop's callback that takes what it has just received runs in a context of the connection. */
+static bool takes_received(const struct analysis *a, const struct life *l)
+{
+    return l->tenure_plus1 && a->tenures.data[l->tenure_plus1 - 1].received &&
+           !l->resumed_since_touch;
+}
+
+static int resume(struct analysis *a, const struct event_work *e, struct act *act, size_t record)
+{
+    struct life *l = &a->lives.data[act->thread];
+    struct work *w = e->kind == WORK_TASK ? NULL : work_find(a, e, act->thread);
+
+    if (e->kind == WORK_TASK && (l->contexts || l->flushes))
+        return 0;
+    thread_scan(a, act->thread, act->time);
+    uint32_t request = resumed(a, e, w, record);
+    bool takes = takes_received(a, l);
+    l->resumed_since_touch = true;
+    if (w && e->kind != WORK_CONTEXT) {
+        owes(a, w, false);
+        thread_scan(a, w->worker, act->time);
+        work_end(a, w, parked_since(a, w->worker, act->time));
+    }
+    if (request == NONE)
+        return e->kind == WORK_CONTEXT && takes ? 0 : tenure_foreign(a, act);
+    struct draft *d = &a->drafts.data[request];
+    act->receives = true;
+    if (d->woken != NEVER) {
+        act->cause = CAUSE_READY;
+        act->ready = d->woken;
+    }
+    d->woken = NEVER;
+    int rc = tenure_touch(a, request, act);
+    l->resumed_since_touch = true;
+    if (w && e->kind != WORK_CONTEXT)
+        w->request_plus1 = 0;
+    return rc;
+}
+
+int work_event(struct analysis *a, const struct record *r)
+{
+    const struct event_work *e = (const void *)r->ev;
+    const struct thread *t = r->thread == NONE ? NULL : &a->tl->threads.data[r->thread];
+    struct act act = {.thread = r->thread, .time = analysis_rel(a, r->time_ns), .ready = NEVER};
+
+    if (!t || act.time < t->start_ns || act.time > t->end_ns)
+        return 0;
+    switch (e->op) {
+    case WORK_SUBMIT:
+        return submit(a, e, &act);
+    case WORK_BEGIN:
+        return begin(a, e, &act);
+    case WORK_END:
+        return end(a, e, &act);
+    case WORK_RESUME:
+        return resume(a, e, &act, (size_t)(r - a->records.data));
+    default:
+        return 0;
+    }
+}
+
+/* What the survey knows of a thread, coming from the end: the connection it sends on behind the
+ * record it looks at, before it turns to anything else. */
+struct seen {
+    uint64_t sends_on;
+    bool several; /* more than one */
+};
+
+static int survey_work(struct analysis *a, struct table *tasks, const struct event_work *e,
+                       uint32_t thread, size_t record, struct seen *seen)
+{
+    struct life *l = &a->lives.data[thread];
+    uint64_t key = work_key(a, e, thread), obj;
+    int rc = 0;
+
+    if (e->kind == WORK_LIBUV && e->op == WORK_SUBMIT)
+        a->procs.data[a->tl->threads.data[thread].process].hands_over = true;
+    l->contexts |= e->kind == WORK_CONTEXT;
+    if (e->kind != WORK_TASK || e->op != WORK_RESUME)
+        return 0;
+    l->tasks = true;
+    l->flushes |= seen->several;
+    if (seen->sends_on)
+        rc = table_put(tasks, key, seen->sends_on);
+    *seen = (struct seen){0, false};
+    if (rc == 0 && table_get(tasks, key, &obj))
+        rc = table_put(&a->task_conns, record, obj);
+    return rc;
+}
+
+static void survey_io(struct analysis *a, const struct record *r, struct seen *seen)
+{
+    const struct event_io *io = (const void *)r->ev;
+    const struct sock *s = socket_find(a, io->obj);
+
+    if (!s || s->role != ROLE_ACCEPTED || !s->tcp || !io->bytes)
+        return;
+    bool sends = r->ev->kind == EVENT_SEND;
+    seen->several = sends && (seen->several || (seen->sends_on && seen->sends_on != io->obj));
+    seen->sends_on = sends ? io->obj : 0;
+}
+
+int tasks_survey(struct analysis *a)
+{
+    struct seen *seen = calloc(a->lives.len + 1, sizeof(*seen));
+    struct table tasks = TABLE_INIT;
+    int rc = seen ? 0 : -ENOMEM;
+
+    for (size_t i = a->records.len; rc == 0 && i-- > 0;) {
+        const struct record *r = &a->records.data[i];
+        if (r->thread == NONE)
+            continue;
+        if (r->ev->kind == EVENT_WORK)
+            rc = survey_work(a, &tasks, (const void *)r->ev, r->thread, i, &seen[r->thread]);
+        else if (r->ev->kind == EVENT_SEND || r->ev->kind == EVENT_RECV)
+            survey_io(a, r, &seen[r->thread]);
+    }
+    for (size_t i = 0; i < a->lives.len; i++) {
+        struct life *l = &a->lives.data[i];
+        l->known = l->contexts || (l->tasks && !l->flushes);
+    }
+    table_release(&tasks);
+    free(seen);
+    return rc;
+}
