@@ -33,10 +33,13 @@ static struct work *work_make(struct analysis *a, const struct event_work *e, ui
     struct work *w = work_find(a, e, thread);
     if (w)
         return w;
-    if (vec_push(&a->works, ((struct work){0})) < 0 ||
-        table_put(&a->work_index, work_key(a, e, thread), a->works.len - 1) < 0)
+    size_t index = a->works.len;
+    if (index >= NONE || vec_reserve(&a->works, index + 1) < 0 || !a->works.data ||
+        table_put(&a->work_index, work_key(a, e, thread), index) < 0)
         return NULL;
-    return vec_last(&a->works);
+    a->works.data[index] = (struct work){0};
+    a->works.len++;
+    return &a->works.data[index];
 }
 
 static struct draft *work_draft(struct analysis *a, const struct work *w)
