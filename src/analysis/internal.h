@@ -34,6 +34,9 @@
 /* A send that takes longer than this was not answered from within. See request_pipelined(). */
 #define SEND_NS 500000u
 
+/* So many contexts of asyncio, one inside the other, are told apart. */
+#define CONTEXTS_MAX 4
+
 /* What is known of a process beside its entry in the timeline, at the same index. */
 struct proc {
     uint32_t runtimes; /* bits: 1 << enum runtime */
@@ -65,14 +68,20 @@ struct life {
 
     /* requests: the scan through its intervals, always up to its latest touch */
     size_t scan;
-    uint32_t yields;                 /* multiplexed waits in its whole life */
-    uint32_t first_yield;            /* in analysis.yields */
-    bool direct;                     /* its handlers act at once: see downstream_survey() */
-    bool bitsets;                    /* it waits for condition variables: see parks.c */
-    uint32_t work_plus1;             /* the item that it has begun and not ended */
-    bool contexts, tasks;            /* it tells of asyncio's: see work.c */
-    bool flushes;                    /* and sends the answers of several together */
-    bool resumed_since_touch;        /* a context was entered since it touched a socket */
+    uint32_t yields;          /* multiplexed waits in its whole life */
+    uint32_t first_yield;     /* in analysis.yields */
+    bool direct;              /* its handlers act at once: see downstream_survey() */
+    bool bitsets;             /* it waits for condition variables: see parks.c */
+    uint32_t work_plus1;      /* the item that it has begun and not ended */
+    bool contexts, tasks;     /* it tells of asyncio's: see work.c */
+    bool flushes;             /* and sends the answers of several together */
+    bool entered_since_touch; /* a context was entered since it touched a socket */
+    bool stepped;             /* in the context it is in a task took a step */
+    uint32_t depth;           /* of contexts that are entered; `entered` has the outermost */
+    struct entered {
+        uint32_t request; /* NONE: nobody's */
+        bool turned;      /* to it, by its context */
+    } entered[CONTEXTS_MAX];
     bool known;                      /* the same, and not from what it was seen to do */
     bool batches;                    /* it answers all that it has read behind the last read */
     uint32_t slice;                  /* counts its multiplexed waits */
@@ -304,6 +313,7 @@ struct act { /* what a thread did with a request's object */
     bool replies;   /* a send on the request's own connection */
     bool inferred;  /* whose object it is */
     uint8_t cause;  /* CAUSE_NONE, _READY, _CONNECTED */
+    bool resumes;   /* a runtime says that it turns to it */
     bool at_once;   /* nothing before it belongs to it */
     bool over;      /* nothing behind it belongs to it */
     uint64_t ready; /* NEVER: not known */

@@ -163,7 +163,7 @@ static void slice_end(struct analysis *a, uint32_t thread, const struct interval
     if (l->tenure_plus1)
         tenure_close(a, thread, iv->start_ns);
     l->touched = l->received = false;
-    l->slice_open = 0;
+    l->slice_open = l->depth = 0;
     l->slice++;
     l->yield_start = iv->start_ns;
     l->yield_end = end;
@@ -279,7 +279,8 @@ static struct pick pick_up(const struct analysis *a, uint32_t request, const str
 /* The loop turns to the request again, and no event says why. In the same slice it was busy with
  * others, or with all; in a later one it has known why since it woke, if it has read nothing since.
  */
-static void came_back(const struct analysis *a, struct tenure *n, const struct draft *d)
+static void came_back(const struct analysis *a, struct tenure *n, const struct draft *d,
+                      const struct act *act)
 {
     const struct life *l = &a->lives.data[n->thread];
     const struct tenure *last =
@@ -287,7 +288,8 @@ static void came_back(const struct analysis *a, struct tenure *n, const struct d
 
     if (!last || last->thread != n->thread)
         return;
-    if (last->slice == l->slice && l->direct && l->touched && !n->handed)
+    /* A step of its task may have waited for anything, an answer that stands ready may not. */
+    if (last->slice == l->slice && l->direct && l->touched && !n->handed && !act->resumes)
         n->cause = CAUSE_BUSY;
     if (last->slice != l->slice && !l->received && l->yield_end != NEVER)
         n->busy_from = l->yield_end;
@@ -312,7 +314,7 @@ static void tenure_cause(const struct analysis *a, struct tenure *n, const struc
     if (n->cause == CAUSE_AMBIGUOUS) { /* in this slice; before it nothing is known */
         n->busy_from = l->yield_end != NEVER ? l->yield_end : 0;
     } else if (n->cause == CAUSE_NONE && l->yields && !act->moment) {
-        came_back(a, n, d);
+        came_back(a, n, d, act);
     } else if (l->yields && n->cause != CAUSE_HANDOFF) {
         /* If the loop slept in between it was not busy, it was not asked. */
         bool slept = l->yield_end != NEVER && act->ready != NEVER &&
@@ -392,7 +394,7 @@ static int touch_note(struct analysis *a, uint32_t request, const struct act *ac
     l->prev_touch = act->time;
     l->touched = true;
     l->received |= act->receives;
-    l->resumed_since_touch = false;
+    l->entered_since_touch = false;
     return vec_push(&a->touches, ((struct touch){act->time, act->receives ? act->ready : NEVER,
                                                  act->thread, request == NONE ? 0 : request + 1}));
 }

@@ -3,8 +3,8 @@
  *
  *     libuv      SUBMIT by the loop, BEGIN and END by a worker, RESUME by the loop: all of a
  *                hand-off. Whose it is, is whose turn it was at the SUBMIT.
- *     asyncio    RESUME when a callback's context is entered, SUBMIT when one is copied from the
- *                current one: whose the copier is, is whose the copy is.
+ *     asyncio    RESUME when a callback's context is entered and END when it is left, SUBMIT when
+ *                one is copied from the current one: whose the copier is, is whose the copy is.
  *                Or RESUME at each step of a task. A task is told by what it touches: all its
  *                steps belong to the connection that it sends on next, so it is looked for from
  *                the end of the capture to its begin. A loop that collects answers and sends
@@ -67,10 +67,6 @@ static int submit(struct analysis *a, const struct event_work *e, struct act *ac
 
     if (!w)
         return -ENOMEM;
-    if (e->kind == WORK_CONTEXT) {
-        *w = (struct work){.request_plus1 = request == NONE ? 0 : request + 1};
-        return 0;
-    }
     owes(a, w, false);
     bool sure = request != NONE && (l->known || !thread_rivals(a, act->thread, request));
     *w = (struct work){.request_plus1 = sure ? request + 1 : 0, .submitted = act->time};
@@ -168,50 +164,116 @@ static uint32_t task_request(struct analysis *a, size_t record)
     return s->request_plus1 - 1;
 }
 
-/* The request whose turn it is; NONE. */
-static uint32_t resumed(struct analysis *a, const struct event_work *e, struct work *w,
-                        size_t record)
-{
-    if (e->kind == WORK_TASK)
-        return task_request(a, record);
-    return work_draft(a, w) ? w->request_plus1 - 1 : NONE;
-}
+/* ---- contexts: entered and left like calls, one inside the other */
 
-/* The loop's callback that takes what it has just received runs in a context of the connection. */
+/* The loop's callback that takes what it has just received runs in a context that all share. */
 static bool takes_received(const struct analysis *a, const struct life *l)
 {
     return l->tenure_plus1 && a->tenures.data[l->tenure_plus1 - 1].received &&
-           !l->resumed_since_touch;
+           !l->entered_since_touch;
 }
+
+static int turn_to(struct analysis *a, uint32_t request, struct act *act)
+{
+    struct draft *d = &a->drafts.data[request];
+
+    act->receives = act->resumes = true;
+    if (d->woken != NEVER) {
+        act->cause = CAUSE_READY;
+        act->ready = d->woken;
+    }
+    d->woken = NEVER;
+    return tenure_touch(a, request, act);
+}
+
+static int context_enter(struct analysis *a, const struct event_work *e, struct act *act)
+{
+    struct life *l = &a->lives.data[act->thread];
+    struct work *w = work_find(a, e, act->thread);
+    bool takes = takes_received(a, l);
+    uint32_t request = work_draft(a, w) ? w->request_plus1 - 1 : NONE;
+
+    if (request == NONE && takes)
+        request = tenure_request(a, act->thread);
+    else
+        takes = false;
+    if (l->depth < CONTEXTS_MAX)
+        l->entered[l->depth] = (struct entered){request, !takes};
+    l->depth++;
+    l->stepped = false;
+    int rc = takes ? 0 : request != NONE ? turn_to(a, request, act) : tenure_foreign(a, act);
+    l->entered_since_touch = true;
+    return rc;
+}
+
+/* Back to the context that it was entered from. What was no step of a task was a callback, which
+ * most often has made its task ready. */
+static int context_leave(struct analysis *a, struct act *act)
+{
+    struct life *l = &a->lives.data[act->thread];
+    uint32_t left = NONE, back = NONE;
+
+    if (!l->depth)
+        return 0;
+    l->depth--;
+    if (l->depth < CONTEXTS_MAX) {
+        left = l->entered[l->depth].request;
+        if (left != NONE && l->entered[l->depth].turned && !l->stepped &&
+            !a->drafts.data[left].closed)
+            a->drafts.data[left].woken = act->time;
+    }
+    if (l->depth && l->depth <= CONTEXTS_MAX)
+        back = l->entered[l->depth - 1].request;
+    l->stepped = true;
+    if (back != NONE && back == left)
+        return 0;
+    if (back == NONE || a->drafts.data[back].closed)
+        return tenure_foreign(a, act);
+    act->receives = act->resumes = true;
+    return tenure_touch(a, back, act);
+}
+
+static int context_event(struct analysis *a, const struct event_work *e, struct act *act)
+{
+    thread_scan(a, act->thread, act->time);
+    if (e->op == WORK_RESUME)
+        return context_enter(a, e, act);
+    if (e->op == WORK_END)
+        return context_leave(a, act);
+    if (e->op != WORK_SUBMIT)
+        return 0;
+    uint32_t request = tenure_request(a, act->thread);
+    struct work *w = work_make(a, e, act->thread);
+    if (!w)
+        return -ENOMEM;
+    *w = (struct work){.request_plus1 = request == NONE ? 0 : request + 1};
+    return 0;
+}
+
+/* ---- */
 
 static int resume(struct analysis *a, const struct event_work *e, struct act *act, size_t record)
 {
     struct life *l = &a->lives.data[act->thread];
     struct work *w = e->kind == WORK_TASK ? NULL : work_find(a, e, act->thread);
 
-    if (e->kind == WORK_TASK && (l->contexts || l->flushes))
+    if (e->kind == WORK_TASK && (l->contexts || l->flushes)) {
+        l->stepped = true;
         return 0;
+    }
     thread_scan(a, act->thread, act->time);
-    uint32_t request = resumed(a, e, w, record);
-    bool takes = takes_received(a, l);
-    l->resumed_since_touch = true;
-    if (w && e->kind != WORK_CONTEXT) {
+    uint32_t request = e->kind == WORK_TASK ? task_request(a, record)
+                       : work_draft(a, w)   ? w->request_plus1 - 1
+                                            : NONE;
+    if (w) {
         owes(a, w, false);
         thread_scan(a, w->worker, act->time);
         work_end(a, w, parked_since(a, w->worker, act->time));
     }
     if (request == NONE)
-        return e->kind == WORK_CONTEXT && takes ? 0 : tenure_foreign(a, act);
-    struct draft *d = &a->drafts.data[request];
-    act->receives = true;
-    if (d->woken != NEVER) {
-        act->cause = CAUSE_READY;
-        act->ready = d->woken;
-    }
-    d->woken = NEVER;
-    int rc = tenure_touch(a, request, act);
-    l->resumed_since_touch = true;
-    if (w && e->kind != WORK_CONTEXT)
+        return tenure_foreign(a, act);
+    int rc = turn_to(a, request, act);
+    if (w)
         w->request_plus1 = 0;
     return rc;
 }
@@ -224,6 +286,8 @@ int work_event(struct analysis *a, const struct record *r)
 
     if (!t || act.time < t->start_ns || act.time > t->end_ns)
         return 0;
+    if (e->kind == WORK_CONTEXT)
+        return context_event(a, e, &act);
     switch (e->op) {
     case WORK_SUBMIT:
         return submit(a, e, &act);
