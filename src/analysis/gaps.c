@@ -128,7 +128,8 @@ static void cut_slept(struct cutter *c, uint64_t to)
     uint64_t begin, end;
 
     if (!g->before || !sleeps(c->a, g->loop, c->at, least(to, g->to), &begin, &end) ||
-        records_lost(c->a, c->at, end))
+        records_lost(c->a, c->at, end) ||
+        c->a->procs.data[c->a->tl->threads.data[g->loop].process].sqpoll)
         return;
     cut_unknown(c, begin);
     cut_but_doubts(c, end, LEDGER_AWAITING); /* it slept, or turned to others */

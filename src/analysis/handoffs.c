@@ -236,7 +236,7 @@ static int free_stretch(struct handoffs *h, struct span s, bool worker, uint64_t
         if (worker && s.start < from)
             rc = vec_push(&a->doubts, ((struct doubt){s.start, from}));
         uint64_t stop =
-            worker || from >= to ? to : least(to, told_from(h, h->solo.data[i].what, s.what, to));
+            worker || from >= to ? to : least(to, told_from(h, h->solo.data[i].what, s.what, from));
         if (rc == 0 && from < stop)
             rc =
                 item_add(a, &(struct item){h->solo.data[i].what, s.what, from, stop, NEVER, NEVER});

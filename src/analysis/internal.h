@@ -43,6 +43,7 @@ struct proc {
     uint64_t gil_start, gil_end;
     uint32_t first_doubt, doubts; /* in analysis.doubts: when a worker worked for nobody known */
     uint32_t first_full, fulls;   /* likewise: when no worker was parked */
+    bool sqpoll;                  /* a kernel's thread submits to io_uring in the loop's place */
     bool submits;                 /* the loop's hand-overs are records, what follows is none */
     bool hands_over;              /* every hand-off to its workers is a record */
 };

@@ -324,6 +324,9 @@ static int see_submit(struct analysis *a, const struct record *r, uint64_t now)
 
     thread_scan(a, r->thread, now);
     call_advance(a, r);
+    /* The ring's own thread submits when it comes to it: the loop may sleep before. */
+    if (e->flags & URING_SQPOLL)
+        a->procs.data[a->tl->threads.data[r->thread].process].sqpoll = true;
     struct whose w = whose_submission(a, r);
     int rc = s ? table_put(&a->uring->tags, tag_key(e), (uint64_t)(s - a->socks.data)) : 0;
     struct life *l = &a->lives.data[r->thread];

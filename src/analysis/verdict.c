@@ -9,7 +9,7 @@
 /* A way of serving that fewer than one in ten requests take does not make a process mixed. */
 #define MIXED_MIN 10
 /* Workers that wait for less than one part in so many of the requests' time make no difference. */
-#define WORKERS_MIN 20
+#define WORKERS_MIN 1000
 /* More of the latency unattributed than one part in so many, and what threads were held for is not
  * known well enough to say how many requests they can answer. */
 #define UNKNOWN_MIN 10
@@ -22,6 +22,7 @@ struct tally { /* of a process */
     uint64_t held_ns, running_ns, waiting_ns; /* of threads, for requests */
     uint64_t hold_ns;                         /* loop holds that were waits and harmed somebody */
     uint64_t loop_waiting_ns;                 /* of these waits, on threads that are loops */
+    uint64_t worker_waiting_ns;               /* on others, and not for locks */
     uint64_t worker_held_ns;                  /* by threads that are none */
     uint64_t helper_ns;                       /* waits of helpers that are no idling */
     uint64_t by_loop, by_worker;
@@ -80,6 +81,8 @@ static void tally_waits(const struct timeline *tl, struct tally *t, const struct
         t->waiting_ns += ns;
         if (tl->threads.data[s->thread_plus1 - 1].role == THREAD_ROLE_LOOP)
             t->loop_waiting_ns += ns;
+        else if (s->key != LEDGER_LOCK)
+            t->worker_waiting_ns += ns;
     }
 }
 
@@ -158,7 +161,7 @@ static void tally_holds(struct analysis *a, struct tally *tallies)
 static enum model model_of(const struct tally *t)
 {
     uint64_t all = t->by_loop + t->by_worker;
-    uint64_t workers = t->waiting_ns - t->loop_waiting_ns + t->helper_ns;
+    uint64_t workers = t->worker_waiting_ns + t->helper_ns;
     if (!all)
         return MODEL_UNKNOWN;
     if (t->by_loop >= all / MIXED_MIN + 1 && t->by_worker >= all / MIXED_MIN + 1)

