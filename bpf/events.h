@@ -267,11 +267,15 @@ enum work_op {
 };
 
 enum work_kind {
-    WORK_LIBUV = 1,   /* struct uv__work */
-    WORK_TASK = 2,    /* asyncio: the coroutine of a task */
-    WORK_FUTURE = 3,  /* Python: what an executor was given: its future's lock; anyio: a context */
-    WORK_NGINX = 4,   /* ngx_thread_task_t */
-    WORK_CONTEXT = 5, /* asyncio: the context of a callback, submitted when it is copied */
+    WORK_LIBUV = 1,  /* struct uv__work */
+    WORK_TASK = 2,   /* asyncio: the coroutine of a task */
+    WORK_FUTURE = 3, /* Python: what an executor was given: its future's lock; anyio: a context */
+    WORK_NGINX = 4,  /* ngx_thread_task_t */
+    /* Python: a context (PEP 567). Each callback of asyncio and uvloop runs in one, a task in its
+     * own, copied from that of whoever made it. All on a loop's thread: SUBMIT: it was made, as a
+     * copy of the one that the thread is in; RESUME: it is entered; END: it is left, for the one
+     * that it was entered from, if any. */
+    WORK_CONTEXT = 5,
 };
 
 struct event_work {

@@ -64,7 +64,7 @@ typedef __u32 dev_t; /* the kernel's own, not user space's */
 /* arch/x86/include/asm/ptrace.h, arch/arm64/include/asm/ptrace.h */
 #if defined(__TARGET_ARCH_x86)
 struct pt_regs {
-    unsigned long orig_ax, di, si, dx, r10;
+    unsigned long orig_ax, ax, di, si, dx, r10;
 };
 #elif defined(__TARGET_ARCH_arm64)
 struct pt_regs {

@@ -27,6 +27,7 @@ struct call_entry {
  */
 #define WORK_COOKIE(op, kind, argument, before) \
     ((uint64_t)(op) | (uint64_t)(kind) << 8 | (uint64_t)(argument) << 16 | (uint64_t)(before) << 32)
+#define WORK_RESULT 2 /* instead of an argument: what the last call gave back */
 #define WORK_COOKIE_OP(cookie) ((uint8_t)(cookie))
 #define WORK_COOKIE_KIND(cookie) ((uint8_t)((cookie) >> 8))
 #define WORK_COOKIE_ARGUMENT(cookie) ((uint8_t)((cookie) >> 16))
@@ -38,8 +39,9 @@ enum work_hook {
     HOOK_PUT,       /* Python: a queue of an executor is given something */
     HOOK_GET,       /* … is asked for something */
     HOOK_LOCK,      /* … an RLock is entered */
-    HOOK_ENTER,     /* … a context is entered by its method run() */
+    HOOK_ENTER,     /* … a context is entered */
     HOOK_LEAVE,     /* … a context is left */
+    HOOK_COPY,      /* … a context was made, as a copy of another */
 };
 
 #endif

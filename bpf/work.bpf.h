@@ -11,11 +11,12 @@
 
 /* thread_state.work */
 enum work_state {
-    WORK_IS_LOOP = 1,  /* has taken steps of asyncio's tasks */
-    WORK_HAS_PUT = 2,  /* gave an executor's queue something, and entered no RLock since */
-    WORK_HAS_GOT = 4,  /* asked an executor's queue, and entered no RLock since */
-    WORK_IS_KNOWN = 8, /* has been at one of the hooks */
-    WORK_IN_PUT = 16,  /* gave an executor's queue something in this step */
+    WORK_IS_LOOP = 1,      /* takes steps of asyncio's tasks */
+    WORK_HAS_PUT = 2,      /* gave an executor's queue something, and entered no RLock since */
+    WORK_HAS_GOT = 4,      /* asked an executor's queue, and entered no RLock since */
+    WORK_IS_KNOWN = 8,     /* has been at one of the hooks */
+    WORK_IN_PUT = 16,      /* gave an executor's queue something in this step */
+    WORK_IN_CONTEXTS = 32, /* its contexts are told: they say more than the steps of tasks */
 };
 
 /*
@@ -46,12 +47,15 @@ struct {
 static __always_inline __u64 argument(struct pt_regs *ctx, __u32 n)
 {
 #if defined(__TARGET_ARCH_x86)
-    __u64 first = ctx->di, second = ctx->si;
+    __u64 first = ctx->di, second = ctx->si, result = ctx->ax;
 #else
-    __u64 first = ctx->regs[0], second = ctx->regs[1];
+    __u64 first = ctx->regs[0], second = ctx->regs[1], result = first;
 #endif
     barrier_var(first);
     barrier_var(second);
+    barrier_var(result);
+    if (n == WORK_RESULT)
+        return result;
     return n ? second : first;
 }
 
@@ -119,22 +123,53 @@ static __always_inline void on_end(struct thread_state *t, __u32 tid)
     t->item = 0;
 }
 
+/* What the loop's thread did before was not in this step. */
+static __always_inline void on_step(struct thread_state *t)
+{
+    t->work = (t->work & ~(WORK_HAS_PUT | WORK_IN_PUT)) | WORK_IS_KNOWN;
+}
+
+/* Threads of executors wait for their work in a futex; a loop waits in epoll_wait. */
+static __always_inline bool is_loop(struct thread_state *t)
+{
+    if (t->call >= CALL_epoll_wait && t->call <= CALL_epoll_pwait2)
+        t->work |= WORK_IS_LOOP;
+    return t->work & WORK_IS_LOOP;
+}
+
 /*
  * anyio, as FastAPI and Starlette use it for handlers and dependencies that are no coroutines: the
- * loop copies its context, enters the copy by run() to set a variable, and hands it to a thread
- * that enters the same by run() (anyio/_backends/_asyncio.py, run_sync_in_worker_thread). The loop
- * enters many more, so that the submission is told when it turned out to be one.
+ * loop copies its context and hands the copy to a thread that enters it by run()
+ * (anyio/_backends/_asyncio.py, run_sync_in_worker_thread). The loop copies many more, so that the
+ * submission is told when it turned out to be one.
  */
-static __always_inline void on_enter(struct thread_state *t, __u64 context, __u32 tid)
+static __always_inline void on_copy(struct thread_state *t, __u64 context, __u32 tid)
+{
+    struct handed_key key = {.address = context, .pid = bpf_get_current_pid_tgid() >> 32};
+    struct handed entry = {.time_ns = bpf_ktime_get_ns(), .tid = tid};
+
+    if (!context || !is_loop(t))
+        return;
+    send_work(context, WORK_SUBMIT, WORK_CONTEXT, tid, entry.time_ns);
+    bpf_map_update_elem(&handed_over, &key, &entry, BPF_ANY);
+}
+
+static __always_inline void on_enter(struct thread_state *t, __u64 context, __u8 kind, __u32 tid)
 {
     struct handed_key key = {.address = context, .pid = bpf_get_current_pid_tgid() >> 32};
     __u64 now = bpf_ktime_get_ns();
     struct handed *seen;
 
-    if (t->work & WORK_IS_LOOP) {
+    if (is_loop(t)) {
         struct handed entry = {.time_ns = now, .tid = tid};
 
-        bpf_map_update_elem(&handed_over, &key, &entry, BPF_ANY);
+        if (kind == WORK_CONTEXT) {
+            t->work |= WORK_IN_CONTEXTS;
+            on_step(t);
+            send_work(context, WORK_RESUME, WORK_CONTEXT, tid, now);
+        } else {
+            bpf_map_update_elem(&handed_over, &key, &entry, BPF_ANY);
+        }
         return;
     }
     if (t->item)
@@ -146,6 +181,14 @@ static __always_inline void on_enter(struct thread_state *t, __u64 context, __u3
     send_work(context, WORK_BEGIN, WORK_FUTURE, tid, now);
     t->item = context;
     bpf_map_delete_elem(&handed_over, &key);
+}
+
+static __always_inline void on_leave(struct thread_state *t, __u64 context, __u8 kind, __u32 tid)
+{
+    if (context == t->item)
+        on_end(t, tid);
+    else if (kind == WORK_CONTEXT && is_loop(t))
+        send_work(context, WORK_END, WORK_CONTEXT, tid, bpf_ktime_get_ns());
 }
 
 SEC("uprobe")
@@ -162,7 +205,10 @@ int on_work(struct pt_regs *ctx)
     item = argument(ctx, WORK_COOKIE_ARGUMENT(cookie)) + WORK_COOKIE_BEFORE(cookie);
     op = WORK_COOKIE_OP(cookie);
     if (op == HOOK_STEP) {
-        t->work = (t->work & ~(WORK_HAS_PUT | WORK_IN_PUT)) | WORK_IS_LOOP | WORK_IS_KNOWN;
+        if (t->work & WORK_IN_CONTEXTS)
+            return 0;
+        t->work |= WORK_IS_LOOP;
+        on_step(t);
         op = WORK_RESUME;
     }
     if (op == HOOK_LOCK) {
@@ -175,10 +221,11 @@ int on_work(struct pt_regs *ctx)
         on_end(t, tid);
         t->work |= WORK_HAS_GOT | WORK_IS_KNOWN;
     } else if (op == HOOK_ENTER) {
-        on_enter(t, item, tid);
+        on_enter(t, item, WORK_COOKIE_KIND(cookie), tid);
     } else if (op == HOOK_LEAVE) {
-        if (item == t->item)
-            on_end(t, tid);
+        on_leave(t, item, WORK_COOKIE_KIND(cookie), tid);
+    } else if (op == HOOK_COPY) {
+        on_copy(t, item, tid);
     } else {
         send_work(item, op, WORK_COOKIE_KIND(cookie), tid, bpf_ktime_get_ns());
     }

@@ -30,6 +30,12 @@ static const struct {
     {"libpython3", IN_PYTHON}, {"_asyncio.", IN_ASYNCIO}, {"_queue.", IN_QUEUE},
 };
 
+/*
+ * Of some hooks only one or the other is wanted: the lineage of contexts, whole, says more of a
+ * Python event loop than the steps of its tasks.
+ */
+enum when { ALWAYS, WITH_CONTEXTS, WITHOUT_CONTEXTS };
+
 struct hook {
     const char *symbol;
     unsigned files;
@@ -39,6 +45,7 @@ struct hook {
     const char *beside; /* SYMBOL_METHOD: another method of the same type */
     const char *label;  /* in the capture's list of probes, where `symbol` says too little */
     const char *needs;  /* without that symbol this one says nothing */
+    enum when when;
 };
 
 #define HAS_UV (IN_PROGRAM | IN_LIBUV | IN_NODE)
@@ -52,10 +59,22 @@ struct hook {
     {                                                                                            \
         .symbol = (symbol_), .files = HAS_UV, .cookie = WORK_COOKIE(op, WORK_LIBUV, argument, 0) \
     }
-#define METHOD(files_, symbol_, beside_, label_, op, precise_)                                \
+#define METHOD(files_, symbol_, beside_, label_, op)                                          \
     {                                                                                         \
         .symbol = (symbol_), .files = (files_), .cookie = WORK_COOKIE(op, WORK_FUTURE, 0, 0), \
-        .where = SYMBOL_METHOD, .precise = (precise_), .beside = (beside_), .label = (label_) \
+        .where = SYMBOL_METHOD, .precise = true, .beside = (beside_), .label = (label_)       \
+    }
+/*
+ * Python/context.c since Python 3.7: PyContext_Enter() and PyContext_Exit(), by which uvloop runs
+ * callbacks, and the method Context.run(), by which asyncio does, come together in functions with
+ * no name, (thread, context); PyContext_CopyCurrent(), by which a task gets its context, the
+ * method Context.copy() and copy_context() in one that makes the context.
+ */
+#define CONTEXT(symbol_, where_, op, argument)                                 \
+    {                                                                          \
+        .symbol = (symbol_), .files = HAS_PYTHON, .where = (where_),           \
+        .cookie = WORK_COOKIE(op, WORK_CONTEXT, argument, 0), .precise = true, \
+        .when = WITH_CONTEXTS                                                  \
     }
 
 /*
@@ -87,16 +106,27 @@ static const struct hook hooks[] = {
     {.symbol = "PyIter_Send",
      .files = IN_ASYNCIO,
      .cookie = WORK_COOKIE(HOOK_STEP, WORK_TASK, 0, 0),
-     .where = SYMBOL_CALL},
-    METHOD(IN_QUEUE, "put", "put_nowait", "SimpleQueue.put", HOOK_PUT, true),
-    METHOD(IN_QUEUE, "get", "get_nowait", "SimpleQueue.get", HOOK_GET, true),
-    METHOD(HAS_PYTHON, "__enter__", "_is_owned", "RLock.__enter__", HOOK_LOCK, true),
-    METHOD(HAS_PYTHON, "run", "copy", "Context.run", HOOK_ENTER, false),
+     .where = SYMBOL_CALL,
+     .when = WITHOUT_CONTEXTS},
+    METHOD(IN_QUEUE, "put", "put_nowait", "SimpleQueue.put", HOOK_PUT),
+    METHOD(IN_QUEUE, "get", "get_nowait", "SimpleQueue.get", HOOK_GET),
+    METHOD(HAS_PYTHON, "__enter__", "_is_owned", "RLock.__enter__", HOOK_LOCK),
+    CONTEXT("PyContext_Enter", SYMBOL_TAIL, HOOK_ENTER, 1),
+    CONTEXT("PyContext_Exit", SYMBOL_TAIL, HOOK_LEAVE, 1),
+    CONTEXT("PyContext_CopyCurrent", SYMBOL_RESULT, HOOK_COPY, WORK_RESULT),
+    {.symbol = "run",
+     .files = HAS_PYTHON,
+     .cookie = WORK_COOKIE(HOOK_ENTER, WORK_FUTURE, 0, 0),
+     .where = SYMBOL_METHOD,
+     .beside = "copy",
+     .label = "Context.run",
+     .when = WITHOUT_CONTEXTS},
     {.symbol = "PyContext_Exit", /* inside of the method above */
      .files = HAS_PYTHON,
      .cookie = WORK_COOKIE(HOOK_LEAVE, WORK_FUTURE, 1, 0),
      .where = SYMBOL_INNER,
-     .needs = "run"},
+     .needs = "run",
+     .when = WITHOUT_CONTEXTS},
     /* nginx, src/core/ngx_thread_pool.c: ngx_thread_task_post(pool, task) */
     {.symbol = "ngx_thread_task_post",
      .files = IN_PROGRAM,
@@ -155,6 +185,21 @@ static uint32_t runtimes_of(struct symbols *s, const struct symbol *wanted, size
     return all;
 }
 
+/* Whether all that WITH_CONTEXTS stands for is there. */
+static bool has_contexts(const struct hook *const *of, const struct symbol *wanted, size_t count)
+{
+    size_t there = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        if (of[i]->when != WITH_CONTEXTS)
+            continue;
+        if (!wanted[i].offset)
+            return false;
+        there++;
+    }
+    return there > 0;
+}
+
 static void fill(struct binary *b, struct symbols *s, const char *name, unsigned files,
                  bool precise)
 {
@@ -177,17 +222,21 @@ static void fill(struct binary *b, struct symbols *s, const char *name, unsigned
         places_find(s, wanted, n);
     places_cheap(s, wanted, n);
     b->runtimes = runtimes_of(s, wanted, n, name, files);
+    b->contexts = has_contexts(of, wanted, n);
     gil = found(wanted, n, "_PyRuntime");
     if (gil) {
         b->gil_address = gil->address;
         b->gil_size = gil->size;
     }
     for (size_t i = 0; i < n; i++) {
-        struct point p = {of[i]->label ? of[i]->label : wanted[i].name, wanted[i].offset,
-                          of[i]->cookie};
+        struct point p = {.name = of[i]->label ? of[i]->label : wanted[i].name,
+                          .offset = wanted[i].offset,
+                          .cookie = of[i]->cookie};
 
-        if (of[i]->needs && !found(wanted, n, of[i]->needs))
+        if ((of[i]->needs && !found(wanted, n, of[i]->needs)) ||
+            of[i]->when == (b->contexts ? WITHOUT_CONTEXTS : WITH_CONTEXTS))
             continue;
+        p.without_contexts = of[i]->when == WITHOUT_CONTEXTS;
         if (p.offset && p.cookie && b->point_count < BINARY_POINTS)
             b->points[b->point_count++] = p;
     }

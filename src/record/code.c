@@ -6,8 +6,10 @@
 #if defined(__x86_64__)
 
 #define PROLOGUE_MAX 48
+#define FUNCTION_MAX 64 /* of a short one */
+#define CALL 0xe8
 
-enum { RSI = 6, RDI = 7 };
+enum { RAX = 0, RSI = 6, RDI = 7 };
 
 /* One instruction: its length, 0 when it is none of those known here. */
 struct insn {
@@ -15,6 +17,7 @@ struct insn {
     bool cheap;   /* the kernel emulates it */
     bool branch;  /* what comes behind it may not come at all */
     bool spoils;  /* changes one of the first two arguments */
+    bool result;  /* changes what a call gave back */
     int64_t jump; /* jmp: to how far behind its end */
 };
 
@@ -42,9 +45,10 @@ static size_t modrm_len(const unsigned char *at, size_t len)
     return n <= len ? n : 0;
 }
 
-static bool is_argument(unsigned reg, unsigned high)
+static void set_changed(struct insn *i, unsigned reg, unsigned high)
 {
-    return !high && (reg == RSI || reg == RDI);
+    i->spoils = !high && (reg == RSI || reg == RDI);
+    i->result = !high && reg == RAX;
 }
 
 /* An instruction with a ModRM byte at `at`, `immediate` more bytes, that writes to what its `reg`
@@ -58,9 +62,9 @@ static void decode_modrm(struct insn *i, const unsigned char *at, size_t len, si
         return;
     i->len = before + n + immediate;
     if (writes == 'r')
-        i->spoils = is_argument(at[0] >> 3 & 7, rex & 4);
+        set_changed(i, at[0] >> 3 & 7, rex & 4);
     else if (writes == 'm' && at[0] >> 6 == 3)
-        i->spoils = is_argument(at[0] & 7, rex & 1);
+        set_changed(i, at[0] & 7, rex & 1);
 }
 
 static void decode_two_byte(struct insn *i, const unsigned char *at, size_t len, size_t n,
@@ -112,7 +116,10 @@ static struct insn decode(const unsigned char *at, size_t len)
         decode_two_byte(&i, at, len, n, rex);
     else if (op >= 0x50 && op <= 0x57)
         i = (struct insn){.len = n + 1, .cheap = n == 0 || (n == 1 && rex == 0x41)};
-    else if (n == 0 && (op == 0xe8 || op == 0xe9 || op == 0xeb || (op >= 0x70 && op <= 0x7f)))
+    else if (op >= 0x58 && op <= 0x5f) {
+        i.len = n + 1;
+        set_changed(&i, op & 7, rex & 1);
+    } else if (n == 0 && (op == 0xe8 || op == 0xe9 || op == 0xeb || (op >= 0x70 && op <= 0x7f)))
         decode_branch(&i, at, len, n);
     else if (op == 0x8b || op == 0x8d || op == 0x33 || op == 0x63)
         decode_modrm(&i, at + n + 1, len - n - 1, n + 1, 0, 'r', rex);
@@ -163,6 +170,46 @@ int64_t code_tail(const unsigned char *code, size_t len)
     return 0;
 }
 
+int64_t code_leave(const unsigned char *code, size_t len)
+{
+    size_t at = 0;
+
+    if (len > FUNCTION_MAX)
+        len = FUNCTION_MAX;
+    while (at < len) {
+        struct insn i = decode(code + at, len - at);
+
+        if (!i.len)
+            break;
+        at += i.len;
+        if (i.jump && (i.jump > FUNCTION_MAX || i.jump < -(int64_t)at))
+            return (int64_t)at + i.jump;
+    }
+    return 0;
+}
+
+int code_result_place(const unsigned char *code, size_t len)
+{
+    static const unsigned char test_rax[] = {0x48, 0x85, 0xc0};
+    bool called = false, tested = false;
+    size_t at = 0;
+
+    if (len > FUNCTION_MAX)
+        len = FUNCTION_MAX;
+    while (at < len) {
+        struct insn i = decode(code + at, len - at);
+
+        if (!i.len || (called && i.result))
+            break;
+        if (called && i.cheap)
+            return tested ? (int)at : -1;
+        tested |= called && i.len == sizeof(test_rax) && !memcmp(code + at, test_rax, i.len);
+        called |= code[at] == CALL;
+        at += i.len;
+    }
+    return -1;
+}
+
 uint64_t code_call(const unsigned char *code, size_t len, uint64_t address, uint64_t target)
 {
     uint64_t found = 0;
@@ -194,6 +241,18 @@ int64_t code_tail(const unsigned char *code, size_t len)
 {
     (void)code, (void)len;
     return 0;
+}
+
+int64_t code_leave(const unsigned char *code, size_t len)
+{
+    (void)code, (void)len;
+    return 0;
+}
+
+int code_result_place(const unsigned char *code, size_t len)
+{
+    (void)code, (void)len;
+    return -1;
 }
 
 uint64_t code_call(const unsigned char *code, size_t len, uint64_t address, uint64_t target)

@@ -21,6 +21,13 @@ int code_cheap_place(const unsigned char *code, size_t len);
 /* Where the function jumps to, when it does nothing before but move values between registers, as a
  * number of bytes behind its begin; 0: it is no such function. */
 int64_t code_tail(const unsigned char *code, size_t len);
+/* Where a short function jumps out of itself, into another, on the way that falls through all its
+ * branches, as a number of bytes behind its begin; 0: nowhere. */
+int64_t code_leave(const unsigned char *code, size_t len);
+/* How far behind its begin a function has a place where a uprobe costs little and what its first
+ * call gave back, a pointer that was compared with NULL, still stands where results do; -1: it has
+ * none. */
+int code_result_place(const unsigned char *code, size_t len);
 /* Where the one call of `target` stands in code that begins at `address`; 0: there is none, or more
  * than one. */
 uint64_t code_call(const unsigned char *code, size_t len, uint64_t address, uint64_t target);

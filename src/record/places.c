@@ -44,6 +44,24 @@ static void find_call(struct symbols *s, struct symbol *w)
     w->offset = w->address ? symbols_offset(s, w->address) : 0;
 }
 
+static uint64_t tail_of(struct symbols *s, const char *name)
+{
+    struct symbol head = {.name = name};
+    unsigned char code[CODE_MAX];
+    uint64_t to;
+
+    if (!symbols_find(s, &head, 1))
+        return 0;
+    to = (uint64_t)code_tail(code, symbols_code(s, head.address, code, sizeof(code)));
+    return to ? head.address + to : 0;
+}
+
+static void find_tail(struct symbols *s, struct symbol *w)
+{
+    w->address = tail_of(s, w->name);
+    w->offset = symbols_offset(s, w->address);
+}
+
 /*
  * PyContext_Exit(context) calls the interpreter's own _PyContext_Exit(thread, context), which has
  * no name in a stripped file, by a jump; context_run() calls the same. Hooked there it costs
@@ -51,18 +69,33 @@ static void find_call(struct symbols *s, struct symbol *w)
  */
 static void find_inner(struct symbols *s, struct symbol *w, uint64_t method)
 {
-    struct symbol head = {.name = w->name};
     unsigned char code[METHOD_MAX];
-    uint64_t to;
+    uint64_t inner = method ? tail_of(s, w->name) : 0;
 
-    if (!method || !symbols_find(s, &head, 1))
+    if (!inner)
         return;
-    to = (uint64_t)code_tail(code, symbols_code(s, head.address, code, CODE_MAX));
+    w->address = code_call(code, symbols_code(s, method, code, sizeof(code)), method, inner);
+    w->offset = w->address ? symbols_offset(s, w->address) : 0;
+}
+
+/* context_new_from_vars() in Python/context.c: PyContext_CopyCurrent() ends in it. */
+static void find_result(struct symbols *s, struct symbol *w)
+{
+    struct symbol head = {.name = w->name};
+    unsigned char code[CODE_MAX];
+    uint64_t to;
+    int place;
+
+    if (!symbols_find(s, &head, 1))
+        return;
+    to = (uint64_t)code_leave(code, symbols_code(s, head.address, code, sizeof(code)));
     if (!to)
         return;
-    w->address =
-        code_call(code, symbols_code(s, method, code, sizeof(code)), method, head.address + to);
-    w->offset = w->address ? symbols_offset(s, w->address) : 0;
+    place = code_result_place(code, symbols_code(s, head.address + to, code, sizeof(code)));
+    if (place < 0)
+        return;
+    w->offset = symbols_offset(s, head.address + to + (uint64_t)place);
+    w->address = w->offset ? head.address + to + (uint64_t)place : 0;
 }
 
 static bool words_read(struct symbols *s, const char *name, struct words *out)
@@ -163,6 +196,10 @@ void places_find(struct symbols *s, struct symbol *wanted, size_t count)
     for (size_t i = 0; i < count; i++) {
         if (wanted[i].where == SYMBOL_CALL)
             find_call(s, &wanted[i]);
+        else if (wanted[i].where == SYMBOL_TAIL)
+            find_tail(s, &wanted[i]);
+        else if (wanted[i].where == SYMBOL_RESULT)
+            find_result(s, &wanted[i]);
         methods |= wanted[i].where == SYMBOL_METHOD;
     }
     if (!methods)
@@ -183,7 +220,8 @@ void places_cheap(struct symbols *s, struct symbol *wanted, size_t count)
         unsigned char code[CODE_MAX];
         int place;
 
-        if (!wanted[i].offset || wanted[i].where == SYMBOL_CALL || wanted[i].where == SYMBOL_INNER)
+        if (!wanted[i].offset || wanted[i].where == SYMBOL_CALL ||
+            wanted[i].where == SYMBOL_INNER || wanted[i].where == SYMBOL_RESULT)
             continue;
         place = code_cheap_place(code, symbols_code(s, wanted[i].address, code, sizeof(code)));
         if (place > 0)

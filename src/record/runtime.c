@@ -29,6 +29,7 @@ struct hooked {
 struct process {
     uint32_t pid;
     uint32_t told; /* a bit for each enum runtime that the capture knows */
+    bool contexts; /* struct binary's, of any of its files */
     size_t looks;
     uint64_t since_ns, next_ns; /* next_ns 0: no look is due */
     VEC(uint64_t) seen;         /* files that were looked at */
@@ -75,6 +76,7 @@ static void process_clear(struct process *p)
     vec_release(&p->hooks);
     vec_release(&p->seen);
     p->told = 0;
+    p->contexts = false;
 }
 
 static struct process *process_start(struct runtimes *r, uint32_t pid, uint64_t now_ns)
@@ -161,15 +163,19 @@ static int hook(struct runtimes *r, struct process *p, const struct binary *b, i
 {
     uint64_t offsets[BINARY_POINTS], cookies[BINARY_POINTS];
     struct hooked hooked;
+    size_t n = 0;
     int ret;
 
-    if (!b->point_count)
-        return 0;
+    p->contexts |= b->contexts;
     for (size_t i = 0; i < b->point_count; i++) {
-        offsets[i] = b->points[i].offset;
-        cookies[i] = b->points[i].cookie;
+        if (b->points[i].without_contexts && p->contexts)
+            continue;
+        offsets[n] = b->points[i].offset;
+        cookies[n++] = b->points[i].cookie;
     }
-    ret = probes_hook(r->probes, &hooked.uprobes, p->pid, fd, offsets, cookies, b->point_count);
+    if (!n)
+        return 0;
+    ret = probes_hook(r->probes, &hooked.uprobes, p->pid, fd, offsets, cookies, n);
     if (ret) {
         /* One that ended meanwhile is no refusal. */
         if (ret != -ESRCH)

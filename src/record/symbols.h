@@ -20,6 +20,8 @@ enum symbol_where {
     SYMBOL_METHOD, /* the C function behind a Python method; `beside`: one of the same type's */
     SYMBOL_INNER,  /* the one place where the method found before calls what this function, a short
                     * one, jumps to at its end */
+    SYMBOL_RESULT, /* behind the call that makes the object which this function gives back */
+    SYMBOL_TAIL,   /* the function into which this one, a short one, jumps at its end */
 };
 
 struct symbol {
