@@ -120,12 +120,13 @@ def thread_of(report, tid):
     raise Failure(f"thread {tid} is not in the report")
 
 
-RECV, SEND, WORK, RUNTIME = 6, 7, 13, 15  # enum event_kind of bpf/events.h
+# enum event_kind of bpf/events.h
+WAIT, RECV, SEND, FILE, WORK, RUNTIME = 1, 6, 7, 10, 13, 15
 
 
 def records(path):
     """What the analysis makes no text of yet, from a whole capture: dicts, in the file's order, of
-    receives, sends, work and runtimes; and the names of the probes."""
+    waits, receives, sends, files, work and runtimes; and the names of the probes."""
     with open(path, "rb") as file:
         data = file.read()
     found, probes = [], []
@@ -144,6 +145,13 @@ def records(path):
                 obj, _, count, _, had = struct.unpack_from("<QQIHH", data, body)
                 found.append({"kind": kind, "tid": tid, "ns": ns, "obj": obj, "bytes": count,
                               "data": data[body + 24:body + 24 + had]})
+            elif kind == WAIT:
+                off, _, obj = struct.unpack_from("<QQQ", data, body)
+                found.append({"kind": kind, "tid": tid, "ns": ns, "off": off, "obj": obj})
+            elif kind == FILE:
+                obj, _, _, _, _, had = struct.unpack_from("<QQIHHI", data, body)
+                found.append({"kind": kind, "tid": tid, "ns": ns, "obj": obj,
+                              "path": data[body + 32:body + 32 + had]})
             elif kind == WORK:
                 item, op, what = struct.unpack_from("<QBB", data, body)
                 found.append({"kind": kind, "tid": tid, "ns": ns, "item": item, "op": op,

@@ -3,14 +3,15 @@
 import os
 import shutil
 import socket
+import threading
 import time
 
 from harness import Failure, Unable, free_port, test
-from reading import RECV, RUNTIME, SEND, WORK, records
+from reading import FILE, RECV, RUNTIME, SEND, WAIT, WORK, records
 from test_servers import fetch
 
 SUBMIT, BEGIN, END, RESUME = 1, 2, 3, 4  # enum work_op
-LIBUV, TASK, FUTURE, NGINX = 1, 2, 3, 4  # enum work_kind
+LIBUV, TASK, FUTURE, NGINX, CONTEXT = 1, 2, 3, 4, 5  # enum work_kind
 NODE, PYTHON, JVM, NGINX_SERVER, REDIS = 1, 2, 3, 4, 5  # enum runtime
 
 NODE_APP = """
@@ -48,6 +49,7 @@ def of_requests(t, all_records, ticks=False):
     has tasks of its own, which take steps between requests. A worker may come to the end of its
     work after the answer."""
     work, now, begun = {}, None, {}
+    own = (TASK, CONTEXT) if ticks else ()
     for r in sorted((r for r in all_records if r["kind"] in (RECV, SEND, WORK)),
                     key=lambda r: r["ns"]):
         if r["kind"] == RECV and r["data"].startswith(b"GET "):
@@ -60,7 +62,7 @@ def of_requests(t, all_records, ticks=False):
         elif r["kind"] == WORK:
             if r["op"] == BEGIN and r["what"] == FUTURE:
                 begun[r["tid"]] = now
-            t.check(now or (ticks and r["what"] == TASK), f"work outside every request: {r}")
+            t.check(now or r["what"] in own, f"work outside every request: {r}")
             if now:
                 work[now].append(r)
     return work
@@ -190,9 +192,11 @@ def pair(t, work, loop):
 def check_work(t, path, steps, loop, want):
     """Of one request alone: `want` pieces of work, each submitted by the loop's thread within the
     step of one and the same task, begun and ended by another thread; steps before and after."""
-    t.equal({r["what"] for r in steps} - {TASK, FUTURE}, set(), f"{path}: kinds of work")
-    tasks = [r for r in steps if r["what"] == TASK]
-    t.check(all(r["op"] == RESUME and r["tid"] == loop for r in tasks), f"{path}: steps {tasks}")
+    own = [r for r in steps if r["what"] in (TASK, CONTEXT)]
+    t.check(own and len({r["what"] for r in own}) == 1, f"{path}: steps told in two ways: {own}")
+    t.check(all(r["tid"] == loop for r in own), f"{path}: steps {own}")
+    t.equal({r["what"] for r in steps} - {TASK, CONTEXT, FUTURE}, set(), f"{path}: kinds of work")
+    tasks = [r for r in own if r["op"] == RESUME]
     futures = [r for r in steps if r["what"] == FUTURE]
     pieces, unknown, unbegun = pair(t, futures, loop)
     t.equal((len(pieces), unknown, unbegun), (want, 0, 0), f"{path}: pieces of work")
@@ -211,12 +215,13 @@ def python_work(t, loop, arguments, want):
             t.equal(fetch(server.port, f"/{kind}/{i}")[0], 200, "status")
     recording.end()
     found, probes = records(recording.path)
-    t.check("uprobe:PyIter_Send" in probes, f"the capture's probes: {probes}")
+    t.check(("uprobe:PyContext_Enter" if arguments else "uprobe:PyIter_Send") in probes,
+            f"the capture's probes: {probes}")
     runtimes = [r for r in found if r["kind"] == RUNTIME]
     t.equal([(r["tid"], r["runtime"]) for r in runtimes], [(server.pid, PYTHON)], "runtimes")
     start, stop = runtimes[0]["gil"]
     t.check(0 < stop - start < 1 << 24, f"the interpreter's lock lies in {start:x}-{stop:x}")
-    work = of_requests(t, [r for r in found if r["kind"] != WORK or r["what"] != TASK
+    work = of_requests(t, [r for r in found if r["kind"] != WORK or r["what"] == FUTURE
                            or r["tid"] == server.pid], ticks=True)
     t.equal(len(work), 10 * len(want), "requests")
     for path, steps in work.items():
@@ -257,6 +262,97 @@ def python_crowd(t):
            f"{unknown} begun by nobody's word, {unbegun} never begun")
     t.check(want - made <= len(pieces) <= want + made and unknown <= made and unbegun <= made,
             "too much is not known")
+
+
+PIPES_APP = """
+import asyncio, os, fastapi
+app = fastapi.FastAPI()
+def slow(i):
+    with open(os.path.join(os.environ["PIPES"], str(i))) as file:
+        return file.read()
+@app.get("/read/{i}")
+async def read(i: int):
+    return slow(i)
+@app.get("/sleep/{i}")
+async def sleep(i: int):
+    await asyncio.sleep(0.02)
+    return slow(i)
+"""
+
+
+def feed_pipes(paths):
+    """Whoever reads one of the pipes has to wait for it, each for another."""
+    def feed(path):
+        with open(path, "w", encoding="ascii") as file:
+            time.sleep(0.003)
+            file.write("ok")
+
+    for path in paths:
+        os.mkfifo(path)
+        threading.Thread(target=feed, args=(path,), daemon=True).start()
+
+
+def contexts_of(t, found, loop):
+    """What the loop's thread was in: (from, to, stack of contexts), the outermost first; and
+    {path: contexts made between its receive and the next}."""
+    spans, made, stack, since, now = [], {}, [], 0, None
+    for r in sorted(found, key=lambda r: r["ns"]):
+        if r["tid"] != loop:
+            continue
+        if r["kind"] == RECV and r["data"].startswith(b"GET "):
+            now = made.setdefault(r["data"].split()[1].decode(), [])
+        elif r["kind"] == WORK and r["what"] == CONTEXT and r["op"] == SUBMIT and now is not None:
+            now.append((r["ns"], r["item"]))
+        elif r["kind"] == WORK and r["what"] == CONTEXT and r["op"] != SUBMIT:
+            spans.append((since, r["ns"], tuple(stack)))
+            since = r["ns"]
+            if r["op"] == RESUME:
+                t.check(r["item"] not in stack, f"entered twice: {r}")
+                stack.append(r["item"])
+            elif stack:  # it may have been entered before the attach
+                t.equal(r["item"], stack.pop(), "the context that is left")
+    t.check(len(spans) > 100, f"{len(spans)} times in or out of a context")
+    return spans, made
+
+
+def lineage(t, loop):
+    with open(os.path.join(t.dir, "app.py"), "w", encoding="ascii") as file:
+        file.write(PIPES_APP)
+    port = free_port()
+    server = t.start(["/usr/bin/python3", "-m", "uvicorn", "app:app", "--port", port, "--loop", loop,
+                      "--log-level", "warning"], cwd=t.dir, env={**os.environ, "PIPES": t.dir})
+    wait_for(port)
+    feed_pipes([os.path.join(t.dir, str(i)) for i in range(1, 81)])
+    recording = t.record(server.pid, "--precise")
+    t.load(port, ["/read/%d", "/sleep/%d"], requests=80, connections=8)
+    recording.end()
+    found, _ = records(recording.path)
+    spans, made = contexts_of(t, found, server.pid)
+    pipes = {r["obj"]: int(r["path"].split(b"\0")[0]) for r in found if r["kind"] == FILE
+             and r["path"].split(b"\0")[0].isdigit()}
+    waits = [r for r in found if r["kind"] == WAIT and r["tid"] == server.pid and r["off"]
+             and r["obj"] in pipes]
+    t.equal({pipes[r["obj"]] for r in waits}, set(range(1, 81)), "pipes that were waited for")
+    for r in waits:
+        number = pipes[r["obj"]]
+        path = f"/{'read' if number % 2 else 'sleep'}/{number}"
+        within = [stack for a, b, stack in spans if a < r["off"] and r["ns"] < b]
+        t.equal(len(within), 1, f"{path}: one stretch of work around its wait")
+        t.check(within[0], f"{path}: in no context")
+        # the last that was made under that address before the wait
+        owner = max((ns, of) for of, all_made in made.items() for ns, item in all_made
+                    if item == within[0][-1] and ns < r["off"])[1]
+        t.equal(owner, path, "whose wait it is by the context")
+
+
+@test("runtimes: FastAPI on uvloop at 8 at once: each step is told by its context's lineage")
+def lineage_uvloop(t):
+    lineage(t, "uvloop")
+
+
+@test("runtimes: FastAPI on asyncio's own loop at 8 at once: the same")
+def lineage_asyncio(t):
+    lineage(t, "asyncio")
 
 
 @test("runtimes: the uprobes come and go under load, and the server answers all the while")

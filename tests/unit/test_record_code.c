@@ -86,11 +86,57 @@ static void calls(void **state)
     assert_int_equal(code_call(code, 5, 0x1000, 0x1010), 0); /* cut */
 }
 
+/* python3.11's PyContext_CopyCurrent: push %rsi; call; test %rax,%rax; je far; mov 0x18(%rax),%rdi;
+ * pop %rcx; jmp +0x237 */
+static const unsigned char copy_current[] = {0x56, 0xe8, 0x1a, 0,    0,    0,    0x48, 0x85, 0xc0,
+                                             0x0f, 0x84, 0x29, 0x6c, 0xe0, 0xff, 0x48, 0x8b, 0x78,
+                                             0x18, 0x59, 0xe9, 0x37, 0x02, 0,    0};
+
+static void leaves(void **state)
+{
+    (void)state;
+    assert_int_equal(code_leave(copy_current, sizeof(copy_current)), 25 + 0x237);
+    for (size_t len = 0; len < sizeof(copy_current); len++)
+        assert_int_equal(code_leave(copy_current, len), 0);
+    assert_int_equal(code_leave(BYTES(0x74, 0x05, 0xe9, 0, 1, 0, 0)), 7 + 0x100); /* je first */
+    assert_int_equal(code_leave(BYTES(0xeb, 0xfe)), 0);             /* within: a loop */
+    assert_int_equal(code_leave(BYTES(0xeb, 0x20)), 0);             /* or over something */
+    assert_int_equal(code_leave(BYTES(0xc3, 0xe9, 0, 1, 0, 0)), 0); /* ret first */
+    assert_int_equal(code_leave(BYTES(0xe9, 0, 0xff, 0xff, 0xff)), 5 - 0x100); /* backwards */
+}
+
+static void results(void **state)
+{
+    /* its context_new_from_vars: push %rbp; mov %rdi,%rbp; push %rbx; push %rcx; call;
+     * mov %rax,%rbx; test %rax,%rax; je */
+    static const unsigned char made[] = {0x55, 0x48, 0x89, 0xfd, 0x53, 0x51, 0xe8, 0x55, 0xfe, 0xff,
+                                         0xff, 0x48, 0x89, 0xc3, 0x48, 0x85, 0xc0, 0x74, 0x11};
+
+    (void)state;
+    assert_int_equal(code_result_place(made, sizeof(made)), 17);
+    for (size_t len = 0; len < sizeof(made); len++)
+        assert_int_equal(code_result_place(made, len), -1);
+    /* not compared; of another register; overwritten: pop, mov and xor; no call at all */
+    assert_int_equal(code_result_place(BYTES(0xe8, 0, 0, 0, 0, 0x74, 0x11)), -1);
+    assert_int_equal(code_result_place(BYTES(0xe8, 0, 0, 0, 0, 0x48, 0x85, 0xdb, 0x74, 0)), -1);
+    assert_int_equal(code_result_place(BYTES(0xe8, 0, 0, 0, 0, 0x58, 0x48, 0x85, 0xc0, 0x74, 0x11)),
+                     -1);
+    assert_int_equal(
+        code_result_place(BYTES(0xe8, 0, 0, 0, 0, 0x48, 0x85, 0xc0, 0x89, 0xd8, 0x74, 0x11)), -1);
+    assert_int_equal(
+        code_result_place(BYTES(0xe8, 0, 0, 0, 0, 0x48, 0x85, 0xc0, 0x31, 0xc0, 0x74, 0x11)), -1);
+    assert_int_equal(code_result_place(BYTES(0x48, 0x85, 0xc0, 0x74, 0x11)), -1);
+    /* but %r8 is another register */
+    assert_int_equal(
+        code_result_place(BYTES(0xe8, 0, 0, 0, 0, 0x41, 0x58, 0x48, 0x85, 0xc0, 0x74, 0x11)), 10);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(places), cmocka_unit_test(no_places), cmocka_unit_test(cut),
-        cmocka_unit_test(tails),  cmocka_unit_test(calls),
+        cmocka_unit_test(places),  cmocka_unit_test(no_places), cmocka_unit_test(cut),
+        cmocka_unit_test(tails),   cmocka_unit_test(calls),     cmocka_unit_test(leaves),
+        cmocka_unit_test(results),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
@@ -102,6 +148,8 @@ static void first_instruction(void **state)
     (void)state;
     assert_int_equal(code_cheap_place(BYTES(0xfd, 0x7b, 0xbf, 0xa9)), 0);
     assert_int_equal(code_tail(BYTES(0, 0, 0, 0x14)), 0);
+    assert_int_equal(code_leave(BYTES(0, 0, 0, 0x14)), 0);
+    assert_int_equal(code_result_place(BYTES(0, 0, 0, 0x94)), -1);
 }
 
 int main(void)

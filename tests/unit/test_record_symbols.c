@@ -109,7 +109,10 @@ static void look_at(int fd)
         {.name = "malloc", .where = SYMBOL_CALL},
         {.name = "get", .where = SYMBOL_METHOD, .beside = "put"},
         {.name = "malloc", .where = SYMBOL_INNER},
+        {.name = "known_function", .where = SYMBOL_TAIL},
+        {.name = "main", .where = SYMBOL_RESULT},
     };
+    const size_t count = sizeof(wanted) / sizeof(*wanted);
     struct binaries b = {.precise = true};
     struct symbols *s;
     uint64_t bias;
@@ -119,10 +122,10 @@ static void look_at(int fd)
     binaries_release(&b);
     if (symbols_new(&s, fd))
         return;
-    symbols_find(s, wanted, 4);
-    symbols_find_local(s, wanted, 4, 64u << 20);
-    places_find(s, wanted, 4);
-    places_cheap(s, wanted, 4);
+    symbols_find(s, wanted, count);
+    symbols_find_local(s, wanted, count, 64u << 20);
+    places_find(s, wanted, count);
+    places_cheap(s, wanted, count);
     symbols_have_section(s, ".plt");
     symbols_bias(s, 0, 0, &bias);
     symbols_free(s);
