@@ -267,8 +267,8 @@ enum work_op {
 };
 
 enum work_kind {
-    WORK_LIBUV = 1,  /* struct uv__work */
-    WORK_TASK = 2,   /* asyncio: the coroutine of a task */
+    WORK_LIBUV = 1, /* struct uv__work */
+    WORK_TASK = 2,  /* asyncio: the coroutine of a task; SUBMIT: the task is made, RESUME: a step */
     WORK_FUTURE = 3, /* Python: what an executor was given: its future's lock; anyio: a context */
     WORK_NGINX = 4,  /* ngx_thread_task_t */
     /* Python: a context (PEP 567). Each callback of asyncio and uvloop runs in one, a task in its

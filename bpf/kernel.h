@@ -65,6 +65,7 @@ typedef __u32 dev_t; /* the kernel's own, not user space's */
 #if defined(__TARGET_ARCH_x86)
 struct pt_regs {
     unsigned long orig_ax, ax, di, si, dx, r10;
+    unsigned long bx, bp, r12, r13, r14, r15;
 };
 #elif defined(__TARGET_ARCH_arm64)
 struct pt_regs {

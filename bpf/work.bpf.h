@@ -42,21 +42,55 @@ struct {
     __type(value, struct handed);
 } handed_over SEC(".maps");
 
-/* The n-th argument of the function whose first instruction is about to run. Both are read first:
- * the verifier wants each load from the context at an offset that stands in the code. */
-static __always_inline __u64 argument(struct pt_regs *ctx, __u32 n)
+#if defined(__TARGET_ARCH_x86)
+#define ARGUMENTS(ctx)                  \
+    {                                   \
+        (ctx)->di, (ctx)->si, (ctx)->ax \
+    }
+#else
+#define ARGUMENTS(ctx)                                 \
+    {                                                  \
+        (ctx)->regs[0], (ctx)->regs[1], (ctx)->regs[0] \
+    }
+#endif
+
+/* One of the registers that calls preserve, by the processor's number. All are read first: the
+ * verifier wants each load from the context at an offset that stands in the code. */
+static __always_inline __u64 preserved(struct pt_regs *ctx, __u32 n)
 {
 #if defined(__TARGET_ARCH_x86)
-    __u64 first = ctx->di, second = ctx->si, result = ctx->ax;
+    __u64 bx = ctx->bx, bp = ctx->bp, r12 = ctx->r12, r13 = ctx->r13, r14 = ctx->r14,
+          r15 = ctx->r15;
+
+    barrier_var(bx);
+    barrier_var(bp);
+    barrier_var(r12);
+    barrier_var(r13);
+    barrier_var(r14);
+    barrier_var(r15);
+    return n == 3    ? bx
+           : n == 5  ? bp
+           : n == 12 ? r12
+           : n == 13 ? r13
+           : n == 14 ? r14
+           : n == 15 ? r15
+                     : 0;
 #else
-    __u64 first = ctx->regs[0], second = ctx->regs[1], result = first;
+    return 0;
 #endif
-    barrier_var(first);
-    barrier_var(second);
-    barrier_var(result);
-    if (n == WORK_RESULT)
-        return result;
-    return n ? second : first;
+}
+
+/* The n-th argument of the function whose first instruction is about to run, or WORK_RESULT. */
+static __always_inline __u64 argument(struct pt_regs *ctx, __u32 n)
+{
+    __u64 all[] = ARGUMENTS(ctx);
+
+    if (n >= WORK_REGISTER)
+        return preserved(ctx, n - WORK_REGISTER);
+    barrier_var(all[0]);
+    barrier_var(all[1]);
+    barrier_var(all[WORK_RESULT]);
+    return n == WORK_RESULT ? all[WORK_RESULT] : n ? all[1] : all[0];
 }
 
 static __always_inline void send_work(__u64 item, __u8 op, __u8 kind, __u32 tid, __u64 now)
@@ -203,6 +237,8 @@ int on_work(struct pt_regs *ctx)
         return 0;
     cookie = bpf_get_attach_cookie(ctx);
     item = argument(ctx, WORK_COOKIE_ARGUMENT(cookie)) + WORK_COOKIE_BEFORE(cookie);
+    if (!item)
+        return 0;
     op = WORK_COOKIE_OP(cookie);
     if (op == HOOK_STEP) {
         if (t->work & WORK_IN_CONTEXTS)

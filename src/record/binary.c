@@ -108,6 +108,13 @@ static const struct hook hooks[] = {
      .cookie = WORK_COOKIE(HOOK_STEP, WORK_TASK, 0, 0),
      .where = SYMBOL_CALL,
      .when = WITHOUT_CONTEXTS},
+    /* Task.__init__() copies the context and then takes the coroutine. */
+    {.symbol = "PyContext_CopyCurrent",
+     .files = IN_ASYNCIO,
+     .cookie = WORK_COOKIE(WORK_SUBMIT, WORK_TASK, WORK_REGISTER, 0),
+     .where = SYMBOL_MEMBER,
+     .label = "Task.__init__",
+     .when = WITHOUT_CONTEXTS},
     METHOD(IN_QUEUE, "put", "put_nowait", "SimpleQueue.put", HOOK_PUT),
     METHOD(IN_QUEUE, "get", "get_nowait", "SimpleQueue.get", HOOK_GET),
     METHOD(HAS_PYTHON, "__enter__", "_is_owned", "RLock.__enter__", HOOK_LOCK),
@@ -236,6 +243,8 @@ static void fill(struct binary *b, struct symbols *s, const char *name, unsigned
         if ((of[i]->needs && !found(wanted, n, of[i]->needs)) ||
             of[i]->when == (b->contexts ? WITHOUT_CONTEXTS : WITH_CONTEXTS))
             continue;
+        if (wanted[i].where == SYMBOL_MEMBER)
+            p.cookie += WORK_COOKIE(0, 0, wanted[i].reg, 0);
         p.without_contexts = of[i]->when == WITHOUT_CONTEXTS;
         if (p.offset && p.cookie && b->point_count < BINARY_POINTS)
             b->points[b->point_count++] = p;

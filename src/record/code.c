@@ -7,18 +7,19 @@
 
 #define PROLOGUE_MAX 48
 #define FUNCTION_MAX 64 /* of a short one */
+#define STEPS_MAX 48    /* instructions */
 #define CALL 0xe8
 
-enum { RAX = 0, RSI = 6, RDI = 7 };
+enum { RAX = 0, RSP = 4, RSI = 6, RDI = 7 };
 
 /* One instruction: its length, 0 when it is none of those known here. */
 struct insn {
     size_t len;
     bool cheap;   /* the kernel emulates it */
     bool branch;  /* what comes behind it may not come at all */
-    bool spoils;  /* changes one of the first two arguments */
-    bool result;  /* changes what a call gave back */
+    int changed;  /* the general register that it writes to, as far as is asked for; -1: none */
     int64_t jump; /* jmp: to how far behind its end */
+    int64_t to;   /* any branch but a call: the same */
 };
 
 /* The bytes of ModRM, SIB and displacement; 0 when they are not all there. */
@@ -45,10 +46,14 @@ static size_t modrm_len(const unsigned char *at, size_t len)
     return n <= len ? n : 0;
 }
 
-static void set_changed(struct insn *i, unsigned reg, unsigned high)
+static int register_of(unsigned field, unsigned high)
 {
-    i->spoils = !high && (reg == RSI || reg == RDI);
-    i->result = !high && reg == RAX;
+    return (int)((field & 7) | (high ? 8 : 0));
+}
+
+static bool spoils(const struct insn *i)
+{
+    return i->changed == RSI || i->changed == RDI;
 }
 
 /* An instruction with a ModRM byte at `at`, `immediate` more bytes, that writes to what its `reg`
@@ -62,9 +67,17 @@ static void decode_modrm(struct insn *i, const unsigned char *at, size_t len, si
         return;
     i->len = before + n + immediate;
     if (writes == 'r')
-        set_changed(i, at[0] >> 3 & 7, rex & 4);
+        i->changed = register_of(at[0] >> 3, rex & 4);
     else if (writes == 'm' && at[0] >> 6 == 3)
-        set_changed(i, at[0] & 7, rex & 1);
+        i->changed = register_of(at[0], rex & 1);
+}
+
+static int32_t read_int32(const unsigned char *at)
+{
+    int32_t value;
+
+    memcpy(&value, at, sizeof(value));
+    return value;
 }
 
 static void decode_two_byte(struct insn *i, const unsigned char *at, size_t len, size_t n,
@@ -73,9 +86,10 @@ static void decode_two_byte(struct insn *i, const unsigned char *at, size_t len,
     unsigned char op = len > n + 1 ? at[n + 1] : 0;
 
     n += 2;
-    if (op >= 0x80 && op <= 0x8f && len >= n + 4)
-        *i = (struct insn){.len = n + 4, .cheap = true, .branch = true};
-    else if (op == 0x1e && len > n && at[0] == 0xf3 && at[n] == 0xfa)
+    if (op >= 0x80 && op <= 0x8f && len >= n + 4) {
+        *i = (struct insn){.len = n + 4, .cheap = true, .branch = true, .changed = -1};
+        i->to = read_int32(at + n);
+    } else if (op == 0x1e && len > n && at[0] == 0xf3 && at[n] == 0xfa)
         i->len = n + 1; /* endbr64 */
     else if (op == 0x6e || op == 0x6c || op == 0xef || op == 0x57 || op == 0x28 || op == 0x1f)
         decode_modrm(i, at + n, len - n, n, 0, '-', rex); /* SSE moves, nop */
@@ -83,24 +97,25 @@ static void decode_two_byte(struct insn *i, const unsigned char *at, size_t len,
 
 static void decode_branch(struct insn *i, const unsigned char *at, size_t len, size_t n)
 {
-    bool near = at[n] == 0xe8 || at[n] == 0xe9;
+    bool near = at[n] == CALL || at[n] == 0xe9;
     size_t bytes = near ? 4 : 1;
-    int32_t to = 0;
 
     if (len < n + 1 + bytes)
         return;
-    *i = (struct insn){.len = n + 1 + bytes, .cheap = true, .branch = true};
-    if (at[n] == 0xe9) {
-        memcpy(&to, at + n + 1, sizeof(to));
-        i->jump = to;
-    } else if (at[n] == 0xeb) {
-        i->jump = at[n + 1] < 0x80 ? at[n + 1] : at[n + 1] - 0x100;
-    }
+    *i = (struct insn){.len = n + 1 + bytes, .cheap = true, .branch = true, .changed = -1};
+    if (at[n] == CALL)
+        return;
+    if (near)
+        i->to = read_int32(at + n + 1);
+    else
+        i->to = at[n + 1] < 0x80 ? at[n + 1] : at[n + 1] - 0x100;
+    if (near || at[n] == 0xeb)
+        i->jump = i->to;
 }
 
 static struct insn decode(const unsigned char *at, size_t len)
 {
-    struct insn i = {0};
+    struct insn i = {.changed = -1};
     size_t n = 0;
     unsigned rex = 0;
     unsigned char op;
@@ -115,10 +130,10 @@ static struct insn decode(const unsigned char *at, size_t len)
     if (op == 0x0f)
         decode_two_byte(&i, at, len, n, rex);
     else if (op >= 0x50 && op <= 0x57)
-        i = (struct insn){.len = n + 1, .cheap = n == 0 || (n == 1 && rex == 0x41)};
+        i = (struct insn){.len = n + 1, .cheap = n == 0 || (n == 1 && rex == 0x41), .changed = -1};
     else if (op >= 0x58 && op <= 0x5f) {
         i.len = n + 1;
-        set_changed(&i, op & 7, rex & 1);
+        i.changed = register_of(op, rex & 1);
     } else if (n == 0 && (op == 0xe8 || op == 0xe9 || op == 0xeb || (op >= 0x70 && op <= 0x7f)))
         decode_branch(&i, at, len, n);
     else if (op == 0x8b || op == 0x8d || op == 0x33 || op == 0x63)
@@ -129,6 +144,8 @@ static struct insn decode(const unsigned char *at, size_t len)
         decode_modrm(&i, at + n + 1, len - n - 1, n + 1, 0, '-', rex);
     else if (op == 0x83)
         decode_modrm(&i, at + n + 1, len - n - 1, n + 1, 1, 'm', rex);
+    else if (op == 0xc7 && at[0] != 0x66)
+        decode_modrm(&i, at + n + 1, len - n - 1, n + 1, 4, 'm', rex);
     else if (op == 0x81 && at[0] != 0x66)
         decode_modrm(&i, at + n + 1, len - n - 1, n + 1, 4, 'm', rex);
     return i;
@@ -145,7 +162,7 @@ int code_cheap_place(const unsigned char *code, size_t len)
 
         if (i.len && i.cheap)
             return (int)at;
-        if (!i.len || i.spoils)
+        if (!i.len || spoils(&i))
             break;
         at += i.len;
     }
@@ -199,13 +216,94 @@ int code_result_place(const unsigned char *code, size_t len)
     while (at < len) {
         struct insn i = decode(code + at, len - at);
 
-        if (!i.len || (called && i.result))
+        if (!i.len || (called && i.changed == RAX))
             break;
         if (called && i.cheap)
             return tested ? (int)at : -1;
         tested |= called && i.len == sizeof(test_rax) && !memcmp(code + at, test_rax, i.len);
         called |= code[at] == CALL;
         at += i.len;
+    }
+    return -1;
+}
+
+/* mov REGISTER,DISTANCE(BASE) of eight bytes, with a distance */
+struct store {
+    int reg, base;
+    int32_t distance;
+};
+
+static bool is_store(const unsigned char *at, size_t len, struct store *s)
+{
+    if (len < 4 || (at[0] & 0xf8) != 0x48 || at[1] != 0x89 || (at[2] & 7) == RSP)
+        return false;
+    s->reg = register_of(at[2] >> 3, at[0] & 4);
+    s->base = register_of(at[2], at[0] & 1);
+    if (at[2] >> 6 == 1)
+        s->distance = at[3];
+    else if (at[2] >> 6 == 2 && len >= 7)
+        s->distance = read_int32(at + 3);
+    else
+        return false;
+    return true;
+}
+
+/* addq $1,(REGISTER): a reference to a Python object is taken. -1: it is something else */
+static int is_taken(const unsigned char *at, const struct insn *i)
+{
+    size_t distance = i->len == 5 && at[2] >> 6 == 1; /* (%rbp) and (%r13) have one, of 0 */
+
+    if (i->len != 4 + distance || (at[0] & 0xfe) != 0x48 || at[1] != 0x83 || (at[2] & 0x38) ||
+        at[2] >> 6 != distance || at[i->len - 1] != 1 || (distance && at[3]))
+        return -1;
+    return register_of(at[2], at[0] & 1);
+}
+
+/* Whether what comes next, a branch, is to be taken: a result in rax that is not NULL. */
+static bool is_success(const unsigned char *code, size_t before, size_t at)
+{
+    bool tested = at - before == 3 && code[before] == 0x48 && code[before + 1] == 0x85 &&
+                  code[before + 2] == 0xc0;
+
+    return tested && (code[at] == 0x75 || (code[at] == 0x0f && code[at + 1] == 0x85));
+}
+
+int64_t code_member(const unsigned char *code, size_t len, size_t at, int *reg)
+{
+    struct store own, next;
+    unsigned taken = 0;
+    size_t before = at;
+    bool result = true; /* rax has it still */
+    int kept = -1;
+
+    if (at >= len || !is_store(code + at, len - at, &own) || own.reg != RAX)
+        return -1;
+    for (size_t steps = 0; steps < STEPS_MAX && at < len; steps++) {
+        struct insn i = decode(code + at, len - at);
+        size_t end = at + i.len;
+        int one;
+
+        if (!i.len || i.changed == own.base)
+            break;
+        if (kept >= 0 && i.cheap) {
+            *reg = kept;
+            return (int64_t)at;
+        }
+        if (code[at] == CALL || (kept >= 0 && i.changed == kept))
+            break;
+        one = is_taken(code + at, &i);
+        if (one >= 0)
+            taken |= 1u << one;
+        else if (i.changed >= 0)
+            taken &= ~(1u << i.changed);
+        if (kept < 0 && is_store(code + at, len - at, &next) && next.base == own.base &&
+            next.distance != own.distance && taken & 1u << next.reg)
+            kept = next.reg;
+        result &= i.changed != RAX;
+        if (i.jump || (result && i.to && is_success(code, before, at)))
+            end += (size_t)i.to;
+        before = at;
+        at = end;
     }
     return -1;
 }
@@ -252,6 +350,12 @@ int64_t code_leave(const unsigned char *code, size_t len)
 int code_result_place(const unsigned char *code, size_t len)
 {
     (void)code, (void)len;
+    return -1;
+}
+
+int64_t code_member(const unsigned char *code, size_t len, size_t at, int *reg)
+{
+    (void)code, (void)len, (void)at, (void)reg;
     return -1;
 }
 

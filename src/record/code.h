@@ -28,6 +28,13 @@ int64_t code_leave(const unsigned char *code, size_t len);
  * call gave back, a pointer that was compared with NULL, still stands where results do; -1: it has
  * none. */
 int code_result_place(const unsigned char *code, size_t len);
+/*
+ * At `at`, behind a call, its result becomes a member of an object. The next member of that object
+ * to which a reference is taken, on the way on which the result is no NULL: gives a place behind
+ * where a uprobe costs little, and which register, by the processor's number, has that member
+ * there; -1: there is none.
+ */
+int64_t code_member(const unsigned char *code, size_t len, size_t at, int *reg);
 /* Where the one call of `target` stands in code that begins at `address`; 0: there is none, or more
  * than one. */
 uint64_t code_call(const unsigned char *code, size_t len, uint64_t address, uint64_t target);

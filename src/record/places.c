@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define CALL_SIZE 5
 #define CODE_MAX 64 /* of a function's begin */
 #define METHOD_MAX 256
 #define TEXT_MAX (16u << 20)
@@ -41,6 +42,32 @@ static void find_call(struct symbols *s, struct symbol *w)
     if (!plt || !symbols_section(s, ".text", TEXT_MAX, &text))
         return;
     w->address = code_call(text.data, text.size, text.address, plt);
+    w->offset = w->address ? symbols_offset(s, w->address) : 0;
+}
+
+static void find_member(struct symbols *s, struct symbol *w)
+{
+    struct symbols_bytes text;
+    uint64_t plt = symbols_plt(s, w->name);
+    size_t times = 0;
+
+    if (!plt || !symbols_section(s, ".text", TEXT_MAX, &text))
+        return;
+    for (size_t at = 0; at + CALL_SIZE <= text.size; at++) {
+        int64_t place;
+        int reg;
+
+        if (!code_call(text.data + at, CALL_SIZE, text.address + at, plt))
+            continue;
+        place = code_member(text.data, text.size, at + CALL_SIZE, &reg);
+        if (place < 0)
+            continue;
+        w->address = text.address + (uint64_t)place;
+        w->reg = reg;
+        times++;
+    }
+    if (times != 1)
+        w->address = 0;
     w->offset = w->address ? symbols_offset(s, w->address) : 0;
 }
 
@@ -196,6 +223,8 @@ void places_find(struct symbols *s, struct symbol *wanted, size_t count)
     for (size_t i = 0; i < count; i++) {
         if (wanted[i].where == SYMBOL_CALL)
             find_call(s, &wanted[i]);
+        else if (wanted[i].where == SYMBOL_MEMBER)
+            find_member(s, &wanted[i]);
         else if (wanted[i].where == SYMBOL_TAIL)
             find_tail(s, &wanted[i]);
         else if (wanted[i].where == SYMBOL_RESULT)
@@ -214,14 +243,20 @@ void places_find(struct symbols *s, struct symbol *wanted, size_t count)
     }
 }
 
+/* Such a place is a cheap one, and no function's begin. */
+static bool is_inside(enum symbol_where where)
+{
+    return where == SYMBOL_CALL || where == SYMBOL_INNER || where == SYMBOL_RESULT ||
+           where == SYMBOL_MEMBER;
+}
+
 void places_cheap(struct symbols *s, struct symbol *wanted, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
         unsigned char code[CODE_MAX];
         int place;
 
-        if (!wanted[i].offset || wanted[i].where == SYMBOL_CALL ||
-            wanted[i].where == SYMBOL_INNER || wanted[i].where == SYMBOL_RESULT)
+        if (!wanted[i].offset || is_inside(wanted[i].where))
             continue;
         place = code_cheap_place(code, symbols_code(s, wanted[i].address, code, sizeof(code)));
         if (place > 0)

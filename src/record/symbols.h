@@ -21,6 +21,8 @@ enum symbol_where {
     SYMBOL_INNER,  /* the one place where the method found before calls what this function, a short
                     * one, jumps to at its end */
     SYMBOL_RESULT, /* behind the call that makes the object which this function gives back */
+    SYMBOL_MEMBER, /* in the one function that makes what this function of another file gives back a
+                    * member of an object: where the next member is known */
     SYMBOL_TAIL,   /* the function into which this one, a short one, jumps at its end */
 };
 
@@ -31,6 +33,7 @@ struct symbol {
     /* Found: `address` as the file has it, 0 when it is not there; bytes; `offset` in the file,
      * 0 when it is no code. */
     uint64_t address, size, offset;
+    int reg; /* SYMBOL_MEMBER: which register has it, by the processor's number */
 };
 
 /* A section's bytes as they stand in the file. */

@@ -215,8 +215,8 @@ def python_work(t, loop, arguments, want):
             t.equal(fetch(server.port, f"/{kind}/{i}")[0], 200, "status")
     recording.end()
     found, probes = records(recording.path)
-    t.check(("uprobe:PyContext_Enter" if arguments else "uprobe:PyIter_Send") in probes,
-            f"the capture's probes: {probes}")
+    for name in ["PyContext_Enter"] if arguments else ["PyIter_Send", "Task.__init__"]:
+        t.check(f"uprobe:{name}" in probes, f"the capture's probes: {probes}")
     runtimes = [r for r in found if r["kind"] == RUNTIME]
     t.equal([(r["tid"], r["runtime"]) for r in runtimes], [(server.pid, PYTHON)], "runtimes")
     start, stop = runtimes[0]["gil"]
@@ -315,7 +315,28 @@ def contexts_of(t, found, loop):
     return spans, made
 
 
-def lineage(t, loop):
+def tasks_of(t, found, loop):
+    """The same of tasks, each of whose steps lasts until the next; the coroutine stands for it."""
+    spans, made, now, since = [], {}, None, None
+    for r in sorted(found, key=lambda r: r["ns"]):
+        if r["tid"] != loop:
+            continue
+        if r["kind"] == RECV and r["data"].startswith(b"GET "):
+            now = made.setdefault(r["data"].split()[1].decode(), [])
+        elif r["kind"] == WORK and r["what"] == TASK and r["op"] == SUBMIT and now is not None:
+            now.append((r["ns"], r["item"]))
+        elif r["kind"] == WORK and r["what"] == TASK and r["op"] == RESUME:
+            if since:
+                spans.append((since["ns"], r["ns"], (since["item"],)))
+            since = r
+    spans.append((since["ns"], since["ns"] + 10 ** 9, (since["item"],)))
+    t.check(len(spans) > 100, f"{len(spans)} steps")
+    # FastAPI makes one task for each request, uvicorn none
+    t.equal({len(m) for m in made.values()}, {1}, "tasks made behind a receive")
+    return spans, made
+
+
+def lineage(t, loop, *arguments):
     with open(os.path.join(t.dir, "app.py"), "w", encoding="ascii") as file:
         file.write(PIPES_APP)
     port = free_port()
@@ -323,11 +344,11 @@ def lineage(t, loop):
                       "--log-level", "warning"], cwd=t.dir, env={**os.environ, "PIPES": t.dir})
     wait_for(port)
     feed_pipes([os.path.join(t.dir, str(i)) for i in range(1, 81)])
-    recording = t.record(server.pid, "--precise")
+    recording = t.record(server.pid, *arguments)
     t.load(port, ["/read/%d", "/sleep/%d"], requests=80, connections=8)
     recording.end()
     found, _ = records(recording.path)
-    spans, made = contexts_of(t, found, server.pid)
+    spans, made = (contexts_of if arguments else tasks_of)(t, found, server.pid)
     pipes = {r["obj"]: int(r["path"].split(b"\0")[0]) for r in found if r["kind"] == FILE
              and r["path"].split(b"\0")[0].isdigit()}
     waits = [r for r in found if r["kind"] == WAIT and r["tid"] == server.pid and r["off"]
@@ -338,21 +359,31 @@ def lineage(t, loop):
         path = f"/{'read' if number % 2 else 'sleep'}/{number}"
         within = [stack for a, b, stack in spans if a < r["off"] and r["ns"] < b]
         t.equal(len(within), 1, f"{path}: one stretch of work around its wait")
-        t.check(within[0], f"{path}: in no context")
+        t.check(within[0], f"{path}: in nothing")
         # the last that was made under that address before the wait
         owner = max((ns, of) for of, all_made in made.items() for ns, item in all_made
                     if item == within[0][-1] and ns < r["off"])[1]
-        t.equal(owner, path, "whose wait it is by the context")
+        t.equal(owner, path, "whose wait it is by what the thread was in")
 
 
-@test("runtimes: FastAPI on uvloop at 8 at once: each step is told by its context's lineage")
-def lineage_uvloop(t):
+@test("runtimes: FastAPI on uvloop at 8 at once: a task made behind each receive takes its steps")
+def tasks_uvloop(t):
     lineage(t, "uvloop")
 
 
 @test("runtimes: FastAPI on asyncio's own loop at 8 at once: the same")
-def lineage_asyncio(t):
+def tasks_asyncio(t):
     lineage(t, "asyncio")
+
+
+@test("runtimes: FastAPI on uvloop at 8 at once with --precise: by the lineage of contexts")
+def contexts_uvloop(t):
+    lineage(t, "uvloop", "--precise")
+
+
+@test("runtimes: FastAPI on asyncio's own loop at 8 at once with --precise: the same")
+def contexts_asyncio(t):
+    lineage(t, "asyncio", "--precise")
 
 
 @test("runtimes: the uprobes come and go under load, and the server answers all the while")

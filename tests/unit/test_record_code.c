@@ -131,12 +131,57 @@ static void results(void **state)
         code_result_place(BYTES(0xe8, 0, 0, 0, 0, 0x41, 0x58, 0x48, 0x85, 0xc0, 0x74, 0x11)), 10);
 }
 
+/* Task.__init__ behind its call of PyContext_CopyCurrent, from two builds of Python 3.11. */
+static void members(void **state)
+{
+    /* mov %rax,0x98(%rbx); test %r15,%r15; jne; test %rax,%rax; je; addq $1,0(%rbp);
+     * mov %rbp,0x88(%rbx); test %rdi,%rdi; jne */
+    static const unsigned char straight[] = {
+        0x48, 0x89, 0x83, 0x98, 0,    0,    0,    0x4d, 0x85, 0xff, 0x0f, 0x85,
+        0x3b, 0xd6, 0xff, 0xff, 0x48, 0x85, 0xc0, 0x0f, 0x84, 0x3c, 0x02, 0,
+        0,    0x48, 0x83, 0x45, 0x00, 0x01, 0x48, 0x89, 0xab, 0x88, 0,    0,
+        0,    0x48, 0x85, 0xff, 0x0f, 0x85, 0xf1, 0xd4, 0xff, 0xff};
+    /* … test %rax,%rax; jne over a return; movl $0,0xa8(%rbx); mov %rax,0xa0(%rbx); addq $1,(%r14);
+     * mov %r14,0x88(%rbx); test %rdi,%rdi; je */
+    static const unsigned char around[] = {
+        0x48, 0x89, 0x83, 0x98, 0,    0,    0, 0x48, 0x85, 0xc0, 0x75, 0x01, 0xc3, 0xc7, 0x83, 0xa8,
+        0,    0,    0,    0,    0,    0,    0, 0x48, 0x89, 0x83, 0xa0, 0,    0,    0,    0x49, 0x83,
+        0x06, 0x01, 0x4c, 0x89, 0xb3, 0x88, 0, 0,    0,    0x48, 0x85, 0xff, 0x74, 0x0a};
+    unsigned char changed[sizeof(straight)];
+    int reg = -1;
+
+    (void)state;
+    assert_int_equal(code_member(straight, sizeof(straight), 0, &reg), 40);
+    assert_int_equal(reg, 5);
+    assert_int_equal(code_member(around, sizeof(around), 0, &reg), 44);
+    assert_int_equal(reg, 14);
+    for (size_t len = 0; len < sizeof(straight); len++)
+        assert_int_equal(code_member(straight, len, 0, &reg), -1);
+    assert_int_equal(code_member(straight, sizeof(straight), 7, &reg), -1);
+    assert_int_equal(code_member(straight, sizeof(straight), (size_t)1 << 40, &reg), -1);
+    /* no reference is taken: 2 is added; of another register; the object is another; no other
+     * member */
+    static const struct {
+        size_t at;
+        unsigned char byte;
+    } damages[] = {{29, 2}, {27, 0x43}, {28, 8}, {32, 0xaa}, {33, 0x98}};
+    for (size_t i = 0; i < sizeof(damages) / sizeof(*damages); i++) {
+        memcpy(changed, straight, sizeof(straight));
+        changed[damages[i].at] = damages[i].byte;
+        assert_int_equal(code_member(changed, sizeof(changed), 0, &reg), -1);
+    }
+    /* a jump to itself ends, and so does one out of the code */
+    assert_int_equal(code_member(BYTES(0x48, 0x89, 0x83, 0x98, 0, 0, 0, 0xeb, 0xfe), 0, &reg), -1);
+    assert_int_equal(
+        code_member(BYTES(0x48, 0x89, 0x83, 0x98, 0, 0, 0, 0xe9, 0, 0, 0, 0x80), 0, &reg), -1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(places),  cmocka_unit_test(no_places), cmocka_unit_test(cut),
-        cmocka_unit_test(tails),   cmocka_unit_test(calls),     cmocka_unit_test(leaves),
-        cmocka_unit_test(results),
+        cmocka_unit_test(members), cmocka_unit_test(places),  cmocka_unit_test(no_places),
+        cmocka_unit_test(cut),     cmocka_unit_test(tails),   cmocka_unit_test(calls),
+        cmocka_unit_test(leaves),  cmocka_unit_test(results),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
@@ -150,6 +195,7 @@ static void first_instruction(void **state)
     assert_int_equal(code_tail(BYTES(0, 0, 0, 0x14)), 0);
     assert_int_equal(code_leave(BYTES(0, 0, 0, 0x14)), 0);
     assert_int_equal(code_result_place(BYTES(0, 0, 0, 0x94)), -1);
+    assert_int_equal(code_member(BYTES(0, 0, 0, 0x94), 0, &(int){0}), -1);
 }
 
 int main(void)

@@ -111,6 +111,7 @@ static void look_at(int fd)
         {.name = "malloc", .where = SYMBOL_INNER},
         {.name = "known_function", .where = SYMBOL_TAIL},
         {.name = "main", .where = SYMBOL_RESULT},
+        {.name = "malloc", .where = SYMBOL_MEMBER},
     };
     const size_t count = sizeof(wanted) / sizeof(*wanted);
     struct binaries b = {.precise = true};
