@@ -75,6 +75,7 @@ struct life {
     bool bitsets;             /* it waits for condition variables: see parks.c */
     uint32_t work_plus1;      /* the item that it has begun and not ended */
     bool contexts, tasks;     /* it tells of asyncio's: see work.c */
+    bool makes;               /* of tasks also when they are made */
     bool flushes;             /* and sends the answers of several together */
     bool entered_since_touch; /* a context was entered since it touched a socket */
     bool stepped;             /* in the context it is in a task took a step */

@@ -5,10 +5,11 @@
  *                hand-off. Whose it is, is whose turn it was at the SUBMIT.
  *     asyncio    RESUME when a callback's context is entered and END when it is left, SUBMIT when
  *                one is copied from the current one: whose the copier is, is whose the copy is.
- *                Or RESUME at each step of a task. A task is told by what it touches: all its
- *                steps belong to the connection that it sends on next, so it is looked for from
- *                the end of the capture to its begin. A loop that collects answers and sends
- *                them together, as uvloop does, tells nothing so.
+ *                Or SUBMIT when a task is made, likewise, and RESUME at each of its steps. A task
+ *                that was made before is told by what it touches: all its steps belong to the
+ *                connection that it sends on next, so it is looked for from the end of the
+ *                capture to its begin. A loop that collects answers and sends them together, as
+ *                uvloop does, tells nothing so.
  *     executors  SUBMIT in a task's step, BEGIN and END by a worker; the task's next step follows.
  *
  * An address comes again once its piece is gone: a SUBMIT begins another piece, and a task's steps
@@ -233,6 +234,18 @@ static int context_leave(struct analysis *a, struct act *act)
     return tenure_touch(a, back, act);
 }
 
+/* What is made is his whose turn it is. */
+static int inherit(struct analysis *a, const struct event_work *e, const struct act *act)
+{
+    uint32_t request = tenure_request(a, act->thread);
+    struct work *w = work_make(a, e, act->thread);
+
+    if (!w)
+        return -ENOMEM;
+    *w = (struct work){.request_plus1 = request == NONE ? 0 : request + 1};
+    return 0;
+}
+
 static int context_event(struct analysis *a, const struct event_work *e, struct act *act)
 {
     thread_scan(a, act->thread, act->time);
@@ -242,29 +255,40 @@ static int context_event(struct analysis *a, const struct event_work *e, struct 
         return context_leave(a, act);
     if (e->op != WORK_SUBMIT)
         return 0;
-    uint32_t request = tenure_request(a, act->thread);
-    struct work *w = work_make(a, e, act->thread);
-    if (!w)
-        return -ENOMEM;
-    *w = (struct work){.request_plus1 = request == NONE ? 0 : request + 1};
-    return 0;
+    return inherit(a, e, act);
 }
 
-/* ---- */
+/* ---- tasks: by whose turn it was when they were made; before the attach, by what they send on */
 
-static int resume(struct analysis *a, const struct event_work *e, struct act *act, size_t record)
+static int task_event(struct analysis *a, const struct event_work *e, struct act *act,
+                      size_t record)
 {
     struct life *l = &a->lives.data[act->thread];
-    struct work *w = e->kind == WORK_TASK ? NULL : work_find(a, e, act->thread);
+    const struct work *w = work_find(a, e, act->thread);
 
-    if (e->kind == WORK_TASK && (l->contexts || l->flushes)) {
+    if (l->contexts || (l->flushes && !l->makes)) {
         l->stepped = true;
         return 0;
     }
     thread_scan(a, act->thread, act->time);
-    uint32_t request = e->kind == WORK_TASK ? task_request(a, record)
-                       : work_draft(a, w)   ? w->request_plus1 - 1
-                                            : NONE;
+    if (e->op == WORK_SUBMIT)
+        return inherit(a, e, act);
+    if (e->op != WORK_RESUME)
+        return 0;
+    uint32_t request = w && work_draft(a, w) ? w->request_plus1 - 1
+                       : !w && !l->flushes   ? task_request(a, record)
+                                             : NONE;
+    return request == NONE ? tenure_foreign(a, act) : turn_to(a, request, act);
+}
+
+/* ---- */
+
+static int resume(struct analysis *a, const struct event_work *e, struct act *act)
+{
+    struct work *w = work_find(a, e, act->thread);
+
+    thread_scan(a, act->thread, act->time);
+    uint32_t request = work_draft(a, w) ? w->request_plus1 - 1 : NONE;
     if (w) {
         owes(a, w, false);
         thread_scan(a, w->worker, act->time);
@@ -288,6 +312,8 @@ int work_event(struct analysis *a, const struct record *r)
         return 0;
     if (e->kind == WORK_CONTEXT)
         return context_event(a, e, &act);
+    if (e->kind == WORK_TASK)
+        return task_event(a, e, &act, (size_t)(r - a->records.data));
     switch (e->op) {
     case WORK_SUBMIT:
         return submit(a, e, &act);
@@ -296,7 +322,7 @@ int work_event(struct analysis *a, const struct record *r)
     case WORK_END:
         return end(a, e, &act);
     case WORK_RESUME:
-        return resume(a, e, &act, (size_t)(r - a->records.data));
+        return resume(a, e, &act);
     default:
         return 0;
     }
@@ -319,6 +345,7 @@ static int survey_work(struct analysis *a, struct table *tasks, const struct eve
     if (e->kind == WORK_LIBUV && e->op == WORK_SUBMIT)
         a->procs.data[a->tl->threads.data[thread].process].hands_over = true;
     l->contexts |= e->kind == WORK_CONTEXT;
+    l->makes |= e->kind == WORK_TASK && e->op == WORK_SUBMIT;
     if (e->kind != WORK_TASK || e->op != WORK_RESUME)
         return 0;
     l->tasks = true;
@@ -360,7 +387,7 @@ int tasks_survey(struct analysis *a)
     }
     for (size_t i = 0; i < a->lives.len; i++) {
         struct life *l = &a->lives.data[i];
-        l->known = l->contexts || (l->tasks && !l->flushes);
+        l->known = l->contexts || (l->tasks && (l->makes || !l->flushes));
     }
     table_release(&tasks);
     free(seen);
