@@ -133,7 +133,7 @@ struct bout {
 static int item_done(struct walk *w, uint32_t worker, struct bout *x, uint64_t at, bool weak)
 {
     int rc = 0;
-    if (x->start != NEVER && at > x->start && x->loop != NONE)
+    if (x->start != NEVER && at > x->start && x->loop != NONE && w->b->worker[worker])
         rc = vec_push(&w->b->dones, ((struct done){.start = x->start,
                                                    .end = at,
                                                    .first = x->first < at ? x->first : at,
@@ -246,8 +246,9 @@ static int sides(struct walk *w)
     struct bouts *b = w->b;
 
     b->worker = calloc(a->lives.len + 1, sizeof(*b->worker));
+    b->helper = calloc(a->lives.len + 1, sizeof(*b->helper));
     b->loops = malloc((a->tl->processes.len + 1) * sizeof(*b->loops));
-    if (!b->worker || !b->loops)
+    if (!b->worker || !b->helper || !b->loops)
         return -ENOMEM;
     for (size_t i = 0; i < a->tl->processes.len; i++)
         b->loops[i] = NONE;
@@ -260,15 +261,34 @@ static int sides(struct walk *w)
     return 0;
 }
 
+/* Has the loop of its process ever woken the thread? Then it may work for it, also if it has not
+ * been seen to say that it was done. */
+static bool woken_by_loop(const struct analysis *a, const struct bouts *b, uint32_t thread)
+{
+    const struct thread *t = &a->tl->threads.data[thread];
+    uint32_t loop = b->loops[t->process];
+    for (size_t i = 0; loop != NONE && i < t->intervals.len; i++)
+        if (t->intervals.data[i].waker == a->tl->threads.data[loop].tid &&
+            t->intervals.data[i].state == STATE_LOCK &&
+            !(t->intervals.data[i].flags & INTERVAL_WAKER_IRQ))
+            return true;
+    return false;
+}
+
 static void workers_find(struct walk *w)
 {
     const struct analysis *a = w->a;
     for (uint32_t i = 0; i < a->lives.len; i++) {
         size_t bell = bell_find(w->b, w->b->bells.len, i, 0);
         bool rings = bell < w->b->bells.len && w->b->bells.data[bell].worker == i;
-        w->b->worker[i] = w->b->loops[a->tl->threads.data[i].process] != NONE &&
-                          !a->lives.data[i].yields && !a->tl->threads.data[i].kernel &&
-                          (rings || a->lives.data[i].touches);
+        uint32_t process = a->tl->threads.data[i].process;
+        if (w->b->loops[process] == NONE || a->lives.data[i].yields ||
+            a->tl->threads.data[i].kernel)
+            continue;
+        bool woken = woken_by_loop(a, w->b, i);
+        w->b->worker[i] =
+            rings || a->lives.data[i].touches || (woken && a->procs.data[process].submits);
+        w->b->helper[i] = woken && !w->b->worker[i];
     }
 }
 
@@ -286,7 +306,7 @@ int bouts_build(struct analysis *a, struct bouts *b)
     if (rc == 0)
         workers_find(&w);
     for (uint32_t i = 0; rc == 0 && i < a->lives.len; i++)
-        if (b->worker[i])
+        if (b->worker[i] || b->helper[i])
             rc = worker_walk(&w, i);
     if (b->dones.len)
         qsort(b->dones.data, b->dones.len, sizeof(*b->dones.data), done_order);
@@ -301,5 +321,6 @@ void bouts_release(struct bouts *b)
     vec_release(&b->parks);
     by_thread_release(&b->touches);
     free(b->worker);
+    free(b->helper);
     free(b->loops);
 }

@@ -109,7 +109,8 @@ static int full_build(struct handoffs *h, uint32_t process)
         if (h->b.worker[i] && a->tl->threads.data[i].process == process)
             rc = edge_pair(&e, a->tl->threads.data[i].start_ns, a->tl->threads.data[i].end_ns, 1);
     for (size_t i = 0; rc == 0 && i < h->b.parks.len; i++)
-        if (a->tl->threads.data[h->b.parks.data[i].worker].process == process)
+        if (h->b.worker[h->b.parks.data[i].worker] &&
+            a->tl->threads.data[h->b.parks.data[i].worker].process == process)
             rc = edge_pair(&e, h->b.parks.data[i].start, h->b.parks.data[i].end, 0);
     if (e.all.len)
         qsort(e.all.data, e.all.len, sizeof(*e.all.data), by_edge);
@@ -373,7 +374,7 @@ static int process_build(struct handoffs *h, uint32_t process)
     if (rc == 0)
         rc = rest_of_loop(h, &tenures, loop);
     for (uint32_t i = 0; rc == 0 && i < a->lives.len; i++)
-        if (h->b.worker[i] && a->tl->threads.data[i].process == process)
+        if ((h->b.worker[i] || h->b.helper[i]) && a->tl->threads.data[i].process == process)
             rc = rest_of_worker(h, &tenures, i, &park);
     by_thread_release(&tenures);
     doubts_finish(h, process);

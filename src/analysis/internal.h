@@ -398,6 +398,7 @@ struct bouts {
     VEC(struct park) parks; /* by worker, by time */
     struct by_thread touches;
     bool *worker;    /* by thread */
+    bool *helper;    /* by thread: the loop wakes it, and it has never said that it was done */
     uint32_t *loops; /* by process: the thread of its loop; NONE */
 };
 int bouts_build(struct analysis *a, struct bouts *b);

@@ -20,6 +20,8 @@
 /* What follows a receive, or comes before an answer, for so short a time and without a wait, is
  * taken for its handling. */
 #define BRIEF_NS 100000u
+/* So long after it woke a loop does nothing that has become due since. */
+#define FRESH_NS 500000u
 
 static bool is_candidate(const struct draft *d)
 {
@@ -291,7 +293,8 @@ static void came_back(const struct analysis *a, struct tenure *n, const struct d
     /* A step of its task may have waited for anything, an answer that stands ready may not. */
     if (last->slice == l->slice && l->direct && l->touched && !n->handed && !act->resumes)
         n->cause = CAUSE_BUSY;
-    if (last->slice != l->slice && !l->received && l->yield_end != NEVER)
+    if (last->slice != l->slice && !l->received && l->yield_end != NEVER &&
+        act->time - l->yield_end <= FRESH_NS)
         n->busy_from = l->yield_end;
 }
 
