@@ -69,17 +69,16 @@ struct life {
 
     /* requests: the scan through its intervals, always up to its latest touch */
     size_t scan;
-    uint32_t yields;          /* multiplexed waits in its whole life */
-    uint32_t first_yield;     /* in analysis.yields */
-    bool direct;              /* its handlers act at once: see downstream_survey() */
-    bool bitsets;             /* it waits for condition variables: see parks.c */
-    uint32_t work_plus1;      /* the item that it has begun and not ended */
-    bool contexts, tasks;     /* it tells of asyncio's: see work.c */
-    bool makes;               /* of tasks also when they are made */
-    bool flushes;             /* and sends the answers of several together */
-    bool entered_since_touch; /* a context was entered since it touched a socket */
-    bool stepped;             /* in the context it is in a task took a step */
-    uint32_t depth;           /* of contexts that are entered; `entered` has the outermost */
+    uint32_t yields;             /* multiplexed waits in its whole life */
+    uint32_t first_yield;        /* in analysis.yields */
+    bool direct;                 /* its handlers act at once: see downstream_survey() */
+    bool bitsets;                /* it waits for condition variables: see parks.c */
+    uint32_t work_plus1;         /* the item that it has begun and not ended */
+    bool contexts, makes, tasks; /* it tells of asyncio's: see work.c */
+    bool flushes;                /* and sends the answers of several together */
+    bool entered_since_touch;    /* a context was entered since it touched a socket */
+    bool stepped;                /* in the context it is in a task took a step */
+    uint32_t depth;              /* of contexts that are entered; `entered` has the outermost */
     struct entered {
         uint32_t request; /* NONE: nobody's */
         bool turned;      /* to it, by its context */

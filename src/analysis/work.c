@@ -3,13 +3,14 @@
  *
  *     libuv      SUBMIT by the loop, BEGIN and END by a worker, RESUME by the loop: all of a
  *                hand-off. Whose it is, is whose turn it was at the SUBMIT.
- *     asyncio    RESUME when a callback's context is entered and END when it is left, SUBMIT when
- *                one is copied from the current one: whose the copier is, is whose the copy is.
- *                Or SUBMIT when a task is made, likewise, and RESUME at each of its steps. A task
- *                that was made before is told by what it touches: all its steps belong to the
+ *     asyncio    SUBMIT when a task is made, RESUME at each of its steps: whose the maker is, is
+ *                whose the task is. One that was made for nobody, for a connection before its
+ *                first request, say, is told by what it touches: all its steps belong to the
  *                connection that it sends on next, so it is looked for from the end of the
  *                capture to its begin. A loop that collects answers and sends them together, as
  *                uvloop does, tells nothing so.
+ *     contexts   the same for every callback: RESUME when its context is entered, END when it is
+ *                left, SUBMIT when one is copied from the current one.
  *     executors  SUBMIT in a task's step, BEGIN and END by a worker; the task's next step follows.
  *
  * An address comes again once its piece is gone: a SUBMIT begins another piece, and a task's steps
@@ -234,12 +235,10 @@ static int context_leave(struct analysis *a, struct act *act)
     return tenure_touch(a, back, act);
 }
 
-/* What is made is his whose turn it is. */
-static int inherit(struct analysis *a, const struct event_work *e, const struct act *act)
+static int bind(struct analysis *a, const struct event_work *e, struct act *act)
 {
     uint32_t request = tenure_request(a, act->thread);
     struct work *w = work_make(a, e, act->thread);
-
     if (!w)
         return -ENOMEM;
     *w = (struct work){.request_plus1 = request == NONE ? 0 : request + 1};
@@ -253,42 +252,36 @@ static int context_event(struct analysis *a, const struct event_work *e, struct 
         return context_enter(a, e, act);
     if (e->op == WORK_END)
         return context_leave(a, act);
-    if (e->op != WORK_SUBMIT)
-        return 0;
-    return inherit(a, e, act);
-}
-
-/* ---- tasks: by whose turn it was when they were made; before the attach, by what they send on */
-
-static int task_event(struct analysis *a, const struct event_work *e, struct act *act,
-                      size_t record)
-{
-    struct life *l = &a->lives.data[act->thread];
-    const struct work *w = work_find(a, e, act->thread);
-
-    if (l->contexts || (l->flushes && !l->makes)) {
-        l->stepped = true;
-        return 0;
-    }
-    thread_scan(a, act->thread, act->time);
-    if (e->op == WORK_SUBMIT)
-        return inherit(a, e, act);
-    if (e->op != WORK_RESUME)
-        return 0;
-    uint32_t request = w && work_draft(a, w) ? w->request_plus1 - 1
-                       : !w && !l->flushes   ? task_request(a, record)
-                                             : NONE;
-    return request == NONE ? tenure_foreign(a, act) : turn_to(a, request, act);
+    return e->op == WORK_SUBMIT ? bind(a, e, act) : 0;
 }
 
 /* ---- */
 
+static int step(struct analysis *a, const struct event_work *e, struct act *act, size_t record)
+{
+    struct life *l = &a->lives.data[act->thread];
+
+    l->stepped = true;
+    if (l->contexts) /* they tell as much, and more */
+        return 0;
+    thread_scan(a, act->thread, act->time);
+    if (e->op == WORK_SUBMIT)
+        return bind(a, e, act);
+    const struct work *w = work_find(a, e, act->thread);
+    uint32_t request = NONE;
+    if (work_draft(a, w))
+        request = w->request_plus1 - 1;
+    else if (!w || !w->request_plus1)
+        request = l->flushes ? NONE : task_request(a, record);
+    return request == NONE ? tenure_foreign(a, act) : turn_to(a, request, act);
+}
+
 static int resume(struct analysis *a, const struct event_work *e, struct act *act)
 {
     struct work *w = work_find(a, e, act->thread);
+    uint32_t request = work_draft(a, w) ? w->request_plus1 - 1 : NONE;
 
     thread_scan(a, act->thread, act->time);
-    uint32_t request = work_draft(a, w) ? w->request_plus1 - 1 : NONE;
     if (w) {
         owes(a, w, false);
         thread_scan(a, w->worker, act->time);
@@ -297,8 +290,7 @@ static int resume(struct analysis *a, const struct event_work *e, struct act *ac
     if (request == NONE)
         return tenure_foreign(a, act);
     int rc = turn_to(a, request, act);
-    if (w)
-        w->request_plus1 = 0;
+    w->request_plus1 = 0;
     return rc;
 }
 
@@ -313,7 +305,7 @@ int work_event(struct analysis *a, const struct record *r)
     if (e->kind == WORK_CONTEXT)
         return context_event(a, e, &act);
     if (e->kind == WORK_TASK)
-        return task_event(a, e, &act, (size_t)(r - a->records.data));
+        return step(a, e, &act, (size_t)(r - a->records.data));
     switch (e->op) {
     case WORK_SUBMIT:
         return submit(a, e, &act);
@@ -387,7 +379,7 @@ int tasks_survey(struct analysis *a)
     }
     for (size_t i = 0; i < a->lives.len; i++) {
         struct life *l = &a->lives.data[i];
-        l->known = l->contexts || (l->tasks && (l->makes || !l->flushes));
+        l->known = l->contexts || l->makes || (l->tasks && !l->flushes);
     }
     table_release(&tasks);
     free(seen);
