@@ -96,8 +96,21 @@ static int edge_pair(struct edges *e, uint64_t from, uint64_t to, uint32_t what)
     return rc < 0 ? rc : vec_push(&e->all, ((struct edge){to, -1, what}));
 }
 
-/* When workers are alive and not one is parked. */
-static int full_build(struct handoffs *h, uint32_t process)
+static long busy_most(const struct edge *edges, size_t count)
+{
+    long busy = 0, most_busy = 0;
+    for (size_t i = 0; i < count; i++) {
+        busy += edges[i].what ? edges[i].step : -edges[i].step;
+        bool last = i + 1 == count || edges[i + 1].time > edges[i].time;
+        if (last && busy > most_busy)
+            most_busy = busy;
+    }
+    return most_busy;
+}
+
+/* When workers are alive and not one is parked; or, with `nearly`, when nearly as many are at work
+ * as ever were, and so those of one pool among several perhaps all. */
+static int full_build(struct handoffs *h, uint32_t process, bool nearly)
 {
     const struct analysis *a = h->a;
     struct edges e = {VEC_INIT}; /* `what` 1: its life, 0: parked */
@@ -114,12 +127,15 @@ static int full_build(struct handoffs *h, uint32_t process)
             rc = edge_pair(&e, h->b.parks.data[i].start, h->b.parks.data[i].end, 0);
     if (e.all.len)
         qsort(e.all.data, e.all.len, sizeof(*e.all.data), by_edge);
+    long most_busy = nearly ? busy_most(e.all.data, e.all.len) : 0;
     for (size_t i = 0; rc == 0 && i < e.all.len; i++) {
         const struct edge *x = &e.all.data[i];
         alive += x->what ? x->step : 0;
         parked += x->what ? 0 : x->step;
         uint64_t next = i + 1 < e.all.len ? e.all.data[i + 1].time : x->time;
-        if (alive <= 0 || parked > 0 || next <= x->time)
+        long busy = alive - parked;
+        bool full = nearly ? busy > 1 && busy * 10 >= most_busy * 9 : busy > 0 && parked <= 0;
+        if (!full || next <= x->time)
             continue;
         if (h->full.len && vec_last(&h->full)->end == x->time)
             vec_last(&h->full)->end = next;
@@ -361,7 +377,7 @@ static int process_build(struct handoffs *h, uint32_t process)
 
     if (loop == NONE)
         return 0;
-    int rc = full_build(h, process);
+    int rc = full_build(h, process, false);
     if (rc == 0)
         rc = solo_build(h, process);
     if (rc == 0)
@@ -377,6 +393,10 @@ static int process_build(struct handoffs *h, uint32_t process)
         if ((h->b.worker[i] || h->b.helper[i]) && a->tl->threads.data[i].process == process)
             rc = rest_of_worker(h, &tenures, i, &park);
     by_thread_release(&tenures);
+    if (rc == 0)
+        rc = full_build(h, process, true);
+    for (size_t i = 0; rc == 0 && i < h->full.len; i++)
+        rc = vec_push(&a->doubts, ((struct doubt){h->full.data[i].start, h->full.data[i].end}));
     doubts_finish(h, process);
     return rc;
 }

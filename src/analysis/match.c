@@ -364,7 +364,9 @@ int items_match(struct analysis *a, struct bouts *b, uint32_t loop)
     if (m.split)
         rc = resumes_collect(&m);
     m.in_order = a->procs.data[a->tl->threads.data[loop].process].submits;
-    if (rc == 0 && (m.in_order || answers_each(&m)))
+    /* Python's threads wake each other for the interpreter's lock at any time. */
+    bool python = process_has(a, a->tl->threads.data[loop].process, RUNTIME_PYTHON);
+    if (rc == 0 && !python && (m.in_order || answers_each(&m)))
         rc = slices(&m);
     free(m.split);
     vec_release(&m.resumes);
