@@ -188,7 +188,7 @@ size_t gap_parts(const struct analysis *a, const struct gap *gap, struct gap_par
     } else if (cause == CAUSE_HANDOFF) {
         cut_handoff(&c);
     } else {
-        if (!after || (before && after->thread == before->thread))
+        if (!after || (before && after->thread == before->thread && !after->submits))
             cut_slept(&c, gap->to);
         if (cause == CAUSE_AMBIGUOUS) {
             cut_unknown(&c, after->busy_from);

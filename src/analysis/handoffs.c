@@ -8,6 +8,10 @@
  */
 #include "analysis/internal.h"
 
+/* While a pool is full each of its workers parks for so long at times, until its loop has given it
+ * the next piece of work. */
+#define FLICKER_NS 3000000u
+
 struct span {
     uint64_t start, end;
     uint32_t what;
@@ -119,10 +123,11 @@ static int full_build(struct handoffs *h, uint32_t process, bool nearly)
 
     h->full.len = 0;
     for (uint32_t i = 0; rc == 0 && i < a->lives.len; i++)
-        if (h->b.worker[i] && a->tl->threads.data[i].process == process)
+        if ((h->b.worker[i] || (nearly && h->b.helper[i])) &&
+            a->tl->threads.data[i].process == process)
             rc = edge_pair(&e, a->tl->threads.data[i].start_ns, a->tl->threads.data[i].end_ns, 1);
     for (size_t i = 0; rc == 0 && i < h->b.parks.len; i++)
-        if (h->b.worker[h->b.parks.data[i].worker] &&
+        if ((nearly || h->b.worker[h->b.parks.data[i].worker]) &&
             a->tl->threads.data[h->b.parks.data[i].worker].process == process)
             rc = edge_pair(&e, h->b.parks.data[i].start, h->b.parks.data[i].end, 0);
     if (e.all.len)
@@ -137,7 +142,7 @@ static int full_build(struct handoffs *h, uint32_t process, bool nearly)
         bool full = nearly ? busy > 1 && busy * 10 >= most_busy * 9 : busy > 0 && parked <= 0;
         if (!full || next <= x->time)
             continue;
-        if (h->full.len && vec_last(&h->full)->end == x->time)
+        if (h->full.len && vec_last(&h->full)->end + (nearly ? FLICKER_NS : 0) >= x->time)
             vec_last(&h->full)->end = next;
         else
             rc = vec_push(&h->full, ((struct span){x->time, next, 0}));

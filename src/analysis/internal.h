@@ -200,6 +200,7 @@ struct tenure {
     uint8_t cause;
     bool exact_head; /* up to the first touch */
     bool exact_tail;
+    bool submits;      /* to an executor: it may have stood in line for a thread before */
     bool matched;      /* match.c has told what it was ready for */
     bool handed;       /* its request was handed to a worker before, and no word when it is back */
     bool shared;       /* other requests might have gone on meanwhile */

@@ -75,6 +75,8 @@ static int submit(struct analysis *a, const struct event_work *e, struct act *ac
     if (!sure)
         return 0;
     int rc = tenure_touch(a, request, act);
+    if (e->kind == WORK_FUTURE && l->tenure_plus1)
+        a->tenures.data[l->tenure_plus1 - 1].submits = true;
     if (e->kind == WORK_NGINX) { /* of these the end is not told */
         a->drafts.data[request].handed = true;
         a->procs.data[a->tl->threads.data[act->thread].process].submits = true;
