@@ -281,7 +281,7 @@ static int step(struct analysis *a, const struct event_work *e, struct act *act,
 static int resume(struct analysis *a, const struct event_work *e, struct act *act)
 {
     struct work *w = work_find(a, e, act->thread);
-    uint32_t request = work_draft(a, w) ? w->request_plus1 - 1 : NONE;
+    uint32_t request = w && work_draft(a, w) ? w->request_plus1 - 1 : NONE;
 
     thread_scan(a, act->thread, act->time);
     if (w) {
