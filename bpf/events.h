@@ -278,12 +278,16 @@ enum work_kind {
     WORK_CONTEXT = 5,
 };
 
+enum work_flag {
+    WORK_IN_LINE = 1, /* SUBMIT: just before it got one of the pool's places (anyio) */
+};
+
 struct event_work {
     struct event event;
     uint64_t item;
-    uint8_t op;   /* enum work_op */
-    uint8_t kind; /* enum work_kind */
-    uint16_t flags;
+    uint8_t op;     /* enum work_op */
+    uint8_t kind;   /* enum work_kind */
+    uint16_t flags; /* enum work_flag */
     uint32_t pad;
 };
 

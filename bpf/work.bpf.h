@@ -93,7 +93,8 @@ static __always_inline __u64 argument(struct pt_regs *ctx, __u32 n)
     return n == WORK_RESULT ? all[WORK_RESULT] : n ? all[1] : all[0];
 }
 
-static __always_inline void send_work(__u64 item, __u8 op, __u8 kind, __u32 tid, __u64 now)
+static __always_inline void send_flagged(__u64 item, __u8 op, __u8 kind, __u16 flags, __u32 tid,
+                                         __u64 now)
 {
     struct event_work *e = reserve(EVENT_WORK, sizeof(*e), tid, now);
 
@@ -102,9 +103,14 @@ static __always_inline void send_work(__u64 item, __u8 op, __u8 kind, __u32 tid,
     e->item = item;
     e->op = op;
     e->kind = kind;
-    e->flags = 0;
+    e->flags = flags;
     e->pad = 0;
     submit(e);
+}
+
+static __always_inline void send_work(__u64 item, __u8 op, __u8 kind, __u32 tid, __u64 now)
+{
+    send_flagged(item, op, kind, 0, tid, now);
 }
 
 /*
@@ -211,7 +217,7 @@ static __always_inline void on_enter(struct thread_state *t, __u64 context, __u8
     seen = bpf_map_lookup_elem(&handed_over, &key);
     if (!seen)
         return;
-    send_work(context, WORK_SUBMIT, WORK_FUTURE, seen->tid, seen->time_ns);
+    send_flagged(context, WORK_SUBMIT, WORK_FUTURE, WORK_IN_LINE, seen->tid, seen->time_ns);
     send_work(context, WORK_BEGIN, WORK_FUTURE, tid, now);
     t->item = context;
     bpf_map_delete_elem(&handed_over, &key);

@@ -187,6 +187,8 @@ size_t gap_parts(const struct analysis *a, const struct gap *gap, struct gap_par
         cut_but_doubts(&c, gap->to, LEDGER_LOOP_BUSY);
     } else if (cause == CAUSE_HANDOFF) {
         cut_handoff(&c);
+    } else if (cause == CAUSE_NONE && after && after->in_line && after->thread == gap->loop) {
+        cut(&c, gap->to, LEDGER_QUEUED, GRADE_INFERRED);
     } else {
         if (!after || (before && after->thread == before->thread && !after->submits))
             cut_slept(&c, gap->to);

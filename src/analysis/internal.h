@@ -201,6 +201,7 @@ struct tenure {
     bool exact_head; /* up to the first touch */
     bool exact_tail;
     bool submits;      /* to an executor: it may have stood in line for a thread before */
+    bool in_line;      /* it did */
     bool matched;      /* match.c has told what it was ready for */
     bool handed;       /* its request was handed to a worker before, and no word when it is back */
     bool shared;       /* other requests might have gone on meanwhile */

@@ -18,6 +18,9 @@
  */
 #include "analysis/internal.h"
 
+/* So soon behind its place in the pool anyio hands it over. */
+#define PLACE_NS 1000000u
+
 static uint64_t work_key(const struct analysis *a, const struct event_work *e, uint32_t thread)
 {
     const uint64_t what[3] = {e->item, e->kind, a->tl->threads.data[thread].process};
@@ -75,8 +78,11 @@ static int submit(struct analysis *a, const struct event_work *e, struct act *ac
     if (!sure)
         return 0;
     int rc = tenure_touch(a, request, act);
-    if (e->kind == WORK_FUTURE && l->tenure_plus1)
-        a->tenures.data[l->tenure_plus1 - 1].submits = true;
+    if (e->kind == WORK_FUTURE && l->tenure_plus1) {
+        struct tenure *x = &a->tenures.data[l->tenure_plus1 - 1];
+        x->submits = true;
+        x->in_line |= (e->flags & WORK_IN_LINE) && act->time - x->start <= PLACE_NS;
+    }
     if (e->kind == WORK_NGINX) { /* of these the end is not told */
         a->drafts.data[request].handed = true;
         a->procs.data[a->tl->threads.data[act->thread].process].submits = true;
