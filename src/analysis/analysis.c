@@ -185,6 +185,7 @@ void analysis_free(struct analysis *a)
     vec_release(&a->works);
     table_release(&a->work_index);
     table_release(&a->task_conns);
+    table_release(&a->last_entries);
     vec_release(&a->doubts);
     vec_release(&a->yields);
     table_release(&a->tids);

@@ -77,11 +77,10 @@ struct life {
     bool contexts, makes, tasks; /* it tells of asyncio's: see work.c */
     bool flushes;                /* and sends the answers of several together */
     bool entered_since_touch;    /* a context was entered since it touched a socket */
-    bool stepped;                /* in the context it is in a task took a step */
     uint32_t depth;              /* of contexts that are entered; `entered` has the outermost */
     struct entered {
         uint32_t request; /* NONE: nobody's */
-        bool turned;      /* to it, by its context */
+        bool lone;        /* its context is entered this once */
     } entered[CONTEXTS_MAX];
     bool known;                      /* the same, and not from what it was seen to do */
     bool batches;                    /* it answers all that it has read behind the last read */
@@ -229,6 +228,7 @@ struct work {
     uint32_t worker, tenure_plus1; /* since its begin */
     uint64_t submitted, ended;     /* ended 0: not yet */
     bool owed;                     /* its request waits for it */
+    bool entered;                  /* a context: once before */
 };
 
 struct chunk {
@@ -266,8 +266,9 @@ struct analysis {
     struct uring *uring; /* NULL: nobody uses io_uring */
     VEC(struct signal) signals;
     VEC(struct work) works;
-    struct table work_index; /* hash of what it is → works */
-    struct table task_conns; /* record of a task's step → the connection it works for */
+    struct table work_index;   /* hash of what it is → works */
+    struct table last_entries; /* records that enter a context for the last time */
+    struct table task_conns;   /* record of a task's step → the connection it works for */
 };
 
 /* ---- records.c ---- */

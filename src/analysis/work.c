@@ -196,7 +196,8 @@ static int turn_to(struct analysis *a, uint32_t request, struct act *act)
     return tenure_touch(a, request, act);
 }
 
-static int context_enter(struct analysis *a, const struct event_work *e, struct act *act)
+static int context_enter(struct analysis *a, const struct event_work *e, struct act *act,
+                         size_t record)
 {
     struct life *l = &a->lives.data[act->thread];
     struct work *w = work_find(a, e, act->thread);
@@ -207,17 +208,19 @@ static int context_enter(struct analysis *a, const struct event_work *e, struct 
         request = tenure_request(a, act->thread);
     else
         takes = false;
+    bool lone = w && !w->entered && table_get(&a->last_entries, record, NULL);
+    if (w)
+        w->entered = true;
     if (l->depth < CONTEXTS_MAX)
-        l->entered[l->depth] = (struct entered){request, !takes};
+        l->entered[l->depth] = (struct entered){request, lone && !takes};
     l->depth++;
-    l->stepped = false;
     int rc = takes ? 0 : request != NONE ? turn_to(a, request, act) : tenure_foreign(a, act);
     l->entered_since_touch = true;
     return rc;
 }
 
-/* Back to the context that it was entered from. What was no step of a task was a callback, which
- * most often has made its task ready. */
+/* Back to the context that it was entered from. One that is entered but once is that of a callback,
+ * or of a task that is done: most often it has made its request's task ready. */
 static int context_leave(struct analysis *a, struct act *act)
 {
     struct life *l = &a->lives.data[act->thread];
@@ -228,13 +231,11 @@ static int context_leave(struct analysis *a, struct act *act)
     l->depth--;
     if (l->depth < CONTEXTS_MAX) {
         left = l->entered[l->depth].request;
-        if (left != NONE && l->entered[l->depth].turned && !l->stepped &&
-            !a->drafts.data[left].closed)
+        if (left != NONE && l->entered[l->depth].lone && !a->drafts.data[left].closed)
             a->drafts.data[left].woken = act->time;
     }
     if (l->depth && l->depth <= CONTEXTS_MAX)
         back = l->entered[l->depth - 1].request;
-    l->stepped = true;
     if (back != NONE && back == left)
         return 0;
     if (back == NONE || a->drafts.data[back].closed)
@@ -253,11 +254,12 @@ static int bind(struct analysis *a, const struct event_work *e, struct act *act)
     return 0;
 }
 
-static int context_event(struct analysis *a, const struct event_work *e, struct act *act)
+static int context_event(struct analysis *a, const struct event_work *e, struct act *act,
+                         size_t record)
 {
     thread_scan(a, act->thread, act->time);
     if (e->op == WORK_RESUME)
-        return context_enter(a, e, act);
+        return context_enter(a, e, act, record);
     if (e->op == WORK_END)
         return context_leave(a, act);
     return e->op == WORK_SUBMIT ? bind(a, e, act) : 0;
@@ -269,7 +271,6 @@ static int step(struct analysis *a, const struct event_work *e, struct act *act,
 {
     struct life *l = &a->lives.data[act->thread];
 
-    l->stepped = true;
     if (l->contexts) /* they tell as much, and more */
         return 0;
     thread_scan(a, act->thread, act->time);
@@ -311,7 +312,7 @@ int work_event(struct analysis *a, const struct record *r)
     if (!t || act.time < t->start_ns || act.time > t->end_ns)
         return 0;
     if (e->kind == WORK_CONTEXT)
-        return context_event(a, e, &act);
+        return context_event(a, e, &act, (size_t)(r - a->records.data));
     if (e->kind == WORK_TASK)
         return step(a, e, &act, (size_t)(r - a->records.data));
     switch (e->op) {
@@ -335,6 +336,18 @@ struct seen {
     bool several; /* more than one */
 };
 
+/* Coming from the end: the last time that a context is entered before it is made anew. */
+static int survey_context(struct analysis *a, struct table *later, uint64_t key,
+                          const struct event_work *e, size_t record)
+{
+    if (e->op == WORK_SUBMIT)
+        table_remove(later, key);
+    if (e->op != WORK_RESUME || table_get(later, key, NULL))
+        return 0;
+    int rc = table_put(later, key, 1);
+    return rc < 0 ? rc : table_put(&a->last_entries, record, 1);
+}
+
 static int survey_work(struct analysis *a, struct table *tasks, const struct event_work *e,
                        uint32_t thread, size_t record, struct seen *seen)
 {
@@ -346,6 +359,8 @@ static int survey_work(struct analysis *a, struct table *tasks, const struct eve
         a->procs.data[a->tl->threads.data[thread].process].hands_over = true;
     l->contexts |= e->kind == WORK_CONTEXT;
     l->makes |= e->kind == WORK_TASK && e->op == WORK_SUBMIT;
+    if (e->kind == WORK_CONTEXT)
+        return survey_context(a, tasks, key, e, record);
     if (e->kind != WORK_TASK || e->op != WORK_RESUME)
         return 0;
     l->tasks = true;
