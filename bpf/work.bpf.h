@@ -188,10 +188,12 @@ static __always_inline void on_copy(struct thread_state *t, __u64 context, __u32
     struct handed_key key = {.address = context, .pid = bpf_get_current_pid_tgid() >> 32};
     struct handed entry = {.time_ns = bpf_ktime_get_ns(), .tid = tid};
 
-    if (!context || !is_loop(t))
+    /* A worker's is that of the callback by which it tells the loop that it is done. */
+    if (!context || !(is_loop(t) || t->item))
         return;
     send_work(context, WORK_SUBMIT, WORK_CONTEXT, tid, entry.time_ns);
-    bpf_map_update_elem(&handed_over, &key, &entry, BPF_ANY);
+    if (!t->item)
+        bpf_map_update_elem(&handed_over, &key, &entry, BPF_ANY);
 }
 
 static __always_inline void on_enter(struct thread_state *t, __u64 context, __u8 kind, __u32 tid)
