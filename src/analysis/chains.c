@@ -13,6 +13,8 @@
 #include "analysis/internal.h"
 
 #define CHAIN_MAX 8
+/* What is handed over so near to something else may change places with it. */
+#define NEAR_NS 700000u
 /* Without a wait it is not much that a worker does in so short a time. */
 #define BRIEF_NS 200000u
 
@@ -55,11 +57,11 @@ static const struct park *park_before(const struct bouts *b, uint32_t worker, ui
     return i && b->parks.data[i - 1].worker == worker ? &b->parks.data[i - 1] : NULL;
 }
 
-/* The last touch of the thread at `at` or before; NULL: none. */
-static const struct touch *touch_before(const struct analysis *a, const struct bouts *b,
-                                        uint32_t thread, uint64_t at)
+/* How many of the thread's touches are at `at` or before; an end in b->touches.index. */
+static size_t touches_until(const struct analysis *a, const struct bouts *b, uint32_t thread,
+                            uint64_t at)
 {
-    size_t from = b->touches.from[thread], low = from, high = b->touches.from[thread + 1];
+    size_t low = b->touches.from[thread], high = b->touches.from[thread + 1];
     while (low < high) {
         size_t mid = low + (high - low) / 2;
         if (a->touches.data[b->touches.index[mid]].time <= at)
@@ -67,15 +69,36 @@ static const struct touch *touch_before(const struct analysis *a, const struct b
         else
             high = mid;
     }
-    return low > from ? &a->touches.data[b->touches.index[low - 1]] : NULL;
+    return low;
 }
 
-/* Did the loop have the request at `at`, and touch nothing else since? */
+/* The last of them; NULL: none. */
+static const struct touch *touch_before(const struct analysis *a, const struct bouts *b,
+                                        uint32_t thread, uint64_t at)
+{
+    size_t end = touches_until(a, b, thread, at);
+    return end > b->touches.from[thread] ? &a->touches.data[b->touches.index[end - 1]] : NULL;
+}
+
+/*
+ * Did the loop have the request at `at`, and nothing else to hand over? What it read shortly
+ * before, or reads before the woken worker begins to wait in its work, that worker may take
+ * instead.
+ */
 static bool loop_had(const struct analysis *a, const struct bouts *b, uint32_t loop,
-                     uint32_t request, uint64_t at)
+                     uint32_t request, uint64_t at, uint64_t begins)
 {
     const struct touch *t = touch_before(a, b, loop, at);
-    return t && t->request_plus1 == request + 1 && !loop_slept(a, loop, t->time, at);
+    if (!t || t->request_plus1 != request + 1 || loop_slept(a, loop, t->time, at))
+        return false;
+    for (size_t i = touches_until(a, b, loop, begins); i-- > b->touches.from[loop];) {
+        const struct touch *x = &a->touches.data[b->touches.index[i]];
+        if (x->time + NEAR_NS < at)
+            return true;
+        if (x->request_plus1 && x->request_plus1 != request + 1 && x->ready != NEVER)
+            return false;
+    }
+    return true;
 }
 
 static size_t interval_of(const struct thread *t, uint64_t at)
@@ -118,6 +141,17 @@ static void one_object(const struct analysis *a, uint32_t worker, bool last, uin
     }
 }
 
+/* When the thread first blocks in [start, end); `end` when it does not. */
+static uint64_t first_block(const struct analysis *a, uint32_t thread, uint64_t start, uint64_t end)
+{
+    const struct thread *t = &a->tl->threads.data[thread];
+    for (size_t i = interval_of(t, start);
+         i < t->intervals.len && t->intervals.data[i].start_ns < end; i++)
+        if (t->intervals.data[i].state == STATE_BLOCKED && t->intervals.data[i].start_ns >= start)
+            return t->intervals.data[i].start_ns;
+    return end;
+}
+
 static int claim_add(struct claims *c, struct claim claim)
 {
     return claim.start < claim.end ? vec_push(&c->all, claim) : 0;
@@ -147,7 +181,8 @@ static int claim_back(struct claims *c, uint32_t request, uint32_t worker, uint6
             start = t->time; /* it did something for another before */
         one_object(c->a, worker, true, &start, &end);
         bool from_loop = start == park->end && park->waker == d->first_thread &&
-                         loop_had(c->a, c->b, park->waker, request, start);
+                         loop_had(c->a, c->b, park->waker, request, start,
+                                  first_block(c->a, worker, start, end));
         uint8_t ends = CLAIM_TAIL | (from_loop ? CLAIM_HEAD : 0);
         rc = claim_add(c, (struct claim){worker, request, start, end, ends, false});
         if (from_loop) /* so are all the links behind it */
@@ -175,7 +210,8 @@ static int claim_on(struct claims *c, size_t park)
         return 0;
     const struct touch *t = touch_before(a, c->b, p->waker, p->end);
     if (!t || !t->request_plus1 || a->drafts.data[t->request_plus1 - 1].first_thread != p->waker ||
-        !loop_had(a, c->b, p->waker, t->request_plus1 - 1, p->end))
+        !loop_had(a, c->b, p->waker, t->request_plus1 - 1, p->end,
+                  first_block(a, p->worker, start, end)))
         return 0;
     const struct touch *next = touch_before(a, c->b, p->worker, end);
     if (next && next->time > start && next->request_plus1 &&

@@ -268,10 +268,10 @@ static int free_stretch(struct handoffs *h, struct span s, bool worker, uint64_t
 }
 
 /* The thread is at work, or waits inside its work, in [from, to). */
-static int active_stretch(struct handoffs *h, struct span s, bool worker, size_t *taken,
-                          size_t *solo)
+static int active_stretch(struct handoffs *h, struct span s, bool worker, uint64_t own,
+                          size_t *taken, size_t *solo)
 {
-    uint64_t begun = s.start;
+    uint64_t begun = own ? 0 : s.start; /* for work of its own: no request may claim it */
     int rc = 0;
     while (*taken < h->taken.len && h->taken.data[*taken].end <= s.start)
         (*taken)++;
@@ -297,7 +297,7 @@ static int rest_of_loop(struct handoffs *h, const struct by_thread *tenures, uin
         if (iv->state == STATE_YIELDED || iv->state == STATE_UNKNOWN)
             continue;
         struct span s = {iv->start_ns, interval_end(t, i), thread};
-        rc = active_stretch(h, s, false, &taken, &solo);
+        rc = active_stretch(h, s, false, 0, &taken, &solo);
     }
     return rc;
 }
@@ -308,6 +308,7 @@ static int rest_of_worker(struct handoffs *h, const struct by_thread *tenures, u
     const struct thread *t = &h->a->tl->threads.data[thread];
     size_t taken = 0, solo = 0;
     uint64_t at = t->start_ns;
+    bool woken = false;
     int rc = taken_build(h, tenures, thread);
 
     while (*park < h->b.parks.len && h->b.parks.data[*park].worker < thread)
@@ -315,7 +316,9 @@ static int rest_of_worker(struct handoffs *h, const struct by_thread *tenures, u
     for (; rc == 0 && at < t->end_ns; (*park)++) {
         bool any = *park < h->b.parks.len && h->b.parks.data[*park].worker == thread;
         struct span s = {at, any ? h->b.parks.data[*park].start : t->end_ns, thread};
-        rc = active_stretch(h, s, true, &taken, &solo);
+        rc = active_stretch(h, s, true, woken ? 0 : NEVER, &taken, &solo);
+        /* By another thread, and not by a timer, say, for work of its own. */
+        woken = any && h->b.parks.data[*park].waker != NONE;
         at = any ? h->b.parks.data[*park].end : t->end_ns;
         if (!any)
             break;
@@ -392,7 +395,8 @@ static int process_build(struct handoffs *h, uint32_t process)
     a->procs.data[process].first_doubt = (uint32_t)a->doubts.len;
     if (rc == 0)
         rc = tenures_by_thread(a, &tenures);
-    if (rc == 0)
+    /* A loop that tells whom it works for works for nobody else. */
+    if (rc == 0 && !a->lives.data[loop].known)
         rc = rest_of_loop(h, &tenures, loop);
     for (uint32_t i = 0; rc == 0 && i < a->lives.len; i++)
         if ((h->b.worker[i] || h->b.helper[i]) && a->tl->threads.data[i].process == process)

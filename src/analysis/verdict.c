@@ -169,7 +169,8 @@ static enum model model_of(const struct tally *t)
     if (t->by_loop < t->by_worker)
         return MODEL_BLOCKING;
     uint64_t loop_held = t->held_ns - t->worker_held_ns;
-    if (t->loop_waiting_ns > loop_held / 2 || t->hold_ns > loop_held / 2)
+    bool stands = t->loop_waiting_ns > loop_held / 2 || t->hold_ns > loop_held / 2;
+    if (stands && t->loop_waiting_ns + t->hold_ns >= workers / 4)
         return MODEL_MIXED;
     return workers > t->latency_ns / WORKERS_MIN ? MODEL_NONBLOCKING_WORKERS : MODEL_NONBLOCKING;
 }
