@@ -190,7 +190,9 @@ size_t gap_parts(const struct analysis *a, const struct gap *gap, struct gap_par
     } else if (cause == CAUSE_NONE && after && after->in_line && after->thread == gap->loop) {
         cut(&c, gap->to, LEDGER_QUEUED, GRADE_INFERRED);
     } else {
-        if (!after || (before && after->thread == before->thread && !after->submits))
+        /* Another loop's may have been ready before; workers are in the doubts. */
+        bool other = after && after->thread != gap->loop && a->lives.data[after->thread].yields;
+        if (!other && !(after && after->submits))
             cut_slept(&c, gap->to);
         if (cause == CAUSE_AMBIGUOUS) {
             cut_unknown(&c, after->busy_from);

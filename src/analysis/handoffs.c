@@ -395,8 +395,8 @@ static int process_build(struct handoffs *h, uint32_t process)
     a->procs.data[process].first_doubt = (uint32_t)a->doubts.len;
     if (rc == 0)
         rc = tenures_by_thread(a, &tenures);
-    /* A loop that tells whom it works for works for nobody else. */
-    if (rc == 0 && !a->lives.data[loop].known)
+    /* A loop that tells whom it works for works for nobody else. The JVM's tell nothing. */
+    if (rc == 0 && (!a->lives.data[loop].known || process_has(a, process, RUNTIME_JVM)))
         rc = rest_of_loop(h, &tenures, loop);
     for (uint32_t i = 0; rc == 0 && i < a->lives.len; i++)
         if ((h->b.worker[i] || h->b.helper[i]) && a->tl->threads.data[i].process == process)
