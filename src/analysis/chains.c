@@ -17,6 +17,10 @@
 #define NEAR_NS 700000u
 /* Without a wait it is not much that a worker does in so short a time. */
 #define BRIEF_NS 200000u
+/* So many intervals of a worker's stretch and touches of a loop's are looked at, */
+#define STRETCH_MAX 256
+/* and so many claims to one stretch compared: with more none of them is believed. */
+#define CLAIMS_MAX 64
 
 struct claim {
     uint32_t thread, request;
@@ -91,10 +95,13 @@ static bool loop_had(const struct analysis *a, const struct bouts *b, uint32_t l
     const struct touch *t = touch_before(a, b, loop, at);
     if (!t || t->request_plus1 != request + 1 || loop_slept(a, loop, t->time, at))
         return false;
+    size_t looked = 0;
     for (size_t i = touches_until(a, b, loop, begins); i-- > b->touches.from[loop];) {
         const struct touch *x = &a->touches.data[b->touches.index[i]];
         if (x->time + NEAR_NS < at)
             return true;
+        if (looked++ >= STRETCH_MAX)
+            return false;
         if (x->request_plus1 && x->request_plus1 != request + 1 && x->ready != NEVER)
             return false;
     }
@@ -114,42 +121,70 @@ static size_t interval_of(const struct thread *t, uint64_t at)
     return low;
 }
 
-/* In [start, end) a worker may have had two pieces of work, each with an object of its own. From
- * where on it was the last of them, or up to where the first. */
-static void one_object(const struct analysis *a, uint32_t worker, bool last, uint64_t *start,
-                       uint64_t *end)
+/* In [start, *end) a worker may have had several pieces of work, each with an object of its own. Up
+ * to where it was the first of them. */
+static void one_object_first(const struct analysis *a, uint32_t worker, uint64_t start,
+                             uint64_t *end)
 {
     const struct thread *t = &a->tl->threads.data[worker];
     uint32_t object = 0;
-    uint64_t until = *start;
+    uint64_t until = start;
 
-    for (size_t i = interval_of(t, *start); i < t->intervals.len; i++) {
+    for (size_t i = interval_of(t, start); i < t->intervals.len; i++) {
         const struct interval *iv = &t->intervals.data[i];
         if (iv->start_ns >= *end)
             return;
-        if (iv->state != STATE_BLOCKED || iv->start_ns < *start)
+        if (iv->state != STATE_BLOCKED || iv->start_ns < start)
             continue;
         if (object && iv->object_plus1 != object) {
-            if (!last) {
-                *end = until;
-                return;
-            }
-            *start = until;
+            *end = until;
+            return;
         }
         object = iv->object_plus1;
         until = interval_end(t, i);
     }
 }
 
-/* When the thread first blocks in [start, end); `end` when it does not. */
+/* When the thread first blocks in [start, end); `end` when it does not, or not soon. */
 static uint64_t first_block(const struct analysis *a, uint32_t thread, uint64_t start, uint64_t end)
 {
     const struct thread *t = &a->tl->threads.data[thread];
-    for (size_t i = interval_of(t, start);
-         i < t->intervals.len && t->intervals.data[i].start_ns < end; i++)
+    size_t first = interval_of(t, start);
+    for (size_t i = first;
+         i < t->intervals.len && i < first + STRETCH_MAX && t->intervals.data[i].start_ns < end;
+         i++)
         if (t->intervals.data[i].state == STATE_BLOCKED && t->intervals.data[i].start_ns >= start)
             return t->intervals.data[i].start_ns;
     return end;
+}
+
+/* From where on it was the last of them; a stretch of more than STRETCH_MAX waits is not looked
+ * through to its begin. */
+static void one_object_last(const struct analysis *a, uint32_t worker, uint64_t *start,
+                            uint64_t end)
+{
+    const struct thread *t = &a->tl->threads.data[worker];
+    uint32_t behind = 0;
+    bool any = false;
+    size_t looked = 0;
+
+    for (size_t i = interval_of(t, end - 1) + 1; i-- > 0;) {
+        const struct interval *iv = &t->intervals.data[i];
+        if (i >= t->intervals.len || iv->start_ns >= end)
+            continue;
+        if (iv->start_ns < *start)
+            return;
+        bool another =
+            iv->state == STATE_BLOCKED && any && iv->object_plus1 && iv->object_plus1 != behind;
+        if (another || looked++ >= STRETCH_MAX) {
+            *start = interval_end(t, i);
+            return;
+        }
+        if (iv->state == STATE_BLOCKED) {
+            any = true;
+            behind = iv->object_plus1;
+        }
+    }
 }
 
 static int claim_add(struct claims *c, struct claim claim)
@@ -169,6 +204,7 @@ static int claim_back(struct claims *c, uint32_t request, uint32_t worker, uint6
 {
     const struct draft *d = &c->a->drafts.data[request];
     uint64_t read = c->a->tenures.data[d->first_tenure_plus1 - 1].first_touch;
+    size_t first = c->all.len;
     int rc = 0;
 
     for (size_t n = 0; rc == 0 && n < CHAIN_MAX; n++) {
@@ -176,18 +212,18 @@ static int claim_back(struct claims *c, uint32_t request, uint32_t worker, uint6
         if (!park || park->end < read)
             return 0;
         const struct touch *t = touch_before(c->a, c->b, worker, at - 1);
-        uint64_t start = park->end, end = at;
+        uint64_t start = park->end;
         if (t && t->request_plus1 && t->request_plus1 != request + 1 && t->time > start)
             start = t->time; /* it did something for another before */
-        one_object(c->a, worker, true, &start, &end);
-        bool from_loop = start == park->end && park->waker == d->first_thread &&
-                         loop_had(c->a, c->b, park->waker, request, start,
-                                  first_block(c->a, worker, start, end));
+        if (start < at)
+            one_object_last(c->a, worker, &start, at);
+        bool from_loop =
+            start == park->end && park->waker == d->first_thread &&
+            loop_had(c->a, c->b, park->waker, request, start, first_block(c->a, worker, start, at));
         uint8_t ends = CLAIM_TAIL | (from_loop ? CLAIM_HEAD : 0);
-        rc = claim_add(c, (struct claim){worker, request, start, end, ends, false});
-        if (from_loop) /* so are all the links behind it */
-            for (size_t k = 1; rc == 0 && k <= n; k++)
-                c->all.data[c->all.len - 1 - k].ends |= CLAIM_HEAD;
+        rc = claim_add(c, (struct claim){worker, request, start, at, ends, false});
+        for (size_t k = first; from_loop && k < c->all.len; k++)
+            c->all.data[k].ends |= CLAIM_HEAD; /* so are all the links behind it */
         if (start > park->end || park->waker == NONE || park->waker == d->first_thread)
             return rc;
         worker = park->waker;
@@ -217,7 +253,7 @@ static int claim_on(struct claims *c, size_t park)
     if (next && next->time > start && next->request_plus1 &&
         next->request_plus1 != t->request_plus1)
         return 0;
-    one_object(a, p->worker, false, &start, &end);
+    one_object_first(a, p->worker, start, &end);
     return claim_add(
         c, (struct claim){p->worker, t->request_plus1 - 1, start, end, CLAIM_HEAD, false});
 }
@@ -245,24 +281,40 @@ static bool is_brief(const struct analysis *a, const struct claim *x)
     return true;
 }
 
+/* Voids the claims that contradict each other, and lays the ends of those together that agree.
+ * `crowd`: up to here too many claim the thread. */
+static void claims_compare(struct claims *c)
+{
+    uint64_t crowd = 0;
+
+    for (size_t i = 0; i < c->all.len; i++) {
+        struct claim *x = &c->all.data[i];
+        if (i && x->thread != x[-1].thread)
+            crowd = 0;
+        for (size_t k = i + 1; k < c->all.len; k++) {
+            struct claim *y = &c->all.data[k];
+            if (y->thread != x->thread || y->start >= x->end)
+                break;
+            if (k - i > CLAIMS_MAX) {
+                crowd = x->end > crowd ? x->end : crowd;
+                break;
+            }
+            if (y->request != x->request)
+                x->void_ = y->void_ = true;
+            else
+                x->ends = y->ends = x->ends | y->ends;
+        }
+        x->void_ |= x->start < crowd;
+    }
+}
+
 static int claims_settle(struct claims *c)
 {
     int rc = 0;
 
     if (c->all.len)
         qsort(c->all.data, c->all.len, sizeof(*c->all.data), by_thread_and_start);
-    for (size_t i = 0; i < c->all.len; i++) {
-        struct claim *x = &c->all.data[i];
-        for (size_t k = i + 1; k < c->all.len; k++) {
-            struct claim *y = &c->all.data[k];
-            if (y->thread != x->thread || y->start >= x->end)
-                break;
-            if (y->request != x->request)
-                x->void_ = y->void_ = true;
-            else
-                x->ends = y->ends = x->ends | y->ends;
-        }
-    }
+    claims_compare(c);
     for (size_t i = 0; rc == 0 && i < c->all.len; i++) {
         const struct claim *x = &c->all.data[i];
         bool both = x->ends == (CLAIM_HEAD | CLAIM_TAIL);
