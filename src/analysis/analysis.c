@@ -81,6 +81,20 @@ static int by_loss(const void *x, const void *y)
     return p->start_ns < q->start_ns ? -1 : p->start_ns > q->start_ns;
 }
 
+/* Losses are sorted by their start; `loss_reach` is the latest end of those up to an index, so that
+ * one search tells whether any overlaps. */
+static int losses_reach(struct analysis *a)
+{
+    uint64_t reach = 0;
+    for (size_t i = 0; i < a->tl->losses.len; i++) {
+        if (a->tl->losses.data[i].end_ns > reach)
+            reach = a->tl->losses.data[i].end_ns;
+        if (vec_push(&a->loss_reach, reach) < 0)
+            return -ENOMEM;
+    }
+    return 0;
+}
+
 static int head_fill(struct analysis *a, const struct capture_info *info)
 {
     struct timeline *tl = a->tl;
@@ -110,39 +124,29 @@ static int head_fill(struct analysis *a, const struct capture_info *info)
     if (tl->losses.len)
         qsort(tl->losses.data, tl->losses.len, sizeof(*tl->losses.data), by_loss);
     tl->lost = info->summary.lost > counted ? info->summary.lost : counted;
-    return 0;
+    return losses_reach(a);
 }
 
-/*
- * Requests during which records were lost. Losses are sorted by their start; `reach` is the
- * latest end of those up to an index, so that one search tells whether any overlaps.
- */
+bool losses_within(const struct analysis *a, uint64_t from, uint64_t to)
+{
+    size_t low = 0, high = a->loss_reach.len; /* how many begin at `to` or before */
+    while (low < high) {
+        size_t mid = low + (high - low) / 2;
+        if (a->tl->losses.data[mid].start_ns <= to)
+            low = mid + 1;
+        else
+            high = mid;
+    }
+    return low && a->loss_reach.data[low - 1] >= from;
+}
+
 static int losses_mark(struct analysis *a)
 {
-    struct timeline *tl = a->tl;
-    VEC(uint64_t) reach = VEC_INIT;
-
-    for (size_t i = 0; i < tl->losses.len; i++) {
-        uint64_t before = i ? reach.data[i - 1] : 0, end = tl->losses.data[i].end_ns;
-        if (vec_push(&reach, end > before ? end : before) < 0) {
-            vec_release(&reach);
-            return -ENOMEM;
-        }
-    }
-    for (size_t i = 0; i < tl->requests.len; i++) {
-        struct request *r = &tl->requests.data[i];
-        size_t low = 0, high = tl->losses.len; /* how many begin before the request ends */
-        while (low < high) {
-            size_t mid = low + (high - low) / 2;
-            if (tl->losses.data[mid].start_ns <= r->end_ns)
-                low = mid + 1;
-            else
-                high = mid;
-        }
-        if (low && reach.data[low - 1] >= r->start_ns)
+    for (size_t i = 0; i < a->tl->requests.len; i++) {
+        struct request *r = &a->tl->requests.data[i];
+        if (losses_within(a, r->start_ns, r->end_ns))
             r->flags |= REQUEST_LOSS;
     }
-    vec_release(&reach);
     return 0;
 }
 
@@ -172,6 +176,7 @@ void analysis_free(struct analysis *a)
         free(a->probes.data[i]);
     records_release(a);
     vec_release(&a->losses);
+    vec_release(&a->loss_reach);
     vec_release(&a->probes);
     vec_release(&a->lives);
     vec_release(&a->waits);

@@ -234,9 +234,33 @@ static int worker_walk(struct walk *w, uint32_t worker)
 static int done_order(const void *x, const void *y)
 {
     const struct done *p = x, *q = y;
+    if (p->loop != q->loop)
+        return p->loop < q->loop ? -1 : 1;
     if (p->end != q->end)
         return p->end < q->end ? -1 : 1;
     return p->worker < q->worker ? -1 : p->worker > q->worker;
+}
+
+/* Where each loop's items and each worker's parks begin. */
+static int firsts_find(const struct analysis *a, struct bouts *b)
+{
+    size_t done = 0, park = 0;
+
+    if (b->dones.len)
+        qsort(b->dones.data, b->dones.len, sizeof(*b->dones.data), done_order);
+    b->first_done = calloc(a->lives.len + 1, sizeof(*b->first_done));
+    b->first_park = calloc(a->lives.len + 1, sizeof(*b->first_park));
+    if (!b->first_done || !b->first_park)
+        return -ENOMEM;
+    for (size_t i = 0; i <= a->lives.len; i++) {
+        while (done < b->dones.len && b->dones.data[done].loop < i)
+            done++;
+        while (park < b->parks.len && b->parks.data[park].worker < i)
+            park++;
+        b->first_done[i] = done;
+        b->first_park[i] = park;
+    }
+    return 0;
 }
 
 /* Which threads are workers, and the loop of each process: the one with the most touches. */
@@ -248,7 +272,8 @@ static int sides(struct walk *w)
     b->worker = calloc(a->lives.len + 1, sizeof(*b->worker));
     b->helper = calloc(a->lives.len + 1, sizeof(*b->helper));
     b->loops = malloc((a->tl->processes.len + 1) * sizeof(*b->loops));
-    if (!b->worker || !b->helper || !b->loops)
+    b->split = calloc(a->lives.len + 1, sizeof(*b->split));
+    if (!b->worker || !b->helper || !b->loops || !b->split)
         return -ENOMEM;
     for (size_t i = 0; i < a->tl->processes.len; i++)
         b->loops[i] = NONE;
@@ -300,6 +325,10 @@ int bouts_build(struct analysis *a, struct bouts *b)
     if (rc == 0)
         rc = touches_by_thread(a, &b->touches);
     if (rc == 0)
+        rc = threads_by_process(a, &b->threads);
+    if (rc == 0)
+        rc = drafts_by_process(a, &b->drafts);
+    if (rc == 0)
         rc = bells_wakes(&w);
     if (rc == 0)
         rc = bells_sockets(&w);
@@ -308,8 +337,8 @@ int bouts_build(struct analysis *a, struct bouts *b)
     for (uint32_t i = 0; rc == 0 && i < a->lives.len; i++)
         if (b->worker[i] || b->helper[i])
             rc = worker_walk(&w, i);
-    if (b->dones.len)
-        qsort(b->dones.data, b->dones.len, sizeof(*b->dones.data), done_order);
+    if (rc == 0)
+        rc = firsts_find(a, b);
     table_release(&w.bell_sockets);
     return rc;
 }
@@ -320,6 +349,13 @@ void bouts_release(struct bouts *b)
     vec_release(&b->dones);
     vec_release(&b->parks);
     by_thread_release(&b->touches);
+    by_thread_release(&b->threads);
+    by_thread_release(&b->drafts);
+    by_thread_release(&b->tenures);
+    free(b->first_done);
+    free(b->first_park);
+    free(b->before);
+    free(b->split);
     free(b->worker);
     free(b->helper);
     free(b->loops);

@@ -97,14 +97,6 @@ bool loop_slept(const struct analysis *a, uint32_t thread, uint64_t from, uint64
     return sleeps(a, thread, from, to, &begin, &end);
 }
 
-static bool records_lost(const struct analysis *a, uint64_t from, uint64_t to)
-{
-    for (size_t i = 0; i < a->tl->losses.len; i++)
-        if (a->tl->losses.data[i].start_ns < to && a->tl->losses.data[i].end_ns >= from)
-            return true;
-    return false;
-}
-
 /* [at, to) was `key`, if no worker had the request meanwhile. */
 static void cut_but_doubts(struct cutter *c, uint64_t to, enum ledger_key key)
 {
@@ -128,7 +120,7 @@ static void cut_slept(struct cutter *c, uint64_t to)
     uint64_t begin, end;
 
     if (!g->before || !sleeps(c->a, g->loop, c->at, least(to, g->to), &begin, &end) ||
-        records_lost(c->a, c->at, end) ||
+        losses_within(c->a, c->at, end) ||
         c->a->procs.data[c->a->tl->threads.data[g->loop].process].sqpoll)
         return;
     cut_unknown(c, begin);

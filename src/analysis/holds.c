@@ -23,52 +23,6 @@ struct hold_walk {
     uint64_t run_start, run_ns;
 };
 
-void by_thread_release(struct by_thread *b)
-{
-    free(b->from);
-    free(b->index);
-    *b = (struct by_thread){NULL, NULL};
-}
-
-/* `thread` gives the thread of element i. */
-static int by_thread_build(const struct analysis *a, struct by_thread *b, size_t count,
-                           uint32_t (*thread)(const struct analysis *, size_t))
-{
-    size_t threads = a->lives.len;
-    b->from = calloc(threads + 2, sizeof(*b->from));
-    b->index = calloc(count + 1, sizeof(*b->index));
-    if (!b->from || !b->index)
-        return -ENOMEM;
-    /* Counted two places further on, so that after filling each begin stands where it belongs. */
-    for (size_t i = 0; i < count; i++)
-        b->from[thread(a, i) + 2]++;
-    for (size_t i = 2; i < threads + 2; i++)
-        b->from[i] += b->from[i - 1];
-    for (size_t i = 0; i < count; i++)
-        b->index[b->from[thread(a, i) + 1]++] = (uint32_t)i;
-    return 0;
-}
-
-static uint32_t tenure_thread(const struct analysis *a, size_t i)
-{
-    return a->tenures.data[i].thread;
-}
-
-int tenures_by_thread(const struct analysis *a, struct by_thread *b)
-{
-    return by_thread_build(a, b, a->tenures.len, tenure_thread);
-}
-
-static uint32_t touch_thread(const struct analysis *a, size_t i)
-{
-    return a->touches.data[i].thread;
-}
-
-int touches_by_thread(const struct analysis *a, struct by_thread *b)
-{
-    return by_thread_build(a, b, a->touches.len, touch_thread);
-}
-
 /* The request that the loop had during most of the hold, + 1. */
 static uint32_t hold_request(struct hold_walk *w, const struct hold *h)
 {

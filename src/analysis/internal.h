@@ -242,6 +242,7 @@ struct analysis {
     struct chunk *chunks;
     VEC(struct record) records;
     VEC(struct capture_loss) losses;
+    VEC(uint64_t) loss_reach; /* beside tl->losses: see losses_within() */
     VEC(char *) probes;
 
     struct timeline *tl;
@@ -270,6 +271,10 @@ struct analysis {
     struct table last_entries; /* records that enter a context for the last time */
     struct table task_conns;   /* record of a task's step → the connection it works for */
 };
+
+/* ---- analysis.c ---- */
+/* Were records lost at any time in [from, to]? */
+bool losses_within(const struct analysis *a, uint64_t from, uint64_t to);
 
 /* ---- records.c ---- */
 int records_add(struct analysis *a, const struct event *ev);
@@ -361,7 +366,8 @@ int uring_prepare(struct analysis *a);
 int uring_see(struct analysis *a, const struct record *r);
 void uring_release(struct analysis *a);
 
-/* Indices of `thread`'s tenures and touches side by side in their order: from[thread] up to
+/* ---- index.c ---- */
+/* Indices of a thread's (or a process's) elements side by side in their order: from[thread] up to
  * from[thread + 1]. */
 struct by_thread {
     uint32_t *from, *index;
@@ -369,6 +375,9 @@ struct by_thread {
 void by_thread_release(struct by_thread *b);
 int tenures_by_thread(const struct analysis *a, struct by_thread *b);
 int touches_by_thread(const struct analysis *a, struct by_thread *b);
+int threads_by_process(const struct analysis *a, struct by_thread *b);
+/* By the process of the thread that read it first. */
+int drafts_by_process(const struct analysis *a, struct by_thread *b);
 
 /* ---- work.c ---- */
 int work_event(struct analysis *a, const struct record *r);
@@ -396,12 +405,18 @@ struct done { /* an item of work that a worker has done */
 };
 struct bouts {
     VEC(struct bell) bells; /* by worker, by time */
-    VEC(struct done) dones; /* by end */
+    VEC(struct done) dones; /* by loop, by end */
     VEC(struct park) parks; /* by worker, by time */
-    struct by_thread touches;
+    size_t *first_done;     /* by loop, and one more */
+    size_t *first_park;     /* by worker, and one more */
+    struct by_thread touches, threads, drafts;
     bool *worker;    /* by thread */
     bool *helper;    /* by thread: the loop wakes it, and it has never said that it was done */
     uint32_t *loops; /* by process: the thread of its loop; NONE */
+    /* for match.c and rest.c, by handoffs.c */
+    struct by_thread tenures;
+    uint32_t *before; /* by tenure: the one before it of the same request; NONE */
+    uint64_t *split;  /* by worker: where an item ended that nobody was told of */
 };
 int bouts_build(struct analysis *a, struct bouts *b);
 void bouts_release(struct bouts *b);
@@ -421,6 +436,15 @@ struct item {
 /* The item was the request's. */
 int item_add(struct analysis *a, const struct item *item);
 int handoffs_build(struct analysis *a);
+
+/* ---- rest.c ---- */
+int rest_share(struct analysis *a, const struct bouts *b, uint32_t process);
+
+/* ---- doubts.c ---- */
+/* The times when all workers of the process were busy. */
+int doubts_full(struct analysis *a, const struct bouts *b, uint32_t process);
+/* Puts those of the process in order that were added to analysis.doubts since its first_doubt. */
+int doubts_finish(struct analysis *a, const struct bouts *b, uint32_t process);
 /* Was another thread of the process, meanwhile, at work for nobody known, or were all its workers
  * busy, so that either may have been for a request of `thread`? The first such time in [from, to).
  */

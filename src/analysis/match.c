@@ -10,10 +10,11 @@
  *     worker 2  blocked ────┤ runs ├─ blocked, for the next
  */
 #include "analysis/internal.h"
-#include <stdio.h>
 
 /* So many items and requests between two sleeps of a loop are told apart at the most. */
 #define MATCH_MAX 24
+/* So many items that are done behind a sleep may tell of what was before it. */
+#define WINDOW_MAX (8 * MATCH_MAX)
 /* Clocks and records of one moment differ by so much. */
 #define MOMENT_NS 50000u
 /* So long may a worker be on its way from its word to the loop to its park. */
@@ -34,13 +35,13 @@ struct matcher {
     struct bouts *b;
     uint32_t loop;
     VEC(struct resume) resumes;
-    uint64_t *split;    /* by thread: where an item ended that nobody was told of */
     bool in_order;      /* what is done first is turned to first: nginx's thread pools */
     uint64_t unmatched; /* the latest resume that no item was found for */
     /* between two sleeps */
     struct done items[MATCH_MAX];
     size_t count;
     size_t first_done, done; /* dones from the sleep before on, and behind the sleep */
+    size_t dones;            /* where those of the loop end */
 };
 
 static uint64_t least(uint64_t x, uint64_t y)
@@ -65,21 +66,19 @@ static int by_time(const void *x, const void *y)
 static int resumes_collect(struct matcher *m)
 {
     const struct analysis *a = m->a;
+    const struct by_thread *tenures = &m->b->tenures;
     bool told = a->procs.data[a->tl->threads.data[m->loop].process].submits;
 
-    for (uint32_t i = 0; i < a->drafts.len; i++) {
-        uint32_t before = NONE, next;
-        for (uint32_t x = a->drafts.data[i].first_tenure_plus1; x; before = x - 1, x = next) {
-            const struct tenure *n = &a->tenures.data[x - 1];
-            next = n->next_plus1;
-            if (before == NONE || n->thread != m->loop ||
-                (n->cause != CAUSE_NONE && n->cause != CAUSE_AMBIGUOUS) || (told && !n->handed))
-                continue;
-            struct resume r = {a->tenures.data[before].last_touch, n->first_touch, i, x - 1,
-                               before};
-            if (vec_push(&m->resumes, r) < 0)
-                return -ENOMEM;
-        }
+    for (uint32_t i = tenures->from[m->loop]; i < tenures->from[m->loop + 1]; i++) {
+        uint32_t x = tenures->index[i], before = m->b->before[x];
+        const struct tenure *n = &a->tenures.data[x];
+        if (before == NONE || (n->cause != CAUSE_NONE && n->cause != CAUSE_AMBIGUOUS) ||
+            (told && !n->handed))
+            continue;
+        struct resume r = {a->tenures.data[before].last_touch, n->first_touch, n->request, x,
+                           before};
+        if (vec_push(&m->resumes, r) < 0)
+            return -ENOMEM;
     }
     if (m->resumes.len)
         qsort(m->resumes.data, m->resumes.len, sizeof(*m->resumes.data), by_time);
@@ -100,13 +99,13 @@ static uint64_t sleep_start(const struct matcher *m, uint32_t k)
  */
 static bool answers_each(const struct matcher *m)
 {
-    size_t done = 0, resume = 0, slices = 0, hops = 0;
+    size_t done = m->done, resume = 0, slices = 0, hops = 0;
 
     for (uint32_t k = 0; k <= m->a->lives.data[m->loop].yields; k++) {
         uint64_t sleep = sleep_start(m, k);
         size_t heard = 0, begin = resume;
-        for (; done < m->b->dones.len && m->b->dones.data[done].end <= sleep; done++)
-            heard += m->b->dones.data[done].loop == m->loop && !m->b->dones.data[done].weak;
+        for (; done < m->dones && m->b->dones.data[done].end <= sleep; done++)
+            heard += !m->b->dones.data[done].weak;
         for (; resume < m->resumes.len && m->resumes.data[resume].time <= sleep; resume++)
             ;
         slices += heard > 0;
@@ -117,7 +116,7 @@ static bool answers_each(const struct matcher *m)
 
 static uint64_t item_start(const struct matcher *m, const struct done *d)
 {
-    return most(d->start, m->split[d->worker]);
+    return most(d->start, m->b->split[d->worker]);
 }
 
 static bool fits(const struct matcher *m, const struct done *d, const struct resume *r)
@@ -141,12 +140,11 @@ static void item_take(struct matcher *m, const struct done *d, size_t begin, siz
 /* Items that the loop was told of, or whose worker parked so that it may have been. */
 static void items_told(struct matcher *m, size_t begin, size_t end, uint64_t sleep, bool weak)
 {
-    for (size_t i = m->first_done; i < m->b->dones.len; i++) {
+    for (size_t i = m->first_done; i < m->dones && i < m->done + WINDOW_MAX; i++) {
         const struct done *d = &m->b->dones.data[i];
         if (d->end > sleep + PARK_NS)
             break;
-        if (d->loop == m->loop && d->weak == weak && !d->used &&
-            (d->end <= sleep || (weak && d->least < sleep)))
+        if (d->weak == weak && !d->used && (d->end <= sleep || (weak && d->least < sleep)))
             item_take(m, d, begin, end);
     }
 }
@@ -177,9 +175,9 @@ static void items_untold(struct matcher *m, size_t begin, size_t end, uint64_t f
     uint64_t to = m->resumes.data[end - 1].time;
     size_t told = m->count;
 
-    for (size_t i = m->done; i < m->b->dones.len && i < m->done + 8 * MATCH_MAX; i++) {
+    for (size_t i = m->done; i < m->dones && i < m->done + WINDOW_MAX; i++) {
         struct done d = m->b->dones.data[i];
-        bool seen = d.loop != m->loop || d.used || d.start >= from || d.least <= to;
+        bool seen = d.used || d.start >= from || d.least <= to;
         for (size_t k = 0; k < m->count && k < MATCH_MAX && !seen; k++)
             seen = m->items[k].worker == d.worker && k >= told;
         uint64_t until = seen ? 0 : ran_until(&a->tl->threads.data[d.worker], from, to);
@@ -231,7 +229,7 @@ static int match(struct matcher *m, const struct done *d, const struct resume *r
     after->cause = CAUSE_READY;
     after->ready = after->busy_from = end;
     after->gap_inferred = after->matched = true;
-    m->split[d->worker] = most(m->split[d->worker], end);
+    m->b->split[d->worker] = most(m->b->split[d->worker], end);
     return end > start ? item_add(a, &item) : 0;
 }
 
@@ -285,7 +283,8 @@ static int slice_match(struct matcher *m, size_t begin)
     }
     for (size_t k = 0; k < n; k++) { /* each is one of these, which is not known */
         const struct done *d = &m->items[items[k]];
-        m->split[d->worker] = most(m->split[d->worker], least(d->end, vec_last(&m->resumes)->time));
+        m->b->split[d->worker] =
+            most(m->b->split[d->worker], least(d->end, vec_last(&m->resumes)->time));
     }
     return rc;
 }
@@ -293,8 +292,8 @@ static int slice_match(struct matcher *m, size_t begin)
 static void mark_used(struct matcher *m)
 {
     for (size_t k = 0; k < m->count; k++)
-        for (size_t i = m->first_done;
-             i < m->b->dones.len && m->b->dones.data[i].end <= m->items[k].end; i++)
+        for (size_t i = m->first_done; i < m->dones && m->b->dones.data[i].end <= m->items[k].end;
+             i++)
             m->b->dones.data[i].used |= m->b->dones.data[i].worker == m->items[k].worker &&
                                         m->b->dones.data[i].end == m->items[k].end;
 }
@@ -304,25 +303,16 @@ static int slice(struct matcher *m, size_t begin, size_t end, uint64_t woke, uin
     size_t want = end - begin;
 
     m->count = 0;
+    if (want > MATCH_MAX) {
+        m->unmatched = m->resumes.data[end - 1].time;
+        return 0;
+    }
     items_told(m, begin, end, sleep, false);
     if (m->count < want)
         items_told(m, begin, end, sleep, true);
     if (m->count < want)
         items_untold(m, begin, end, woke);
-    if (getenv("DBG")) {
-        fprintf(stderr, "%s want %zu have %zu t %.3f woke %.3f\n",
-                m->count == want ? "ok  " : "MISS", want, m->count,
-                m->resumes.data[begin].time / 1e6, woke / 1e6);
-        for (size_t k = 0; k < m->count && k < MATCH_MAX; k++)
-            fprintf(stderr, "     item %u %.3f-%.3f least %.3f weak %d start %.3f\n",
-                    m->a->tl->threads.data[m->items[k].worker].tid, m->items[k].start / 1e6,
-                    m->items[k].end / 1e6, m->items[k].least / 1e6, m->items[k].weak,
-                    item_start(m, &m->items[k]) / 1e6);
-        for (size_t k = begin; k < end; k++)
-            fprintf(stderr, "     resume sub %.3f t %.3f\n", m->resumes.data[k].submitted / 1e6,
-                    m->resumes.data[k].time / 1e6);
-    }
-    if (m->count != want || want > MATCH_MAX) {
+    if (m->count != want) {
         m->unmatched = m->resumes.data[end - 1].time;
         return 0;
     }
@@ -343,7 +333,7 @@ static int slices(struct matcher *m)
         uint64_t sleep = sleep_start(m, k);
         size_t begin = resume;
         m->first_done = m->done;
-        while (m->done < m->b->dones.len && m->b->dones.data[m->done].end <= sleep)
+        while (m->done < m->dones && m->b->dones.data[m->done].end <= sleep)
             m->done++;
         while (resume < m->resumes.len && m->resumes.data[resume].time <= sleep)
             resume++;
@@ -358,17 +348,16 @@ static int slices(struct matcher *m)
 int items_match(struct analysis *a, struct bouts *b, uint32_t loop)
 {
     struct matcher m = {.a = a, .b = b, .loop = loop};
-    int rc = -ENOMEM;
+    int rc;
 
-    m.split = calloc(a->lives.len + 1, sizeof(*m.split));
-    if (m.split)
-        rc = resumes_collect(&m);
+    m.done = b->first_done[loop];
+    m.dones = b->first_done[loop + 1];
+    rc = resumes_collect(&m);
     m.in_order = a->procs.data[a->tl->threads.data[loop].process].submits;
     /* Python's threads wake each other for the interpreter's lock at any time. */
     bool python = process_has(a, a->tl->threads.data[loop].process, RUNTIME_PYTHON);
     if (rc == 0 && !python && (m.in_order || answers_each(&m)))
         rc = slices(&m);
-    free(m.split);
     vec_release(&m.resumes);
     return rc;
 }

@@ -1,0 +1,247 @@
+/*
+ * doubts: when a worker of a process may have been at work for any request that was open then: it
+ * worked for nobody known, or all workers were at work, so that what was handed over stood in a
+ * queue. gaps.c asks for them.
+ */
+#include "analysis/internal.h"
+
+/* While a pool is full each of its workers parks for so long at times, until its loop has given it
+ * the next piece of work. */
+#define FLICKER_NS 3000000u
+
+static uint64_t least(uint64_t x, uint64_t y)
+{
+    return x < y ? x : y;
+}
+
+static uint64_t most(uint64_t x, uint64_t y)
+{
+    return x > y ? x : y;
+}
+
+/* A thread comes or goes, or a worker parks or is back. */
+struct change {
+    uint64_t time;
+    int alive, parked;
+};
+
+struct changes {
+    VEC(struct change) all;
+};
+
+static int by_change(const void *x, const void *y)
+{
+    const struct change *p = x, *q = y;
+    if (p->time != q->time)
+        return p->time < q->time ? -1 : 1;
+    return p->alive + p->parked - q->alive - q->parked;
+}
+
+static int change_pair(struct changes *c, uint64_t from, uint64_t to, int alive, int parked)
+{
+    if (from >= to)
+        return 0;
+    int rc = vec_push(&c->all, ((struct change){from, alive, parked}));
+    return rc < 0 ? rc : vec_push(&c->all, ((struct change){to, -alive, -parked}));
+}
+
+static int changes_collect(const struct analysis *a, const struct bouts *b, uint32_t process,
+                           bool helpers, struct changes *c)
+{
+    int rc = 0;
+
+    for (uint32_t i = b->threads.from[process]; i < b->threads.from[process + 1]; i++) {
+        uint32_t thread = b->threads.index[i];
+        const struct thread *t = &a->tl->threads.data[thread];
+        if (!b->worker[thread] && !(helpers && b->helper[thread]))
+            continue;
+        rc = change_pair(c, t->start_ns, t->end_ns, 1, 0);
+        for (size_t k = b->first_park[thread]; rc == 0 && k < b->first_park[thread + 1]; k++)
+            rc = change_pair(c, b->parks.data[k].start, b->parks.data[k].end, 0, 1);
+        if (rc < 0)
+            return rc;
+    }
+    if (c->all.len)
+        qsort(c->all.data, c->all.len, sizeof(*c->all.data), by_change);
+    return 0;
+}
+
+/* The most that were at work at a time. */
+static long busy_most(const struct changes *c)
+{
+    long busy = 0, most_busy = 0;
+    for (size_t i = 0; i < c->all.len; i++) {
+        busy += c->all.data[i].alive - c->all.data[i].parked;
+        bool last = i + 1 == c->all.len || c->all.data[i + 1].time > c->all.data[i].time;
+        if (last && busy > most_busy)
+            most_busy = busy;
+    }
+    return most_busy;
+}
+
+/* Adds when workers were alive and not one was parked; or, with `nearly`, when nearly as many were
+ * at work as ever were, and so those of one pool among several perhaps all. */
+static int full_add(struct analysis *a, const struct bouts *b, uint32_t process, bool nearly)
+{
+    struct changes c = {VEC_INIT};
+    size_t first = a->doubts.len;
+    long alive = 0, parked = 0;
+    int rc = changes_collect(a, b, process, nearly, &c);
+    long most_busy = nearly && rc == 0 ? busy_most(&c) : 0;
+    uint64_t flicker = nearly ? FLICKER_NS : 0;
+
+    for (size_t i = 0; rc == 0 && i < c.all.len; i++) {
+        const struct change *x = &c.all.data[i];
+        alive += x->alive;
+        parked += x->parked;
+        uint64_t next = i + 1 < c.all.len ? x[1].time : x->time;
+        long busy = alive - parked;
+        bool full = nearly ? busy > 1 && busy * 10 >= most_busy * 9 : busy > 0 && parked <= 0;
+        if (!full || next <= x->time)
+            continue;
+        if (a->doubts.len > first && vec_last(&a->doubts)->end + flicker >= x->time)
+            vec_last(&a->doubts)->end = next;
+        else
+            rc = vec_push(&a->doubts, ((struct doubt){x->time, next}));
+    }
+    vec_release(&c.all);
+    return rc;
+}
+
+int doubts_full(struct analysis *a, const struct bouts *b, uint32_t process)
+{
+    struct proc *p = &a->procs.data[process];
+    int rc = 0;
+
+    p->first_full = (uint32_t)a->doubts.len;
+    if (!p->hands_over)
+        rc = full_add(a, b, process, false);
+    p->fulls = (uint32_t)(a->doubts.len - p->first_full);
+    return rc;
+}
+
+static int by_doubt(const void *x, const void *y)
+{
+    const struct doubt *p = x, *q = y;
+    if (p->start != q->start)
+        return p->start < q->start ? -1 : 1;
+    return p->end < q->end ? -1 : p->end > q->end;
+}
+
+/* Sorts the doubts behind `first` and lays together what overlaps. */
+static void doubts_join(struct analysis *a, size_t first)
+{
+    size_t n = first;
+
+    if (a->doubts.len > n)
+        qsort(a->doubts.data + n, a->doubts.len - n, sizeof(*a->doubts.data), by_doubt);
+    for (size_t i = n; i < a->doubts.len; i++) {
+        const struct doubt *d = &a->doubts.data[i];
+        if (n > first && d->start <= a->doubts.data[n - 1].end)
+            a->doubts.data[n - 1].end = most(a->doubts.data[n - 1].end, d->end);
+        else
+            a->doubts.data[n++] = *d;
+    }
+    a->doubts.len = n;
+}
+
+int doubts_finish(struct analysis *a, const struct bouts *b, uint32_t process)
+{
+    struct proc *p = &a->procs.data[process];
+    int rc = full_add(a, b, process, true);
+
+    if (p->hands_over)
+        a->doubts.len = p->first_doubt;
+    doubts_join(a, p->first_doubt);
+    p->doubts = (uint32_t)(a->doubts.len - p->first_doubt);
+    return rc;
+}
+
+static bool within(const struct doubt *d, size_t count, uint64_t from, uint64_t to,
+                   struct doubt *found)
+{
+    size_t low = 0, high = count, begin;
+
+    while (low < high) { /* the first that ends behind `from` */
+        size_t mid = low + (high - low) / 2;
+        if (d[mid].end <= from)
+            low = mid + 1;
+        else
+            high = mid;
+    }
+    begin = low;
+    if (begin >= count || d[begin].start >= to)
+        return false;
+    for (high = count; low < high;) { /* the first that starts at `to` or behind */
+        size_t mid = low + (high - low) / 2;
+        if (d[mid].start < to)
+            low = mid + 1;
+        else
+            high = mid;
+    }
+    found->start = most(d[begin].start, from);
+    found->end = least(d[low - 1].end, to);
+    return true;
+}
+
+bool doubts_within(const struct analysis *a, uint32_t thread, uint64_t from, uint64_t to,
+                   struct doubt *found)
+{
+    const struct proc *p = &a->procs.data[a->tl->threads.data[thread].process];
+    struct doubt full = {NEVER, 0};
+    bool free = within(a->doubts.data + p->first_doubt, p->doubts, from, to, found);
+    bool busy = within(a->doubts.data + p->first_full, p->fulls, from, to, &full);
+
+    if (!free)
+        *found = full;
+    if (free && busy)
+        *found = (struct doubt){least(found->start, full.start), most(found->end, full.end)};
+    return free || busy;
+}
+
+static bool first(const struct doubt *d, size_t count, uint64_t from, uint64_t to,
+                  struct doubt *found)
+{
+    size_t low = 0, high = count;
+
+    while (low < high) { /* the first that ends behind `from` */
+        size_t mid = low + (high - low) / 2;
+        if (d[mid].end <= from)
+            low = mid + 1;
+        else
+            high = mid;
+    }
+    if (low >= count || d[low].start >= to)
+        return false;
+    *found = (struct doubt){most(d[low].start, from), least(d[low].end, to)};
+    return true;
+}
+
+bool doubt_next(const struct analysis *a, uint32_t thread, uint64_t from, uint64_t to,
+                struct doubt *found)
+{
+    const struct proc *p = &a->procs.data[a->tl->threads.data[thread].process];
+    struct doubt full = {NEVER, 0};
+    bool free = first(a->doubts.data + p->first_doubt, p->doubts, from, to, found);
+    bool busy = first(a->doubts.data + p->first_full, p->fulls, from, to, &full);
+
+    if (busy && (!free || full.start < found->start))
+        *found = full;
+    return free || busy;
+}
+
+uint64_t full_since(const struct analysis *a, uint32_t thread, uint64_t at)
+{
+    const struct proc *p = &a->procs.data[a->tl->threads.data[thread].process];
+    const struct doubt *d = a->doubts.data + p->first_full;
+    size_t low = 0, high = p->fulls;
+
+    while (low < high) { /* the last that starts before `at` */
+        size_t mid = low + (high - low) / 2;
+        if (d[mid].start < at)
+            low = mid + 1;
+        else
+            high = mid;
+    }
+    return low && d[low - 1].end >= at ? d[low - 1].start : at;
+}

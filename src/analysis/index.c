@@ -1,0 +1,73 @@
+/*
+ * index: elements of one kind side by side for each thread or each process, in their order. Who
+ * walks all elements for each thread instead takes the square of the time.
+ */
+#include "analysis/internal.h"
+
+void by_thread_release(struct by_thread *b)
+{
+    free(b->from);
+    free(b->index);
+    *b = (struct by_thread){NULL, NULL};
+}
+
+/* `whose` gives the one of `groups` that element i is of; NONE: of none. */
+static int index_build(const struct analysis *a, struct by_thread *b, size_t groups, size_t count,
+                       uint32_t (*whose)(const struct analysis *, size_t))
+{
+    b->from = calloc(groups + 2, sizeof(*b->from));
+    b->index = calloc(count + 1, sizeof(*b->index));
+    if (!b->from || !b->index)
+        return -ENOMEM;
+    /* Counted two places further on, so that after filling each begin stands where it belongs. */
+    for (size_t i = 0; i < count; i++)
+        if (whose(a, i) != NONE)
+            b->from[whose(a, i) + 2]++;
+    for (size_t i = 2; i < groups + 2; i++)
+        b->from[i] += b->from[i - 1];
+    for (size_t i = 0; i < count; i++)
+        if (whose(a, i) != NONE)
+            b->index[b->from[whose(a, i) + 1]++] = (uint32_t)i;
+    return 0;
+}
+
+static uint32_t tenure_thread(const struct analysis *a, size_t i)
+{
+    return a->tenures.data[i].thread;
+}
+
+int tenures_by_thread(const struct analysis *a, struct by_thread *b)
+{
+    return index_build(a, b, a->lives.len, a->tenures.len, tenure_thread);
+}
+
+static uint32_t touch_thread(const struct analysis *a, size_t i)
+{
+    return a->touches.data[i].thread;
+}
+
+int touches_by_thread(const struct analysis *a, struct by_thread *b)
+{
+    return index_build(a, b, a->lives.len, a->touches.len, touch_thread);
+}
+
+static uint32_t thread_process(const struct analysis *a, size_t i)
+{
+    return a->tl->threads.data[i].process;
+}
+
+int threads_by_process(const struct analysis *a, struct by_thread *b)
+{
+    return index_build(a, b, a->tl->processes.len, a->lives.len, thread_process);
+}
+
+static uint32_t draft_process(const struct analysis *a, size_t i)
+{
+    uint32_t thread = a->drafts.data[i].first_thread;
+    return thread == NONE ? NONE : a->tl->threads.data[thread].process;
+}
+
+int drafts_by_process(const struct analysis *a, struct by_thread *b)
+{
+    return index_build(a, b, a->tl->processes.len, a->drafts.len, draft_process);
+}

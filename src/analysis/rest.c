@@ -1,0 +1,264 @@
+/*
+ * rest: whose the work is of which nothing tells whose it is. Where just one request is open in the
+ * whole process, its workers and its loop work for nobody else. Everything else that workers do is
+ * a doubt (doubts.c).
+ */
+#include "analysis/internal.h"
+
+struct span {
+    uint64_t start, end;
+    uint32_t what;
+};
+
+struct rest {
+    struct analysis *a;
+    const struct bouts *b;
+    VEC(struct span) solo;                 /* of one process: when just one was open; which */
+    VEC(struct span) taken;                /* of one thread: when it had a request */
+    uint32_t cursor_request, cursor_plus1; /* see told_from() */
+};
+
+static uint64_t least(uint64_t x, uint64_t y)
+{
+    return x < y ? x : y;
+}
+
+static uint64_t most(uint64_t x, uint64_t y)
+{
+    return x > y ? x : y;
+}
+
+static int by_start(const void *x, const void *y)
+{
+    const struct span *p = x, *q = y;
+    if (p->start != q->start)
+        return p->start < q->start ? -1 : 1;
+    return p->end < q->end ? -1 : p->end > q->end;
+}
+
+/* ---- when one request is alone */
+
+struct edge {
+    uint64_t time;
+    int step;
+    uint32_t what;
+};
+
+static int by_edge(const void *x, const void *y)
+{
+    const struct edge *p = x, *q = y;
+    if (p->time != q->time)
+        return p->time < q->time ? -1 : 1;
+    return p->step - q->step;
+}
+
+struct edges {
+    VEC(struct edge) all;
+};
+
+static int edge_pair(struct edges *e, uint64_t from, uint64_t to, uint32_t what)
+{
+    if (from >= to)
+        return 0;
+    int rc = vec_push(&e->all, ((struct edge){from, 1, what}));
+    return rc < 0 ? rc : vec_push(&e->all, ((struct edge){to, -1, what}));
+}
+
+/* When just one request of the process is open. Sums of the open ones tell which. */
+static int solo_build(struct rest *h, uint32_t process)
+{
+    const struct analysis *a = h->a;
+    struct edges e = {VEC_INIT};
+    uint64_t sum = 0;
+    long open = 0;
+    int rc = 0;
+
+    h->solo.len = 0;
+    for (uint32_t i = h->b->drafts.from[process]; rc == 0 && i < h->b->drafts.from[process + 1];
+         i++) {
+        uint32_t draft = h->b->drafts.index[i];
+        rc = edge_pair(&e, a->drafts.data[draft].start, a->drafts.data[draft].end, draft);
+    }
+    if (e.all.len)
+        qsort(e.all.data, e.all.len, sizeof(*e.all.data), by_edge);
+    for (size_t i = 0; rc == 0 && i < e.all.len; i++) {
+        const struct edge *x = &e.all.data[i];
+        open += x->step;
+        sum += (uint64_t)((int64_t)x->step * x->what);
+        uint64_t next = i + 1 < e.all.len ? e.all.data[i + 1].time : x->time;
+        if (open == 1 && next > x->time)
+            rc = vec_push(&h->solo, ((struct span){x->time, next, (uint32_t)sum}));
+    }
+    vec_release(&e.all);
+    return rc;
+}
+
+/* ---- what is left */
+
+/* When the thread has a request, by its tenures so far. */
+static int taken_build(struct rest *h, uint32_t thread)
+{
+    const struct analysis *a = h->a;
+    const struct by_thread *tenures = &h->b->tenures;
+    size_t n = 0;
+
+    h->taken.len = 0;
+    for (uint32_t i = tenures->from[thread]; i < tenures->from[thread + 1]; i++) {
+        const struct tenure *x = &a->tenures.data[tenures->index[i]];
+        uint64_t start = x->start < x->first_touch ? x->start : x->first_touch;
+        if (start < x->end && vec_push(&h->taken, ((struct span){start, x->end, 0})) < 0)
+            return -ENOMEM;
+    }
+    if (h->taken.len)
+        qsort(h->taken.data, h->taken.len, sizeof(*h->taken.data), by_start);
+    for (size_t i = 0; i < h->taken.len; i++) { /* apart */
+        struct span *s = &h->taken.data[i];
+        if (n && s->start <= h->taken.data[n - 1].end)
+            h->taken.data[n - 1].end = most(h->taken.data[n - 1].end, s->end);
+        else
+            h->taken.data[n++] = *s;
+    }
+    h->taken.len = n;
+    return 0;
+}
+
+/* From where on the request's next touch by the loop tells what came before it, as it does when
+ * bytes were ready for it; NEVER: it does not. Asked for in the order of time. */
+static uint64_t told_from(struct rest *h, uint32_t request, uint32_t loop, uint64_t at)
+{
+    const struct analysis *a = h->a;
+    if (h->cursor_request != request) {
+        h->cursor_request = request;
+        h->cursor_plus1 = a->drafts.data[request].first_tenure_plus1;
+    }
+    for (; h->cursor_plus1; h->cursor_plus1 = a->tenures.data[h->cursor_plus1 - 1].next_plus1) {
+        const struct tenure *x = &a->tenures.data[h->cursor_plus1 - 1];
+        if (x->thread != loop || x->cause == CAUSE_HANDOFF || x->first_touch < at)
+            continue;
+        if (x->cause == CAUSE_NONE || x->cause == CAUSE_AMBIGUOUS)
+            return NEVER;
+        return x->matched ? x->ready : 0;
+    }
+    return NEVER;
+}
+
+/* Nobody works for what nobody has read. */
+static uint64_t read_at(const struct analysis *a, const struct span *solo)
+{
+    uint32_t plus1 = a->drafts.data[solo->what].first_tenure_plus1;
+    uint64_t read = plus1 ? a->tenures.data[plus1 - 1].start : 0;
+    return least(most(solo->start, read), solo->end);
+}
+
+/* The first solo that ends behind `at`. */
+static size_t solo_behind(const struct rest *h, uint64_t at)
+{
+    size_t low = 0, high = h->solo.len;
+    while (low < high) {
+        size_t mid = low + (high - low) / 2;
+        if (h->solo.data[mid].end <= at)
+            low = mid + 1;
+        else
+            high = mid;
+    }
+    return low;
+}
+
+/*
+ * `s` of the thread is for nobody known: the parts of it in which a request is alone are that
+ * one's, the rest is a doubt, where it is a worker's. What a worker began (at `begun`) before that
+ * request was read may go back to one that was open then; so may all behind it.
+ */
+static int free_stretch(struct rest *h, struct span s, bool worker, uint64_t begun)
+{
+    struct analysis *a = h->a;
+    int rc = 0;
+
+    for (size_t i = solo_behind(h, s.start); rc == 0 && s.start < s.end; i++) {
+        bool any = i < h->solo.len && h->solo.data[i].start < s.end &&
+                   !(worker && begun < read_at(a, &h->solo.data[i]));
+        uint64_t from = any ? most(s.start, read_at(a, &h->solo.data[i])) : s.end;
+        uint64_t to = any ? least(s.end, h->solo.data[i].end) : s.end;
+        if (worker && s.start < from)
+            rc = vec_push(&a->doubts, ((struct doubt){s.start, from}));
+        uint64_t stop =
+            worker || from >= to ? to : least(to, told_from(h, h->solo.data[i].what, s.what, from));
+        if (rc == 0 && from < stop)
+            rc =
+                item_add(a, &(struct item){h->solo.data[i].what, s.what, from, stop, NEVER, NEVER});
+        s.start = to;
+    }
+    return rc;
+}
+
+/* The thread is at work, or waits inside its work, in `s`. Asked for in the order of time;
+ * `*taken`: how far `taken` is looked at. `own`: for work of its own, so that no request may claim
+ * it. */
+static int active_stretch(struct rest *h, struct span s, bool worker, bool own, size_t *taken)
+{
+    uint64_t begun = own ? 0 : s.start;
+    int rc = 0;
+    while (*taken < h->taken.len && h->taken.data[*taken].end <= s.start)
+        (*taken)++;
+    for (size_t i = *taken; rc == 0 && s.start < s.end; i++) {
+        bool any = i < h->taken.len && h->taken.data[i].start < s.end;
+        uint64_t free_to = any ? h->taken.data[i].start : s.end;
+        if (s.start < free_to)
+            rc = free_stretch(h, (struct span){s.start, free_to, s.what}, worker, begun);
+        s.start = any ? most(s.start, h->taken.data[i].end) : s.end;
+    }
+    return rc;
+}
+
+static int rest_of_loop(struct rest *h, uint32_t thread)
+{
+    const struct thread *t = &h->a->tl->threads.data[thread];
+    size_t taken = 0;
+    int rc = taken_build(h, thread);
+
+    h->cursor_request = NONE;
+    for (size_t i = 0; rc == 0 && i < t->intervals.len; i++) {
+        const struct interval *iv = &t->intervals.data[i];
+        if (iv->state == STATE_YIELDED || iv->state == STATE_UNKNOWN)
+            continue;
+        struct span s = {iv->start_ns, interval_end(t, i), thread};
+        rc = active_stretch(h, s, false, false, &taken);
+    }
+    return rc;
+}
+
+static int rest_of_worker(struct rest *h, uint32_t thread)
+{
+    const struct thread *t = &h->a->tl->threads.data[thread];
+    size_t taken = 0, last = h->b->first_park[thread + 1];
+    uint64_t at = t->start_ns;
+    bool own = true;
+    int rc = taken_build(h, thread);
+
+    for (size_t k = h->b->first_park[thread]; rc == 0 && k < last; k++) {
+        const struct park *park = &h->b->parks.data[k];
+        rc = active_stretch(h, (struct span){at, park->start, thread}, true, own, &taken);
+        own = park->waker == NONE; /* woken by a timer, say, and not by another thread */
+        at = park->end;
+    }
+    return rc < 0 ? rc : active_stretch(h, (struct span){at, t->end_ns, thread}, true, own, &taken);
+}
+
+int rest_share(struct analysis *a, const struct bouts *b, uint32_t process)
+{
+    struct rest h = {.a = a, .b = b};
+    uint32_t loop = b->loops[process];
+    int rc = solo_build(&h, process);
+
+    /* A loop that tells whom it works for works for nobody else. The JVM's tell nothing. */
+    if (rc == 0 && (!a->lives.data[loop].known || process_has(a, process, RUNTIME_JVM)))
+        rc = rest_of_loop(&h, loop);
+    for (uint32_t i = b->threads.from[process]; rc == 0 && i < b->threads.from[process + 1]; i++) {
+        uint32_t thread = b->threads.index[i];
+        if (b->worker[thread] || b->helper[thread])
+            rc = rest_of_worker(&h, thread);
+    }
+    vec_release(&h.solo);
+    vec_release(&h.taken);
+    return rc;
+}
