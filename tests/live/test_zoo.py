@@ -5,35 +5,58 @@ import oracle
 import score
 import servers
 import spoil
-from harness import test
+from harness import Case, test
 
-# The others are no tests yet, for their figures are not what they shall be; the table names them.
-ASKED = {
-    "java": ("file", "upstream", "mixed"), "flask": ("file", "upstream"),
-    "gunicorn-sync": ("file", "upstream"), "gunicorn-gthread": ("file", "upstream"),
-    "express": ("readFileSync",), "fastify": ("readFileSync",), "nginx": ("cold",),
-    "threads": ("db",), "pool": ("db",), "prefork": ("db",), "eventloop-blocked": ("db",),
-}
+# Those that are recorded with --precise as well: whose executors or contexts that tells of.
+PRECISE = {"fastapi": ("aiofiles", "def", "mixed")}
+# One request in thousands may be told wrong by what else the machine does, and so may a figure near
+# its goal: a visit is made again, and what was missed is said.
+ATTEMPTS = 3
 
 ROWS = []
 SPOILED = []
 
 
-def visited(name, path, options=()):
-    """Records, scores, and holds the score against the goals."""
-    def run(t):
-        recording, truth = keeper.visit(t, servers.ZOO, name, path, *options)
-        report = recording.report()
-        t.equal(report["capture"]["lost"]["records"], 0, "lost records")
-        judge = oracle.Oracle(report, truth)
-        scores = judge.judge()
+def judged(t, name, path, options):
+    """Records and scores; returns the rows for the table, and what was missed."""
+    recording, truth = keeper.visit(t, servers.ZOO, name, path, *options)
+    report = recording.report()
+    judge = oracle.Oracle(report, truth)
+    rows, missed = [], []
+    if report["capture"]["lost"]["records"]:
+        missed.append(f"{report['capture']['lost']['records']} lost records")
+    for one in judge.judge():
+        one.visit = path
         precise = "--precise" in options
-        for one in scores:
-            ROWS.append(score.row(one, precise))
-            why = score.misses(one, precise)
-            t.check(not why, f"c={one.c}: {', '.join(why)}: " + "\n".join(one.said[:3]))
-        t.equal(judge.story(), None, "what the verdict says wrong")
+        rows.append(score.row(one, precise))
+        why = score.misses(one, precise)
+        if why:
+            missed.append(f"c={one.c}: {', '.join(why)}: " + "\n".join(one.said[:3]))
+    story = judge.story()
+    if story:
+        missed.append(f"what the verdict says wrong: {story}")
+    if not missed:
         SPOILED.append(spoil.awake(t, report, truth))
+    return rows, missed
+
+
+def visited(name, path, options=()):
+    """Holds the score against the goals."""
+    def run(t):
+        for attempt in range(ATTEMPTS):
+            case = Case(t.title)
+            try:
+                rows, missed = judged(case, name, path, options)
+            finally:
+                case.close()
+            t.failures += case.failures
+            if not missed or t.failures:
+                break
+            if attempt + 1 < ATTEMPTS:
+                t.note(f"again: {'; '.join(missed)}"[:400])
+        ROWS.extend(rows)
+        for why in missed:
+            t.check(False, why)
     return run
 
 
@@ -44,12 +67,11 @@ def table():
     print("\nEach request against the oracle (tests/live/oracle.py):\n" + score.HEAD)
     print("\n".join(ROWS))
     print(f"The oracle was tried with {sum(SPOILED)} reports that were spoiled on purpose.")
-    rest = [f"{server} {one.path}" for server, (_, visits) in servers.ZOO.items() for one in visits
-            if one.path not in ASKED.get(server, ())]
-    print("NOT YET: " + ", ".join(rest) + "\n" if rest else "")
 
 
 for server, (_, visits) in servers.ZOO.items():
     for one in visits:
-        if one.path in ASKED.get(server, ()):
-            test(f"zoo: {server} {one.path}")(visited(server, one.path))
+        test(f"zoo: {server} {one.path}")(visited(server, one.path))
+        if one.path in PRECISE.get(server, ()):
+            test(f"zoo: {server} {one.path}, precisely")(
+                visited(server, one.path, ("--precise",)))
