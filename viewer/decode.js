@@ -279,6 +279,7 @@ waitscope.decode = waitscope.pure('decode', function () {
         function onHolds(b, h) {
             const n = list(b.start).length;
             const victims = list(b.victims);
+            const lost = list(b.lost);
             const o = {
                 n,
                 thread: new Uint32Array(n),
@@ -290,18 +291,29 @@ waitscope.decode = waitscope.pure('decode', function () {
                 dur: new Float64Array(n),
                 victimFirst: new Uint32Array(n + 1),
                 victim: /** @type {any} */ (null),
+                lost: /** @type {any} */ (null),
+                more: new Uint32Array(n),
             };
             const requests = req ? req.n : 0;
             const most = { thread: h.threads.length - 1, request: requests, state: 255, call: strings - 1, object: U32, start: MAX, dur: MAX };
             for (const [key, limit] of Object.entries(most)) copy(/** @type {any} */ (o)[key], 0, b[key], n, limit, `holds, ${key}`);
             /** @type {number[]} */
             const all = [];
+            /** @type {number[]} */
+            const ns = [];
+            if (b.more_victims) copy(o.more, 0, b.more_victims, n, U32, 'holds, more_victims');
             for (let i = 0; i < n; i++) {
+                const times = list(lost[i]);
                 o.state[i] = stateOf[o.state[i]] === undefined ? model.UNKNOWN : stateOf[o.state[i]];
-                for (const v of list(victims[i])) if (num(v) === v && v < requests) all.push(v);
+                list(victims[i]).forEach((v, k) => {
+                    if (num(v) !== v || v >= requests) return;
+                    all.push(v);
+                    ns.push(Math.min(num(times[k]), o.dur[i]));
+                });
                 o.victimFirst[i + 1] = all.length;
             }
             o.victim = Uint32Array.from(all);
+            o.lost = Float64Array.from(ns);
             emit({ type: 'holds', holds: o }, buffers(o));
         }
 

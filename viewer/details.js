@@ -188,21 +188,25 @@ waitscope.details = (function () {
         return el('span', { class: 'num', 'data-ns': ns, title: format.exact(ns) }, format.ms(ns));
     }
 
-    /** Loop holds that fit. @param {Model} m @param {(o: Holds, i: number) => boolean} fits */
-    function holdsOf(m, fits) {
+    /** Loop holds that fit, or harmed r. @param {Model} m @param {(o: Holds, i: number) => boolean} fits @param {number} [r] */
+    function holdsOf(m, fits, r = -1) {
         const o = m.holds;
         if (!o) return [];
         const out = [];
         for (let i = 0; i < o.n && out.length < 10; i++) {
-            if (!fits(o, i)) continue;
             const victims = o.victim.subarray(o.victimFirst[i], o.victimFirst[i + 1]);
+            const own = victims.indexOf(r);
+            if (own < 0 && !fits(o, i)) continue;
+            const lost = o.lost.subarray(o.victimFirst[i], o.victimFirst[i + 1]);
+            const count = victims.length + o.more[i];
             const what = [M.CATEGORIES[o.state[i]].word, m.strings[o.call[i]], M.objectName(m, o.object[i] - 1)].filter(Boolean).join(' · ');
             out.push(
                 el('h3', null, `The event loop was held for ${format.time(o.dur[i])}`),
                 el('p', null, what, o.request[i] ? ', by ' : '', o.request[i] ? requestLink(m, o.request[i] - 1) : ''),
-                el('p', null, victims.length ? `${format.plural(victims.length, 'request was', 'requests were')} ready meanwhile and had to wait:` : 'No other request was ready meanwhile.'),
+                own < 0 ? '' : el('p', { class: 'note' }, `This request stood ready and lost ${format.time(lost[own])} of that.`),
+                el('p', null, count ? `${format.plural(count, 'request', 'requests')} stood ready meanwhile and lost ${format.time(lost.reduce((a, b) => a + b, 0))} in all:` : 'No other request was ready meanwhile.'),
             );
-            if (victims.length) out.push(longTable(['request', 'latency, ms'], victims.length, (v) => [requestLink(m, victims[v]), ms(/** @type {Requests} */ (m.requests).latency[victims[v]])], 'figures'));
+            if (count) out.push(longTable(['request', 'lost, ms', 'latency, ms'], victims.length, (v) => [requestLink(m, victims[v]), ms(lost[v]), ms(/** @type {Requests} */ (m.requests).latency[victims[v]])], 'figures'));
         }
         return out;
     }
@@ -235,7 +239,7 @@ waitscope.details = (function () {
             ),
             ...waits(m, q, r),
             ...threadsOf(m, r),
-            ...holdsOf(m, (o, i) => o.request[i] === r + 1 || o.victim.subarray(o.victimFirst[i], o.victimFirst[i + 1]).includes(r)),
+            ...holdsOf(m, (o, i) => o.request[i] === r + 1, r),
             el('h3', null, 'More'),
             facts([
                 ['number', format.count(q.id[r])],

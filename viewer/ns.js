@@ -81,6 +81,8 @@ var waitscope = waitscope || {};
  * @property {Float64Array} dur
  * @property {Uint32Array} victimFirst n + 1 numbers
  * @property {Uint32Array} victim request indices
+ * @property {Float64Array} lost by each; 0: the file does not say
+ * @property {Uint32Array} more victims that the file does not list
  */
 
 /**

@@ -1,26 +1,34 @@
 /*
- * holds: where an event loop was kept from its events, and whom that kept waiting.
+ * holds: where an event loop was kept from its events. victims.c tells whom that kept waiting.
  *
  * A wait elsewhere than in the multiplexed call, or work without a touch of any socket, for
  * longer than the threshold. A loop that goes from socket to socket without rest is busy, not
  * held; one that has no CPU is kept from its events by the machine, so that only time on a CPU
- * counts as work. Victims are the requests whose bytes lay ready before the hold was over and that
- * the loop served behind it, before it had looked for new events.
+ * counts as work.
+ *
+ * Waits for the same thing, one right behind the other, are one hold: an fsync that waits for one
+ * block after the other, a mapped file that is read in page by page, a GIL that is asked for again
+ * every 5 ms.
  */
 #include "analysis/internal.h"
 
-/* So many touches behind a hold are looked at for victims. */
-#define VICTIM_TOUCHES 4096
+/* Between two waits of one hold the loop does no more than to ask again, or to copy a chunk. */
+#define ASK_AGAIN_NS 500000u
+
+struct stretch { /* waits for the same thing */
+    struct hold hold;
+    uint64_t wait_ns;               /* 0: there is none */
+    uint64_t run_before_ns, run_ns; /* hold_walk.run_ns when it began, and at its end */
+};
 
 struct hold_walk {
     struct analysis *a;
     struct by_thread tenures, touches;
-    VEC(uint32_t) seen; /* by request: the hold that has it as its victim, + 1 */
     uint32_t thread;
     const struct thread *t;
-    uint32_t tenure, touch; /* where the walk is, in the indices of the two */
-    size_t slice_end;       /* interval: the next multiplexed wait */
+    uint32_t tenure; /* where the walk is */
     uint64_t run_start, run_ns;
+    struct stretch stretch;
 };
 
 /* The request that the loop had during most of the hold, + 1. */
@@ -46,50 +54,11 @@ static uint32_t hold_request(struct hold_walk *w, const struct hold *h)
     return 0;
 }
 
-/* When the loop looks for new events next: where its next multiplexed wait begins. */
-static uint64_t next_look(struct hold_walk *w, uint64_t from)
-{
-    const struct thread *t = w->t;
-    while (w->slice_end < t->intervals.len &&
-           (t->intervals.data[w->slice_end].state != STATE_YIELDED ||
-            t->intervals.data[w->slice_end].start_ns < from))
-        w->slice_end++;
-    return w->slice_end < t->intervals.len ? t->intervals.data[w->slice_end].start_ns : t->end_ns;
-}
-
-static int hold_victims(struct hold_walk *w, struct hold *h)
-{
-    struct analysis *a = w->a;
-    uint64_t look = next_look(w, h->end_ns);
-    uint32_t mark = (uint32_t)a->tl->holds.len + 1, last = w->touches.from[w->thread + 1];
-    uint32_t looked = 0;
-
-    while (w->touch < last && a->touches.data[w->touches.index[w->touch]].time < h->end_ns)
-        w->touch++;
-    h->first_victim = (uint32_t)a->tl->victims.len;
-    for (uint32_t i = w->touch; i < last && looked < VICTIM_TOUCHES; i++, looked++) {
-        const struct touch *t = &a->touches.data[w->touches.index[i]];
-        if (t->time > look)
-            break;
-        if (!t->request_plus1 || t->ready == NEVER || t->ready >= h->end_ns)
-            continue;
-        uint32_t request = a->drafts.data[t->request_plus1 - 1].index;
-        if (request + 1 == h->request_plus1 || w->seen.data[request] == mark)
-            continue;
-        w->seen.data[request] = mark;
-        if (vec_push(&a->tl->victims, request) < 0)
-            return -ENOMEM;
-    }
-    h->victim_count = (uint32_t)(a->tl->victims.len - h->first_victim);
-    return 0;
-}
-
 static int hold_add(struct hold_walk *w, struct hold h)
 {
     h.thread = w->thread;
     h.request_plus1 = hold_request(w, &h);
-    int rc = hold_victims(w, &h);
-    return rc < 0 ? rc : vec_push(&w->a->tl->holds, h);
+    return vec_push(&w->a->tl->holds, h);
 }
 
 /* The loop touched something, or waited: what it did up to here is judged. */
@@ -104,22 +73,63 @@ static int run_end(struct hold_walk *w, uint64_t at)
     return rc;
 }
 
+/* Waits that were too short to matter are part of the work around them. */
+static int stretch_end(struct hold_walk *w)
+{
+    const struct stretch s = w->stretch;
+    uint64_t behind_ns = w->run_ns - s.run_ns;
+    int rc = 0;
+
+    w->stretch.wait_ns = 0;
+    if (!s.wait_ns || s.wait_ns <= w->a->options.loop_hold_ns)
+        return 0;
+    w->run_ns = s.run_before_ns;
+    rc = run_end(w, s.hold.start_ns);
+    if (rc == 0)
+        rc = hold_add(w, s.hold);
+    w->run_start = s.hold.end_ns;
+    w->run_ns = behind_ns;
+    return rc;
+}
+
+/* It waits for the same again, without having done much. */
+static bool stretch_goes_on(const struct hold_walk *w, const struct interval *iv)
+{
+    const struct stretch *s = &w->stretch;
+    return s->wait_ns && s->hold.state == iv->state && s->hold.call_plus1 == iv->call_plus1 &&
+           s->hold.object_plus1 == iv->object_plus1 && w->run_ns - s->run_ns <= ASK_AGAIN_NS;
+}
+
 static int walk_wait(struct hold_walk *w, const struct interval *iv, uint64_t end)
 {
     bool yields = iv->state == STATE_YIELDED || iv->state == STATE_UNKNOWN;
-    bool longer = end - iv->start_ns > w->a->options.loop_hold_ns;
-    if (!yields && !longer)
-        return 0; /* too short to matter, and no reason to think the work is over */
+    bool holds = !yields && !(iv->flags & INTERVAL_IDLE) && iv->state != STATE_OTHER;
+    struct stretch *s = &w->stretch;
+    int rc = 0;
 
-    int rc = run_end(w, iv->start_ns);
-    w->run_start = end;
-    if (rc < 0 || yields || (iv->flags & INTERVAL_IDLE) || iv->state == STATE_OTHER)
-        return rc;
-    return hold_add(w, (struct hold){.start_ns = iv->start_ns,
-                                     .end_ns = end,
-                                     .state = iv->state,
-                                     .call_plus1 = iv->call_plus1,
-                                     .object_plus1 = iv->object_plus1});
+    if (!holds || !stretch_goes_on(w, iv))
+        rc = stretch_end(w);
+    if (holds) {
+        if (!s->wait_ns)
+            *s = (struct stretch){.hold = {.start_ns = iv->start_ns,
+                                           .state = iv->state,
+                                           .call_plus1 = iv->call_plus1,
+                                           .object_plus1 = iv->object_plus1},
+                                  .run_before_ns = w->run_ns};
+        s->hold.end_ns = end;
+        s->wait_ns += end - iv->start_ns;
+        s->run_ns = w->run_ns;
+    } else if (rc == 0 && (yields || end - iv->start_ns > w->a->options.loop_hold_ns)) {
+        rc = run_end(w, iv->start_ns);
+        w->run_start = end;
+    }
+    return rc;
+}
+
+static int walk_touch(struct hold_walk *w, uint64_t at)
+{
+    int rc = stretch_end(w);
+    return rc < 0 ? rc : run_end(w, at);
 }
 
 static int walk_thread(struct hold_walk *w, uint32_t thread)
@@ -131,8 +141,7 @@ static int walk_thread(struct hold_walk *w, uint32_t thread)
     w->thread = thread;
     w->t = &a->tl->threads.data[thread];
     w->tenure = w->tenures.from[thread];
-    w->touch = touch;
-    w->slice_end = 0;
+    w->stretch.wait_ns = 0;
     w->run_ns = 0;
     w->run_start = w->t->start_ns;
     for (size_t i = 0; rc == 0 && i < w->t->intervals.len; i++) {
@@ -151,11 +160,11 @@ static int walk_thread(struct hold_walk *w, uint32_t thread)
                 time = at;
             w->run_ns += works ? time - at : 0;
             at = time;
-            rc = run_end(w, at);
+            rc = walk_touch(w, at);
         }
         w->run_ns += works ? end - at : 0;
     }
-    return rc < 0 ? rc : run_end(w, w->t->end_ns);
+    return rc < 0 ? rc : walk_touch(w, w->t->end_ns);
 }
 
 int holds_build(struct analysis *a)
@@ -165,13 +174,10 @@ int holds_build(struct analysis *a)
 
     if (rc == 0)
         rc = touches_by_thread(a, &w.touches);
-    for (size_t i = 0; rc == 0 && i < a->tl->requests.len; i++)
-        rc = vec_push(&w.seen, 0);
     for (uint32_t i = 0; rc == 0 && i < a->lives.len; i++)
         if (a->tl->threads.data[i].role == THREAD_ROLE_LOOP)
             rc = walk_thread(&w, i);
     by_thread_release(&w.tenures);
     by_thread_release(&w.touches);
-    vec_release(&w.seen);
-    return rc;
+    return rc < 0 ? rc : victims_build(a);
 }

@@ -10,7 +10,7 @@
  *     requests  which request a thread has, from when to when (its tenures)
  *     handoffs  what worker threads did for whom, as far as wake-ups and answers tell
  *     ledger    the segments of each request, and from them alone its ledger
- *     roles, holds, verdict
+ *     roles, holds, victims, verdict
  *
  * Times in records are CLOCK_MONOTONIC and arbitrary; from `lives` on all times are nanoseconds
  * since the capture's begin, clamped to its duration by analysis_rel().
@@ -479,11 +479,13 @@ size_t gap_parts(const struct analysis *a, const struct gap *gap, struct gap_par
 #define INTERVAL_CHARGED 0x80
 int ledger_build(struct analysis *a);
 
-/* ---- roles.c, holds.c, verdict.c ---- */
+/* ---- roles.c, holds.c, victims.c, verdict.c ---- */
 /* A wait for something to come in that is no file and no connection to somewhere else. */
 bool wait_is_for_work(const struct timeline *tl, const struct interval *iv);
 int roles_build(struct analysis *a);
 int holds_build(struct analysis *a);
+/* Of the holds, which lie by thread and time. */
+int victims_build(struct analysis *a);
 int verdict_build(struct analysis *a);
 
 #endif

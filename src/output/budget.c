@@ -189,7 +189,7 @@ static bool touches(const struct budget *b, const struct timeline *tl, const str
     if (h->request_plus1 && is_meant(b, tl, &all[h->request_plus1 - 1]))
         return true;
     for (size_t i = 0; i < h->victim_count; i++)
-        if (is_meant(b, tl, &all[tl->victims.data[h->first_victim + i]]))
+        if (is_meant(b, tl, &all[tl->victims.data[h->first_victim + i].request]))
             return true;
     return false;
 }
@@ -226,7 +226,7 @@ static int judge_holds(const struct budget *b, const struct timeline *tl, struct
     for (uint32_t i = 0; ret == 0 && i < tl->holds.len; i++) {
         const struct hold *h = &tl->holds.data[i];
         struct span s = {h->start_ns, h->end_ns, i, tl->threads.data[h->thread].process, 0, false};
-        s.victims = h->victim_count;
+        s.victims = h->victim_count + h->more_victims;
         s.judged = touches(b, tl, h);
         ret = vec_push(&spans.all, s);
     }
@@ -283,38 +283,4 @@ bool judgement_passes(const struct budget *budget, const struct judgement *j)
         if (judgement_breaks(budget, j, rule))
             return false;
     return !j->holds_broken && !j->lost_broken && !j->few;
-}
-
-/* The segment of the request in which `ns` lies, or the first one. */
-static size_t segment_at(const struct timeline *tl, const struct request *r, uint64_t ns)
-{
-    size_t low = r->first_segment, high = low + r->segment_count;
-    while (high - low > 1) {
-        size_t middle = low + (high - low) / 2;
-        if (tl->segments.data[middle].start_ns <= ns)
-            low = middle;
-        else
-            high = middle;
-    }
-    return low;
-}
-
-uint64_t victim_lost_ns(const struct timeline *tl, const struct hold *h, const struct request *r)
-{
-    uint64_t ns = 0;
-    size_t end = (size_t)r->first_segment + r->segment_count;
-    if (!r->segment_count)
-        return 0;
-    for (size_t i = segment_at(tl, r, h->start_ns); i < end; i++) {
-        const struct segment *s = &tl->segments.data[i];
-        if (s->start_ns >= h->end_ns)
-            break;
-        if (s->key != LEDGER_QUEUED && s->key != LEDGER_LOOP_BUSY)
-            continue;
-        uint64_t from = s->start_ns > h->start_ns ? s->start_ns : h->start_ns;
-        uint64_t to = segment_end(tl, r, i);
-        to = to < h->end_ns ? to : h->end_ns;
-        ns += to > from ? to - from : 0;
-    }
-    return ns;
 }

@@ -74,7 +74,4 @@ bool judgement_breaks(const struct budget *budget, const struct judgement *j, un
 /* All rules hold. Whether the capture is whole is another question. */
 bool judgement_passes(const struct budget *budget, const struct judgement *j);
 
-/* How long the request stood queued or ready for its loop while the hold lasted. */
-uint64_t victim_lost_ns(const struct timeline *tl, const struct hold *h, const struct request *r);
-
 #endif

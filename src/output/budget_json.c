@@ -132,11 +132,12 @@ static struct json_object *victims_of(struct check *c, const struct hold *h)
 {
     struct json_object *array = json_object_new_array();
     for (size_t i = 0; i < h->victim_count; i++) {
-        const struct request *r = &c->tl->requests.data[c->tl->victims.data[h->first_victim + i]];
+        const struct victim *v = &c->tl->victims.data[h->first_victim + i];
+        const struct request *r = &c->tl->requests.data[v->request];
         struct json_object *o = json_object_new_object();
         part_uint(c->out, o, "id", r->id);
         part_text(c->out, o, "name", timeline_string(c->tl, r->name));
-        part_uint(c->out, o, "lost_ns", victim_lost_ns(c->tl, h, r));
+        part_uint(c->out, o, "lost_ns", v->ns);
         part_append(c->out, array, o);
     }
     return array;
@@ -160,6 +161,7 @@ static void add_hold(struct check *c, const struct hold *h)
         part_null(out, o, "request");
     }
     part_add(out, o, "victims", victims_of(c, h));
+    part_uint(out, o, "more_victims", h->more_victims);
     part_write(out, o);
 }
 
@@ -181,7 +183,7 @@ int output_check_json(const struct timeline *tl, const struct budget *budget,
                       const struct judgement *j, struct buf *out)
 {
     struct check c = {.tl = tl, .budget = budget, .j = j, .out = out, .waits = {VEC_INIT}};
-    buf_adds(out, "{\"format\":\"waitscope-check\",\"version\":[1,0],\n\"summary\":");
+    buf_adds(out, "{\"format\":\"waitscope-check\",\"version\":[1,1],\n\"summary\":");
     add_summary(&c);
     add_limits(&c);
     add_holds(&c);

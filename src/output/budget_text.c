@@ -216,18 +216,20 @@ static void add_victims(struct page *p, const struct hold *h)
         return;
     buf_adds(p->out, INDENT "made wait: ");
     for (size_t i = 0; i < shown; i++) {
-        const struct request *r = &p->tl->requests.data[p->tl->victims.data[h->first_victim + i]];
-        uint64_t lost_ns = victim_lost_ns(p->tl, h, r);
+        const struct victim *v = &p->tl->victims.data[h->first_victim + i];
         buf_adds(p->out, i ? ", " : "");
-        add_request(p->out, p->tl, r);
-        if (lost_ns) {
-            buf_adds(p->out, " (");
-            text_duration(p->out, lost_ns);
-            buf_addc(p->out, ')');
-        }
+        add_request(p->out, p->tl, &p->tl->requests.data[v->request]);
+        buf_adds(p->out, " (");
+        text_duration(p->out, v->ns);
+        buf_addc(p->out, ')');
     }
-    if (shown < h->victim_count)
-        buf_addf(p->out, " … and %u more", h->victim_count - (uint32_t)shown);
+    if (shown < hold_victims(h)) {
+        buf_adds(p->out, " … and ");
+        text_count(p->out, hold_victims(h) - shown);
+        buf_adds(p->out, " more; they lost ");
+        text_duration(p->out, hold_lost_ns(p->tl, h));
+        buf_adds(p->out, " in all");
+    }
     buf_addc(p->out, '\n');
 }
 

@@ -230,6 +230,8 @@ static int find_server(struct diff_side *side)
             continue;
         side->holds++;
         side->hold_max_ns = ns > side->hold_max_ns ? ns : side->hold_max_ns;
+        side->hold_victims += hold_victims(h);
+        side->hold_lost_ns += hold_lost_ns(tl, h);
     }
     free(sums);
     return 0;

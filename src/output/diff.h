@@ -37,7 +37,8 @@ struct diff_side {
     struct diff_server server;
     bool served; /* the one above is filled */
     uint64_t complete, open;
-    uint64_t holds, hold_max_ns; /* loop holds in a request, or that made one wait */
+    uint64_t holds, hold_max_ns;         /* loop holds in a request, or that made one wait */
+    uint64_t hold_victims, hold_lost_ns; /* so many times one had to, and what was lost by it */
 };
 
 struct diff_pair {

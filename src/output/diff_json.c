@@ -39,6 +39,8 @@ static void add_side(struct buf *out, const char *key, const struct diff_side *s
     part_uint(out, o, "open", side->open);
     part_uint(out, o, "loop_holds", side->holds);
     part_uint(out, o, "hold_max_ns", side->hold_max_ns);
+    part_uint(out, o, "hold_victims", side->hold_victims);
+    part_uint(out, o, "hold_lost_ns", side->hold_lost_ns);
     part_add(out, o, "processes", processes_of(out, tl));
     buf_addf(out, ",\n\"%s\":", key);
     part_write(out, o);
@@ -106,7 +108,7 @@ static void add_changes(struct buf *out, struct json_object *to, const struct di
 
 int output_diff_json(const struct diff *diff, struct buf *out)
 {
-    buf_adds(out, "{\"format\":\"waitscope-diff\",\"version\":[1,0]");
+    buf_adds(out, "{\"format\":\"waitscope-diff\",\"version\":[1,1]");
     add_side(out, "a", &diff->a);
     add_side(out, "b", &diff->b);
     buf_adds(out, ",\n\"requests\":[");

@@ -134,6 +134,19 @@ static void cell_holds(struct buf *out, const struct diff_side *s)
     }
 }
 
+static void cell_lost(struct buf *out, const struct diff_side *s)
+{
+    if (s->hold_victims == 1)
+        buf_adds(out, "once");
+    else
+        text_count(out, s->hold_victims);
+    if (!s->hold_victims)
+        return;
+    buf_adds(out, s->hold_victims == 1 ? ", " : " times, ");
+    text_duration(out, s->hold_lost_ns);
+    buf_adds(out, s->hold_victims == 1 ? "" : " in all");
+}
+
 static void add_servers(struct view *v)
 {
     static const struct {
@@ -144,7 +157,7 @@ static void add_servers(struct view *v)
         {"a thread waits", cell_waits},  {"threads that serve", cell_threads},
         {"efficiency", cell_efficiency}, {"capacity/s", cell_capacity},
         {"offered/s", cell_offered},     {"threads ran out", cell_full},
-        {"loop holds", cell_holds},
+        {"loop holds", cell_holds},      {"held up by them", cell_lost},
     };
     static const struct grid_column columns[] = {
         {"", false, GRID_WHOLE}, {"A", false, GRID_MIDDLE}, {"B", false, GRID_MIDDLE}};

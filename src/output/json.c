@@ -111,15 +111,44 @@ HOLD_COLUMN(call, h->call_plus1 ? h->call_plus1 - 1 : 0)
 HOLD_COLUMN(object, h->object_plus1)
 HOLD_COLUMN(start, h->start_ns)
 HOLD_COLUMN(dur, h->end_ns - h->start_ns)
+HOLD_COLUMN(more_victims, h->more_victims)
 #undef HOLD_COLUMN
 
 static const struct {
     const char *key;
     uint64_t (*get)(const struct hold *h);
 } hold_columns[] = {
-    {"thread", hold_thread}, {"request", hold_request}, {"state", hold_state}, {"call", hold_call},
-    {"object", hold_object}, {"start", hold_start},     {"dur", hold_dur},
+    {"thread", hold_thread}, {"request", hold_request},
+    {"state", hold_state},   {"call", hold_call},
+    {"object", hold_object}, {"start", hold_start},
+    {"dur", hold_dur},       {"more_victims", hold_more_victims},
 };
+
+static uint64_t victim_request(const struct victim *v)
+{
+    return v->request;
+}
+
+static uint64_t victim_lost(const struct victim *v)
+{
+    return v->ns;
+}
+
+/* An array for each hold. */
+static void write_victims(struct json *j, const char *key, uint64_t (*get)(const struct victim *v))
+{
+    const struct hold *holds = j->tl->holds.data;
+    json_open_array(j, key);
+    for (size_t i = 0; i < j->tl->holds.len; i++) {
+        buf_adds(j->text, i ? ",[" : "[");
+        for (size_t k = 0; k < holds[i].victim_count; k++) {
+            json_comma(j, k == 0);
+            buf_addu(j->text, get(&j->tl->victims.data[holds[i].first_victim + k]));
+        }
+        buf_addc(j->text, ']');
+    }
+    buf_addc(j->text, ']');
+}
 
 static int write_holds(struct json *j)
 {
@@ -133,16 +162,9 @@ static int write_holds(struct json *j)
         }
         buf_addc(j->text, ']');
     }
-    json_open_array(j, "victims");
-    for (size_t i = 0; i < j->tl->holds.len; i++) {
-        buf_adds(j->text, i ? ",[" : "[");
-        for (size_t k = 0; k < holds[i].victim_count; k++) {
-            json_comma(j, k == 0);
-            buf_addu(j->text, j->tl->victims.data[holds[i].first_victim + k]);
-        }
-        buf_addc(j->text, ']');
-    }
-    buf_adds(j->text, "]}");
+    write_victims(j, "victims", victim_request);
+    write_victims(j, "lost", victim_lost);
+    buf_addc(j->text, '}');
     return json_end_line(j);
 }
 

@@ -206,12 +206,15 @@ static void add_hold(struct report *rep, size_t index)
     part_text(out, o, "object", object_name(tl, h->object_plus1));
     part_uint(out, o, "start_ns", h->start_ns);
     part_uint(out, o, "ns", h->end_ns - h->start_ns);
-    struct json_object *victims = json_object_new_array();
+    struct json_object *victims = json_object_new_array(), *lost = json_object_new_array();
     for (size_t i = 0; i < h->victim_count; i++) {
-        uint32_t request = tl->victims.data[h->first_victim + i];
-        part_append(out, victims, json_object_new_uint64(tl->requests.data[request].id));
+        const struct victim *v = &tl->victims.data[h->first_victim + i];
+        part_append(out, victims, json_object_new_uint64(tl->requests.data[v->request].id));
+        part_append(out, lost, json_object_new_uint64(v->ns));
     }
     part_add(out, o, "victims", victims);
+    part_add(out, o, "lost_ns", lost);
+    part_uint(out, o, "more_victims", h->more_victims);
     part_write(out, o);
 }
 
@@ -232,7 +235,7 @@ int output_report_json(const struct timeline *tl, struct buf *out)
     struct report rep = {.tl = tl, .out = out, .sums = sums_new(tl)};
     if (!rep.sums)
         return -ENOMEM;
-    buf_adds(out, "{\"format\":\"waitscope-report\",\"version\":[1,0],\n\"capture\":");
+    buf_adds(out, "{\"format\":\"waitscope-report\",\"version\":[1,1],\n\"capture\":");
     add_capture(&rep);
     add_list(&rep, "processes", tl->processes.len, add_process);
     add_list(&rep, "requests", tl->requests.len, add_request);

@@ -148,7 +148,7 @@ static void add_row(struct grid *g, const struct timeline *tl, const struct wait
 static void print_rows(struct sheet *sheet, const struct wait_rows *rows)
 {
     static const struct grid_column columns[] = {
-        {"in all", true, GRID_WHOLE}, {"waits", true, GRID_WHOLE}, {"longest", true, GRID_WHOLE},
+        {"lost", true, GRID_WHOLE},   {"waits", true, GRID_WHOLE}, {"longest", true, GRID_WHOLE},
         {"state", false, GRID_WHOLE}, {"call", false, GRID_WHOLE}, {"on", false, GRID_MIDDLE},
     };
     struct grid g;
@@ -209,31 +209,34 @@ void sheet_waits(struct sheet *sheet)
 
 struct held {
     const struct hold *hold;
+    uint64_t lost_ns;
 };
 
 struct hold_list {
     VEC(struct held) all;
 };
 
-/* The most requests made to wait first. */
+/* Where requests lost most first. */
 static int by_harm(const void *a, const void *b)
 {
-    const struct hold *x = ((const struct held *)a)->hold, *y = ((const struct held *)b)->hold;
-    uint64_t x_ns = x->end_ns - x->start_ns, y_ns = y->end_ns - y->start_ns;
-    if (x->victim_count != y->victim_count)
-        return x->victim_count > y->victim_count ? -1 : 1;
-    if (x_ns != y_ns)
-        return x_ns > y_ns ? -1 : 1;
-    return (x->start_ns > y->start_ns) - (x->start_ns < y->start_ns);
+    const struct held *x = a, *y = b;
+    if (x->lost_ns != y->lost_ns)
+        return x->lost_ns > y->lost_ns ? -1 : 1;
+    return (x->hold > y->hold) - (x->hold < y->hold);
 }
 
-static void add_hold(struct grid *g, const struct timeline *tl, const struct hold *h)
+static void add_hold(struct grid *g, const struct timeline *tl, const struct held *held)
 {
+    const struct hold *h = held->hold;
     buf_addf(grid_text(g), "%.3f s", (double)h->start_ns / 1e9);
     grid_next(g);
     text_duration(grid_text(g), h->end_ns - h->start_ns);
     grid_next(g);
-    text_count(grid_text(g), h->victim_count);
+    text_count(grid_text(g), hold_victims(h));
+    grid_next(g);
+    text_duration(grid_text(g), tl->victims.data[h->first_victim].ns);
+    grid_next(g);
+    text_duration(grid_text(g), held->lost_ns);
     grid_next(g);
     buf_addu(grid_text(g), tl->threads.data[h->thread].tid);
     grid_next(g);
@@ -251,7 +254,9 @@ void sheet_holds(struct sheet *sheet)
     static const struct grid_column columns[] = {
         {"at", true, GRID_WHOLE},
         {"for", true, GRID_WHOLE},
-        {"made wait", true, GRID_WHOLE},
+        {"victims", true, GRID_WHOLE},
+        {"worst", true, GRID_WHOLE},
+        {"lost", true, GRID_WHOLE},
         {"thread", true, GRID_WHOLE},
         {"the loop was", false, GRID_MIDDLE},
         {"in request", false, GRID_MIDDLE},
@@ -260,7 +265,7 @@ void sheet_holds(struct sheet *sheet)
     struct hold_list holds = {VEC_INIT};
     struct grid g;
     for (size_t i = 0; i < tl->holds.len; i++) {
-        struct held held = {&tl->holds.data[i]};
+        struct held held = {&tl->holds.data[i], hold_lost_ns(tl, &tl->holds.data[i])};
         if (held.hold->victim_count && vec_push(&holds.all, held) < 0)
             sheet->out->failed = true;
     }
@@ -269,8 +274,9 @@ void sheet_holds(struct sheet *sheet)
     qsort(holds.all.data, holds.all.len, sizeof(*holds.all.data), by_harm);
     grid_init(&g, columns, sizeof(columns) / sizeof(*columns));
     for (size_t i = 0; i < holds.all.len && i < sheet->rows; i++)
-        add_hold(&g, tl, holds.all.data[i].hold);
-    sheet_title(sheet, "Event loops held up", "requests stood ready meanwhile and had to wait");
+        add_hold(&g, tl, &holds.all.data[i]);
+    sheet_title(sheet, "Event loops held up",
+                "victims stood ready meanwhile; what one lost at the worst, and all");
     sheet_grid(sheet, &g);
     sheet_more(sheet, grid_rows(&g), holds.all.len, "holds");
     grid_release(&g);

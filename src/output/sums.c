@@ -84,7 +84,7 @@ static void add_waiting_hold(struct process_sums *s, const struct timeline *tl, 
     s->longest_hold1 = index + 1;
 }
 
-static void add_hold(struct process_sums *s, const struct hold *h)
+static void add_hold(struct process_sums *s, const struct timeline *tl, const struct hold *h)
 {
     uint64_t ns = h->end_ns - h->start_ns;
     if (!h->victim_count) {
@@ -93,7 +93,10 @@ static void add_hold(struct process_sums *s, const struct hold *h)
     }
     s->holds++;
     s->hold_ns += ns;
-    s->victims += h->victim_count;
+    s->victims += hold_victims(h);
+    s->lost_ns += hold_lost_ns(tl, h);
+    uint64_t worst_ns = tl->victims.data[h->first_victim].ns;
+    s->lost_max_ns = worst_ns > s->lost_max_ns ? worst_ns : s->lost_max_ns;
     if (ns > s->hold_max_ns)
         s->hold_max_ns = ns;
 }
@@ -111,7 +114,7 @@ struct process_sums *sums_new(const struct timeline *tl)
     }
     for (uint32_t i = 0; i < tl->holds.len; i++) {
         struct process_sums *s = &sums[tl->threads.data[tl->holds.data[i].thread].process];
-        add_hold(s, &tl->holds.data[i]);
+        add_hold(s, tl, &tl->holds.data[i]);
         add_waiting_hold(s, tl, i);
     }
     return sums;

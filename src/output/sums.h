@@ -10,11 +10,12 @@ struct process_sums {
     uint64_t complete, open; /* requests answered, and not (yet) */
     uint64_t latency_ns;     /* of the complete ones, as is the ledger */
     uint64_t ledger_ns[LEDGER_COUNT];
-    uint64_t holds, hold_max_ns; /* loop holds that made a request wait */
-    uint64_t hold_ns;            /* of those, all together */
-    uint64_t harmless_holds;     /* those of which that is not known */
-    uint64_t victims;            /* requests that stood ready, summed over the holds */
-    uint64_t waiting_holds;      /* waits, not work, in a request or that made one wait */
+    uint64_t holds, hold_max_ns;   /* loop holds that made a request wait */
+    uint64_t hold_ns;              /* of those, all together */
+    uint64_t harmless_holds;       /* those of which that is not known */
+    uint64_t victims;              /* requests that stood ready, summed over the holds */
+    uint64_t lost_ns, lost_max_ns; /* by them: all together, and by one in one hold */
+    uint64_t waiting_holds;        /* waits, not work, in a request or that made one wait */
     /* Evidence for the words, each an index + 1; 0: none. */
     uint64_t longest_segment1; /* of all stretches in which a request's thread waited for what
                                   the verdict says is waited for most */

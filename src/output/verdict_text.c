@@ -444,7 +444,13 @@ static void add_holds(const struct words *w)
         add_count(w->out, s->victims, "time");
         buf_adds(w->out, " a request");
     }
-    buf_adds(w->out, " stood ready meanwhile and had to wait.");
+    buf_adds(w->out, " stood ready meanwhile and lost ");
+    text_duration(w->out, s->lost_ns);
+    if (s->victims > 1) {
+        buf_adds(w->out, " in all, at the most ");
+        text_duration(w->out, s->lost_max_ns);
+    }
+    buf_addc(w->out, '.');
     if (s->harmless_holds) {
         buf_adds(w->out, " Of ");
         text_count(w->out, s->harmless_holds);

@@ -171,6 +171,19 @@ const char *timeline_string(const struct timeline *tl, uint32_t index)
     return index < tl->strings.len ? tl->strings.data[index] : "";
 }
 
+uint64_t hold_victims(const struct hold *h)
+{
+    return (uint64_t)h->victim_count + h->more_victims;
+}
+
+uint64_t hold_lost_ns(const struct timeline *tl, const struct hold *h)
+{
+    uint64_t ns = 0;
+    for (size_t i = 0; i < h->victim_count; i++)
+        ns += tl->victims.data[h->first_victim + i].ns;
+    return ns;
+}
+
 uint64_t interval_end(const struct thread *t, size_t index)
 {
     return index + 1 < t->intervals.len ? t->intervals.data[index + 1].start_ns : t->end_ns;

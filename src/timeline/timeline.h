@@ -187,7 +187,14 @@ struct hold {
     uint32_t call_plus1, object_plus1;
     uint64_t start_ns, end_ns;
     uint8_t state;
-    uint32_t first_victim, victim_count; /* in timeline.victims: request indices */
+    uint32_t first_victim, victim_count; /* in timeline.victims: who lost most first */
+    uint32_t more_victims;               /* who stood longest is listed, so many others are not */
+};
+
+/* A request that was ready, or queued, for the loop while it was held. */
+struct victim {
+    uint32_t request; /* index */
+    uint64_t ns;      /* that it lost: for so long it stood while the hold lasted */
 };
 
 /* What the words of a verdict rest on. Rates are per second. */
@@ -235,7 +242,7 @@ struct timeline {
     VEC(struct request) requests; /* by start_ns */
     VEC(struct segment) segments;
     VEC(struct hold) holds;
-    VEC(uint32_t) victims;
+    VEC(struct victim) victims; /* of one hold after the other */
     VEC(struct loss) losses;
 
     VEC(char *) strings; /* 0 is "" */
@@ -250,6 +257,11 @@ uint32_t timeline_intern(struct timeline *tl, const char *s);
 /* Cleans bytes from outside with text_clean(), then interns them. */
 uint32_t timeline_intern_bytes(struct timeline *tl, const void *bytes, size_t len);
 const char *timeline_string(const struct timeline *tl, uint32_t index);
+
+/* How many requests lost something to the hold, whether or not they are listed. */
+uint64_t hold_victims(const struct hold *h);
+/* What those that are listed lost, all together. */
+uint64_t hold_lost_ns(const struct timeline *tl, const struct hold *h);
 
 /* Where an interval ends. */
 uint64_t interval_end(const struct thread *t, size_t index);

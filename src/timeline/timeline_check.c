@@ -165,6 +165,22 @@ static int check_request(const struct check *c, size_t index)
     return check_sums(c, r);
 }
 
+static int check_victim(const struct check *c, size_t index, const struct victim *v)
+{
+    const struct hold *h = &c->tl->holds.data[index];
+
+    if (v->request >= c->tl->requests.len)
+        return breach(c, "hold %zu: no such victim", index);
+    const struct request *r = &c->tl->requests.data[v->request];
+    if (v->request + 1 == h->request_plus1)
+        return breach(c, "hold %zu: request %" PRIu64 " is its own victim", index, r->id);
+    if (!v->ns || v->ns > h->end_ns - h->start_ns ||
+        v->ns > r->ledger_ns[LEDGER_QUEUED] + r->ledger_ns[LEDGER_LOOP_BUSY])
+        return breach(c, "hold %zu: request %" PRIu64 " lost %" PRIu64 " ns, it cannot have", index,
+                      r->id, v->ns);
+    return 0;
+}
+
 static int check_hold(const struct check *c, size_t index)
 {
     const struct hold *h = &c->tl->holds.data[index];
@@ -177,10 +193,10 @@ static int check_hold(const struct check *c, size_t index)
         return breach(c, "hold %zu: not inside the capture", index);
     if ((uint64_t)h->first_victim + h->victim_count > c->tl->victims.len)
         return breach(c, "hold %zu: victims out of range", index);
-    for (size_t i = h->first_victim; i < (size_t)h->first_victim + h->victim_count; i++)
-        if (c->tl->victims.data[i] >= c->tl->requests.len)
-            return breach(c, "hold %zu: no such victim", index);
-    return 0;
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < h->victim_count; i++)
+        rc = check_victim(c, index, &c->tl->victims.data[h->first_victim + i]);
+    return rc;
 }
 
 static int check_tables(const struct check *c)

@@ -309,6 +309,17 @@ static void find_holder(struct timeline *tl, struct hold *h)
     }
 }
 
+/* A request that came during the hold, if it had to queue. */
+static void add_victim(struct timeline *tl, const struct hold *h, uint32_t request)
+{
+    const struct request *r = &tl->requests.data[request];
+    uint64_t end = segment_end(tl, r, r->first_segment);
+    if (tl->segments.data[r->first_segment].key != LEDGER_QUEUED)
+        return;
+    end = end < h->end_ns ? end : h->end_ns;
+    must(vec_push(&tl->victims, ((struct victim){request, end - r->start_ns})));
+}
+
 /* Fits the threads to one end, sorts and numbers the requests, finds who held up whom. */
 static void finish(struct gen *g)
 {
@@ -332,7 +343,7 @@ static void finish(struct gen *g)
         h->first_victim = (uint32_t)tl->victims.len;
         for (uint32_t k = 0; k < tl->requests.len && tl->requests.data[k].start_ns < h->end_ns; k++)
             if (tl->requests.data[k].process == 1 && tl->requests.data[k].start_ns > h->start_ns)
-                must(vec_push(&tl->victims, k));
+                add_victim(tl, h, k);
         h->victim_count = (uint32_t)tl->victims.len - h->first_victim;
         find_holder(tl, h);
     }

@@ -298,4 +298,42 @@ static inline void expect_states(const struct made *m, size_t thread, const char
     assert_string_equal(got, want);
 }
 
+/* "GET /1 300, GET /2 40 + 3": those listed, with µs lost, and how many are not. */
+static inline void expect_victims(const struct made *m, size_t hold, const char *want)
+{
+    char got[1024] = "";
+    size_t n = 0;
+    assert_true(hold < m->tl.holds.len);
+    const struct hold *h = &m->tl.holds.data[hold];
+    for (size_t i = 0; i < h->victim_count; i++) {
+        const struct victim *v = &m->tl.victims.data[h->first_victim + i];
+        n += (size_t)snprintf(got + n, sizeof(got) - n, "%s%s %ld", i ? ", " : "",
+                              text_of(m, m->tl.requests.data[v->request].name),
+                              (long)(v->ns / 1000));
+        assert_true(n < sizeof(got));
+    }
+    if (h->more_victims)
+        snprintf(got + n, sizeof(got) - n, " + %u", h->more_victims);
+    assert_string_equal(got, want);
+}
+
+/* "blocked fsync 10-40, running 50-70 of GET /1": state, call, µs, request. */
+static inline void expect_holds(const struct made *m, const char *want)
+{
+    char got[1024] = "";
+    size_t n = 0;
+    for (size_t i = 0; i < m->tl.holds.len; i++) {
+        const struct hold *h = &m->tl.holds.data[i];
+        const struct request *r =
+            h->request_plus1 ? &m->tl.requests.data[h->request_plus1 - 1] : NULL;
+        n += (size_t)snprintf(got + n, sizeof(got) - n, "%s%s%s%s %ld-%ld%s%s", i ? ", " : "",
+                              state_name(h->state), h->call_plus1 ? " " : "",
+                              h->call_plus1 ? text_of(m, h->call_plus1 - 1) : "",
+                              (long)(h->start_ns / 1000), (long)(h->end_ns / 1000), r ? " of " : "",
+                              r ? text_of(m, r->name) : "");
+        assert_true(n < sizeof(got));
+    }
+    assert_string_equal(got, want);
+}
+
 #endif

@@ -179,7 +179,7 @@ static inline void scene_gateway(struct timeline *tl)
     h.start_ns = 2100 * US;
     h.end_ns = 8100 * US;
     scene_must(vec_push(&tl->holds, h));
-    scene_must(vec_push(&tl->victims, 2));
+    scene_must(vec_push(&tl->victims, ((struct victim){2, 5100 * US})));
     tl->processes.data[gateway].verdict = (struct verdict){
         .model = MODEL_NONBLOCKING,
         .thread_waits = true,

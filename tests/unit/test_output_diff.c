@@ -233,7 +233,8 @@ static void test_servers(void **state)
               "  capacity/s          161             8,000\n"
               "  offered/s           200             6,000\n"
               "  threads ran out     no              20.0 ms into it\n"
-              "  loop holds          1, for 6.00 ms  0\n");
+              "  loop holds          1, for 6.00 ms  0\n"
+              "  held up by them     once, 5.10 ms   0\n");
     buf_release(&out);
     timeline_release(&a);
     timeline_release(&b);

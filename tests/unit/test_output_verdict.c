@@ -114,10 +114,12 @@ static void test_event_loop(void **state)
     sums.holds = 3;
     sums.hold_max_ns = 50100000;
     sums.victims = 40;
+    sums.lost_ns = 800000000;
+    sums.lost_max_ns = 48000000;
     say(&v, &sums, &out);
     has(&out, "Non-blocking, and yet a thread waits inside requests");
     has(&out, "Its event loop was held up 3 times, at the longest for 50.1 ms; 40 times "
-              "a request stood ready meanwhile and had to wait.\n");
+              "a request stood ready meanwhile and lost 800 ms in all, at the most 48.0 ms.\n");
     has(&out, "What would change it: calls that do not wait, or a worker thread that waits in the "
               "event loop's place: with 194 us of CPU for a request, the loop could answer up");
     assert_string_equal(verdict_remark(&v, &sums), "");
@@ -127,7 +129,8 @@ static void test_event_loop(void **state)
     assert_string_equal(verdict_remark(&v, &sums), ": an event loop that blocks");
     sums.holds = sums.victims = 1;
     say(&v, &sums, &out);
-    has(&out, "Its event loop was held up once, for 50.1 ms; 1 request stood ready meanwhile");
+    has(&out, "Its event loop was held up once, for 50.1 ms; 1 request stood ready meanwhile and lost "
+              "800 ms.");
 
     /* It computes, in pieces that are too long: for most of 7,800 times 200 us. */
     v.thread_waits = false;

@@ -64,8 +64,8 @@ static void test_words(void **state)
 }
 
 /*
- * One thread, 0–100: runs, waits 40–70, runs. One request on it, 30–80. One hold with the request
- * as its own victim.
+ * One thread, 0–100: runs, waits 40–70, runs. One request on it, 30–80. One hold, for nobody that
+ * is known, and another request as its victim: it was ready from 45 to 80.
  */
 static void scene(struct timeline *tl)
 {
@@ -87,8 +87,11 @@ static void scene(struct timeline *tl)
         {30, 1, 1, LEDGER_RUNNING, GRADE_EXACT, 0},
         {40, 1, 2, LEDGER_BLOCKED, GRADE_EXACT, 0},
         {70, 0, 0, LEDGER_UNATTRIBUTED, GRADE_UNATTRIBUTED, 0},
+        {45, 1, 0, LEDGER_QUEUED, GRADE_EXACT, 0},
     };
     struct request r = {.id = 1, .start_ns = 30, .end_ns = 80, .segment_count = 3};
+    struct request waits = {
+        .id = 2, .start_ns = 45, .end_ns = 80, .first_segment = 3, .segment_count = 1};
 
     for (size_t i = 0; i < 3; i++)
         assert_int_equal(vec_push(&t.intervals, intervals[i]), 0);
@@ -102,10 +105,12 @@ static void scene(struct timeline *tl)
     assert_int_equal(vec_push(&tl->processes, p), 0);
     assert_int_equal(vec_push(&tl->threads, t), 0);
     assert_int_equal(vec_push(&tl->objects, ((struct object){.id = 1, .kind = OBJ_FILE})), 0);
-    for (size_t i = 0; i < 3; i++)
+    waits.ledger_ns[LEDGER_QUEUED] = waits.grade_ns[GRADE_EXACT] = 35;
+    for (size_t i = 0; i < 4; i++)
         assert_int_equal(vec_push(&tl->segments, segments[i]), 0);
     assert_int_equal(vec_push(&tl->requests, r), 0);
-    assert_int_equal(vec_push(&tl->victims, 0u), 0);
+    assert_int_equal(vec_push(&tl->requests, waits), 0);
+    assert_int_equal(vec_push(&tl->victims, ((struct victim){1, 25})), 0);
     struct hold h = {.request_plus1 = 1,
                      .start_ns = 40,
                      .end_ns = 70,
@@ -300,7 +305,28 @@ static void break_hold_victims(struct timeline *tl)
 
 static void break_victim(struct timeline *tl)
 {
-    tl->victims.data[0] = 1;
+    tl->victims.data[0].request = 2;
+}
+
+static void break_victim_own(struct timeline *tl)
+{
+    tl->holds.data[0].request_plus1 = 2;
+}
+
+static void break_victim_nothing_lost(struct timeline *tl)
+{
+    tl->victims.data[0].ns = 0;
+}
+
+static void break_victim_lost_more_than_held(struct timeline *tl)
+{
+    tl->victims.data[0].ns = 31;
+}
+
+static void break_victim_lost_more_than_stood(struct timeline *tl)
+{
+    tl->victims.data[0].request = 0;
+    tl->holds.data[0].request_plus1 = 0;
 }
 
 static void break_loss(struct timeline *tl)
@@ -365,6 +391,10 @@ static void test_each_breach_is_seen(void **state)
         break_hold_times,
         break_hold_victims,
         break_victim,
+        break_victim_own,
+        break_victim_nothing_lost,
+        break_victim_lost_more_than_held,
+        break_victim_lost_more_than_stood,
         break_loss,
         break_object_kind,
         break_efficiency,

@@ -149,8 +149,11 @@ export function world(options = {}) {
             seg(r, 'blocked', held, loop);
             put(loop, 'running', 5e4);
             seg(r, 'running', 5e4, loop);
-            const victims = [...ready, ...events.slice(arrived, arrived + 50)].filter((o) => o.ready < loop.at);
-            holds.push({ thread: loop, request: r, state: S.blocked, call: calls.read, object: files[4] + 1, start: from, dur: held, victims });
+            const victims = [...ready, ...events.slice(arrived, arrived + 50)]
+                .filter((o) => o.ready < from + held)
+                .sort((a, b) => a.ready - b.ready);
+            const lost = victims.map((o) => from + held - Math.max(o.ready, from));
+            holds.push({ thread: loop, request: r, state: S.blocked, call: calls.read, object: files[4] + 1, start: from, dur: held, victims, lost, more: holds.length % 3 });
         }
         if (r.step < 2) {
             const away = expo(7e6);
@@ -238,7 +241,7 @@ export function elements(w, change = {}) {
         return out;
     };
     const header = {
-        format: 'waitscope-timeline', version: [1, 0], $schema: 'timeline.schema.json', unit: 'ns', clock: 'CLOCK_MONOTONIC',
+        format: 'waitscope-timeline', version: [1, 1], $schema: 'timeline.schema.json', unit: 'ns', clock: 'CLOCK_MONOTONIC',
         t0_ns: '12345678901234567', t0_real_ns: '1763000000000000000', duration_ns: w.end, complete: true, damage: '',
         host: 'bench' + w.hostile, kernel: '6.1.0', command: 'shop --workers 8' + w.hostile, probes: ['sched_switch'], records: 12345,
         lost: { records: 0, windows: [] },
@@ -296,7 +299,7 @@ export function elements(w, change = {}) {
     out.push({
         type: 'holds', thread: hold((h) => w.threads.indexOf(h.thread)), request: hold((h) => h.request.id), state: hold((h) => h.state),
         call: hold((h) => h.call), object: hold((h) => h.object), start: hold((h) => h.start), dur: hold((h) => h.dur),
-        victims: hold((h) => h.victims.map((r) => r.id - 1)),
+        more_victims: hold((h) => h.more), victims: hold((h) => h.victims.map((r) => r.id - 1)), lost: hold((h) => h.lost),
     });
     w.threads.forEach((t, i) => {
         let at = t.start;
