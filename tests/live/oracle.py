@@ -43,6 +43,7 @@ no more than that is unknown, else *ambiguous* or *unattributed*, by which there
 import json
 import sys
 
+from lost import Lost
 from score import HEAD, Score, misses, row
 
 MS = 1_000_000
@@ -80,6 +81,7 @@ class Oracle:
             self.by_order.setdefault(r["conn"]["remote"], []).append(r)
         self.own_objects = {one.get("object") for one in truth["requests"]} | {truth["backend"]}
         self.t0_ns = self._begin()
+        self.lost = Lost(self)
         # Waits for one request's own file, by any thread.
         self.on_object = {}
         for p in report["processes"]:
@@ -337,7 +339,7 @@ class Oracle:
         score.found = sum(h["object"] == self.truth["backend"] for h in self.report["loop_holds"])
 
     def _victims(self, score, hold):
-        victims = [v["id"] if isinstance(v, dict) else v for v in hold["victims"]]
+        victims = hold["victims"]
         ready = [r["id"] for r in self.report["requests"] if r["id"] != hold["request"]
                  and r["start_ns"] < hold["start_ns"] + hold["ns"]
                  and r["start_ns"] + r["latency_ns"] > hold["start_ns"] + hold["ns"]]
@@ -346,6 +348,7 @@ class Oracle:
                 score.wrong += 1
                 score.said.append(f"request {victim} was not there when {hold['request']} held "
                                   f"the loop")
+        self.lost.compare(score, hold)
         # Of a sync that many share the others are owners as well.
         shared = any(k["verb"] for k in self.truth["kinds"].values())
         score.unhurt += bool(ready) and not victims and not shared

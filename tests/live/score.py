@@ -28,6 +28,8 @@ class Score:
     found: int = 0
     invented: int = 0
     unhurt: int = 0  # holds while others were there, and no victim
+    lost: int = 0  # of those who lost a known time to a hold: it is told to 200 us
+    lost_of: int = 0
     said: list = field(default_factory=list)
 
     def share(self):
@@ -95,11 +97,14 @@ def misses(score, precise):
         said.append(f"{score.found} of {score.planted} holds, {score.invented} invented")
     if score.unhurt > 0.1 * score.planted:
         said.append(f"{score.unhurt} holds without a victim")
+    if score.lost < 0.99 * score.lost_of:
+        said.append(f"{score.lost} of {score.lost_of} victims' losses")
     return said
 
 
 HEAD = (f"{'server':<18}{'requests':<19}{'c':>3}{'n':>5} {'right':>6}{'ambig.':>7}{'unattr.':>8}"
-        f"{'wrong':>6}{'charged':>9}{'to 2 %':>9}{'queued':>9}{'holds':>9}")
+        f"{'wrong':>6}{'charged':>9}{'to 2 %':>9}{'queued':>9}{'holds':>9}"
+        f"{'lost':>11}")
 
 
 def row(score, precise=False):
@@ -107,11 +112,12 @@ def row(score, precise=False):
     holds = f"{score.found}/{score.planted}" if score.planted else ""
     if score.invented:
         holds += f"+{score.invented}"
+    lost = f"{score.lost}/{score.lost_of}" if score.lost_of else ""
     missed = misses(score, precise)
     if score.share() < goal(score, precise) and score.share() >= floor(score, precise):
         missed.append(f"below the goal of {goal(score, precise):.0%}")
     kind = score.kind + (" precisely" if precise else "")
     return (f"{score.server:<18}{kind:<19}{score.c:>3}{score.requests:>5} {score.right:>6}"
             f"{score.ambiguous:>7}{score.unattributed:>8}{score.wrong:>6}{score.share():>9.1%}"
-            f"{score.near:>5}/{score.charged:<3}{queued:>9}{holds:>9}"
+            f"{score.near:>5}/{score.charged:<3}{queued:>9}{holds:>9}{lost:>11}"
             f"{'  ! ' + ', '.join(missed) if missed else ''}")

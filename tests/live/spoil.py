@@ -67,19 +67,32 @@ def spoiled_holds(report, truth):
         yield "no hold was found", {**report, "loop_holds": gone}
     r = report["requests"][0]
     hold = {"tid": 1, "request": r["id"], "state": "blocked", "call": "read", "object": "/etc/motd",
-            "start_ns": r["start_ns"], "ns": 6 * MS, "victims": []}
+            "start_ns": r["start_ns"], "ns": 6 * MS, "victims": [], "lost_ns": []}
     yield "a hold is made up", {**report, "loop_holds": [*report["loop_holds"], hold]}
+
+
+def spoiled_losses(report, truth):
+    """The same for what victims lost."""
+    judge = oracle.Oracle(report, truth)
+    if not any(s.lost for s in judge.judge()):
+        return
+    less = [{**h, "lost_ns": [ns - MS for ns in h["lost_ns"]]} for h in report["loop_holds"]]
+    yield "what was lost is less", {**report, "loop_holds": less}
+    if len({one["c"] for one in truth["requests"]}) > 1:
+        nobody = [{**h, "victims": [], "lost_ns": []} for h in report["loop_holds"]]
+        yield "nobody lost anything", {**report, "loop_holds": nobody}
 
 
 def faults(scores):
     """How much is wrong with a report."""
-    return sum(s.wrong + s.missing + s.invented + s.planted - s.found for s in scores)
+    return sum(s.wrong + s.missing + s.invented + s.planted - s.found + s.lost_of - s.lost
+               for s in scores)
 
 
 def awake(t, report, truth):
     """Each spoiled report must be worse than the report."""
     before = faults(oracle.Oracle(report, truth).judge())
-    tried = [*spoiled_holds(report, truth)]
+    tried = [*spoiled_holds(report, truth), *spoiled_losses(report, truth)]
     for c in {one["c"] for one in truth["requests"]}:
         tried += spoiled(report, truth, c)
     for what, bad in tried:
