@@ -9,7 +9,7 @@ client sent it, or its backend answered it. So of a hold that was planted it los
     answered, or there is nothing else that it could have waited for.
 
 Whether it stood at all in the other cases is not known from outside: it had asked, or set a timer,
-or its connection to the backend was on the way.
+a worker had it, or its connection to the backend was on the way.
 """
 
 SPARE_NS = 200_000
@@ -48,7 +48,7 @@ class Lost:
             return None
         kind = self.judge.kind(one)
         begun = one["truth"].get("begin") or (kind["hold"] and one.get("asked_ns"))
-        waits = kind["upstream"] or kind["state"] in ("sleep", "awaiting")
+        waits = kind["upstream"] or kind["workers"] or kind["state"] in ("sleep", "awaiting")
         known = one.get("answered_ns", end) < start or (begun >= end if begun else not waits)
         return end - start if known else None
 
