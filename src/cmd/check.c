@@ -38,8 +38,13 @@ static const char help[] =
     "      --json                    for machines (viewer/check.schema.json)\n"
     "  -h, --help                    this text\n"
     "\n"
-    "Exit code 0: all requests hold it. 1: some do not, or too few were seen, or more records\n"
-    "were lost than allowed, or nothing is known of what a limit bounds. 5: the capture is\n"
+    "Unattributed time may hide a breach, as far as a thread was in that state meanwhile. Where\n"
+    "it may for more than 1 % of the requests, the limit is broken: record with --precise, or say\n"
+    "with --max-unattributed how much may stay unknown (100%: any amount, as long\n"
+    "as one request can be judged).\n"
+    "\n"
+    "Exit code 0: all requests hold it. 1: some do not, or of more than 1 % of them it is not\n"
+    "known, or too few were seen, or more records were lost than allowed. 5: the capture is\n"
     "damaged; what could be read is judged and holds the budget, which is not to say that the\n"
     "rest would.\n";
 

@@ -7,6 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* One request in so many may be undecided before a rule is broken by that. */
+#define UNDECIDED_PART 100
+
 const char *budget_rule_name(unsigned rule)
 {
     return rule == BUDGET_LATENCY ? "latency" : ledger_key_name(rule);
@@ -271,10 +274,19 @@ void judgement_release(struct judgement *j)
     vec_release(&j->holds);
 }
 
-bool judgement_breaks(const struct budget *budget, const struct judgement *j, unsigned rule)
+bool judgement_is_blind(const struct budget *budget, const struct judgement *j, unsigned rule)
 {
     const struct finding *f = &j->findings[rule];
-    return budget->limits[rule].text && (f->over.len || (j->requests && !f->decides));
+    if (!budget->limits[rule].text || !f->undecided)
+        return false;
+    bool accepted = budget->limits[LEDGER_UNATTRIBUTED].text != NULL;
+    return !f->decides || (!accepted && f->undecided > j->requests / UNDECIDED_PART);
+}
+
+bool judgement_breaks(const struct budget *budget, const struct judgement *j, unsigned rule)
+{
+    return budget->limits[rule].text &&
+           (j->findings[rule].over.len || judgement_is_blind(budget, j, rule));
 }
 
 bool judgement_passes(const struct budget *budget, const struct judgement *j)

@@ -8,8 +8,10 @@
  * Each rule bounds one key of the ledger, or the latency, of each request on its own. A request
  * that was not begun or not answered in the recording is judged too: what was seen of it is a
  * lower bound. Unattributed time might be of any key, as far as threads of its process were in that
- * state meanwhile: a request that keeps a rule only if none of it is, is `undecided`, and a rule
- * that no request decides has checked nothing and is broken.
+ * state meanwhile: a request that keeps a rule only if none of it is, is `undecided`. A rule that
+ * is undecided for more than 1 % of the requests is broken, unless unattributed time has a limit of
+ * its own, which says how much of it is accepted; one that no request decides has checked nothing
+ * and is broken in any case.
  */
 #ifndef OUTPUT_BUDGET_H
 #define OUTPUT_BUDGET_H
@@ -69,7 +71,9 @@ struct judgement {
 /* 0 or -ENOMEM; to be released in either case. */
 int budget_judge(const struct budget *budget, const struct timeline *tl, struct judgement *j);
 void judgement_release(struct judgement *j);
-/* The rule is set and broken, by an offence or by deciding nothing. */
+/* The rule is set, and for too many requests it is not known whether they keep it. */
+bool judgement_is_blind(const struct budget *budget, const struct judgement *j, unsigned rule);
+/* The rule is set and broken, by an offence or by being blind. */
 bool judgement_breaks(const struct budget *budget, const struct judgement *j, unsigned rule);
 /* All rules hold. Whether the capture is whole is another question. */
 bool judgement_passes(const struct budget *budget, const struct judgement *j);

@@ -186,17 +186,37 @@ static void add_error(struct page *p)
     buf_addf(p->out, "%serror:%s ", p->loud, p->plain);
 }
 
+/* "not known for 508 of 537 requests" */
+static void add_unknown(struct page *p, unsigned rule)
+{
+    buf_adds(p->out, "not known for ");
+    text_count(p->out, p->j->findings[rule].undecided);
+    buf_adds(p->out, " of ");
+    add_count(p->out, p->j->requests, "request");
+}
+
+/* The limit checks too little, and how to go on from there. */
+static void add_blind(struct page *p, unsigned rule)
+{
+    add_error(p);
+    buf_addf(p->out, "%s: ", budget_rule_name(rule));
+    add_unknown(p, rule);
+    buf_adds(p->out, ": with their unattributed time they may be over ");
+    add_limit(p->out, &p->budget->limits[rule]);
+    buf_adds(p->out, "\n" INDENT "record --precise tells more of event loops in Python; ");
+    buf_adds(p->out, p->j->findings[rule].decides ? "--max-unattributed says\n" INDENT
+                                                    "how much may stay unknown (100%: any amount)\n"
+                                                  : "as it is, this limit checks nothing\n");
+}
+
 static void add_rule(struct page *p, unsigned rule)
 {
     const struct finding *f = &p->j->findings[rule];
-    add_error(p);
-    if (!f->over.len) {
-        buf_addf(p->out,
-                 "%s: nothing could be told: each request has so much unattributed time that it "
-                 "may be over the limit\n",
-                 budget_rule_name(rule));
+    if (judgement_is_blind(p->budget, p->j, rule))
+        add_blind(p, rule);
+    if (!f->over.len)
         return;
-    }
+    add_error(p);
     add_count(p->out, f->over.len, "request");
     buf_addf(p->out, " %s more than ", verbs[rule]);
     add_limit(p->out, &p->budget->limits[rule]);
@@ -303,11 +323,11 @@ static void add_undecided(struct page *p)
 {
     for (unsigned rule = 0; rule < BUDGET_RULES; rule++) {
         const struct finding *f = &p->j->findings[rule];
-        if (!f->undecided || judgement_breaks(p->budget, p->j, rule))
+        if (!f->undecided || judgement_is_blind(p->budget, p->j, rule))
             continue;
-        buf_addf(p->out, "note: %s: of ", budget_rule_name(rule));
-        add_count(p->out, f->undecided, "request");
-        buf_adds(p->out, " too much is unattributed to be sure; --max-unattributed bounds that\n");
+        buf_addf(p->out, "note: %s: ", budget_rule_name(rule));
+        add_unknown(p, rule);
+        buf_adds(p->out, ", too much of which is unattributed; --max-unattributed bounds that\n");
     }
 }
 
@@ -332,7 +352,7 @@ static void add_damage(struct page *p)
                            : "the recording did not end in order");
 }
 
-/* "; blocked at most 1.20 ms (limit 5ms)" */
+/* "; blocked at most 1.20 ms (limit 5ms)", and of how many it is not known */
 static void add_kept(struct page *p, unsigned rule)
 {
     const struct budget_limit *l = &p->budget->limits[rule];
@@ -344,6 +364,10 @@ static void add_kept(struct page *p, unsigned rule)
         text_duration(p->out, p->j->findings[rule].most_ns);
     } else {
         buf_adds(p->out, "never");
+    }
+    if (p->j->findings[rule].undecided) {
+        buf_adds(p->out, " where it is known, and ");
+        add_unknown(p, rule);
     }
     buf_adds(p->out, " (limit ");
     add_limit(p->out, l);
@@ -361,6 +385,12 @@ static void add_failed(struct page *p)
     if (j->holds_broken) {
         buf_adds(p->out, ", ");
         add_count(p->out, j->holds.len, "loop hold");
+    }
+    for (unsigned rule = 0; rule < BUDGET_RULES; rule++) {
+        if (!judgement_is_blind(p->budget, j, rule))
+            continue;
+        buf_addf(p->out, "; %s ", budget_rule_name(rule));
+        add_unknown(p, rule);
     }
     buf_addc(p->out, '\n');
 }
