@@ -100,6 +100,17 @@ static int victim_add(struct crowd *c, const struct hold *h, const struct stand 
     return 0;
 }
 
+/* They are mostly in order: who stood first lost most. */
+static void victims_sort(struct victim *victims, size_t count)
+{
+    for (size_t i = 1; i < count; i++) {
+        if (by_loss(&victims[i - 1], &victims[i]) > 0) {
+            qsort(victims, count, sizeof(*victims), by_loss);
+            return;
+        }
+    }
+}
+
 /* Names who stands in the list, where `count` do. Those whose stand is over are taken out. */
 static int hold_judge(struct crowd *c, struct hold *h, uint64_t count)
 {
@@ -121,8 +132,7 @@ static int hold_judge(struct crowd *c, struct hold *h, uint64_t count)
     }
     h->victim_count = (uint32_t)(tl->victims.len - h->first_victim);
     h->more_victims = (uint32_t)(count - seen);
-    if (h->victim_count > 1)
-        qsort(&tl->victims.data[h->first_victim], h->victim_count, sizeof(struct victim), by_loss);
+    victims_sort(&tl->victims.data[h->first_victim], h->victim_count);
     return rc;
 }
 

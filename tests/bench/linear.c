@@ -30,6 +30,7 @@ struct world {
     struct analysis *a;
     uint64_t now; /* ns since T0 */
     uint64_t records;
+    uint64_t ready; /* of what is received; 0: just before */
 };
 
 static void must(int rc)
@@ -89,7 +90,8 @@ static void moves(struct world *w, unsigned kind, uint32_t tid, uint64_t obj, co
         struct event_io io;
         char data[64];
     } r = {.io = {.obj = obj, .bytes = (uint32_t)strlen(text), .flags = IO_TURN}};
-    r.io.ready_ns = kind == EVENT_RECV ? T0 + w->now - 1000 : 0;
+    uint64_t ready = w->ready ? w->ready : w->now - 1000;
+    r.io.ready_ns = kind == EVENT_RECV ? T0 + ready : 0;
     r.io.data_len = (uint16_t)strlen(text);
     memcpy(r.data, text, strlen(text));
     w->now += 1000;
@@ -293,7 +295,7 @@ static void scene_libuv(struct world *w, size_t n)
     }
 }
 
-/* A loop that blocks in each request of one slice, with all the others waiting. */
+/* A loop that blocks in each request of one slice. */
 static void scene_holds(struct world *w, size_t n)
 {
     thread(w, 10, 10);
@@ -307,6 +309,13 @@ static void scene_holds(struct world *w, size_t n)
         answers(w, 10, SOCKET(1 + i));
     }
     sleeps(w, 10, 5000, 99);
+}
+
+/* The same with all the others waiting: victims are the product of both. */
+static void scene_victims(struct world *w, size_t n)
+{
+    w->ready = 6000;
+    scene_holds(w, n);
 }
 
 /* Records are lost again and again, between requests that wait. */
@@ -354,7 +363,7 @@ static const struct scene {
     {"prefork", scene_prefork, 40000},   {"threads", scene_threads, 20000},
     {"contexts", scene_contexts, 20000}, {"libuv", scene_libuv, 20000},
     {"holds", scene_holds, 10000},       {"losses", scene_losses, 20000},
-    {"chains", scene_chains, 20000},
+    {"chains", scene_chains, 20000},     {"victims", scene_victims, 10000},
 };
 
 static double cpu_s(void)
