@@ -213,8 +213,9 @@ static int claim_back(struct claims *c, uint32_t request, uint32_t worker, uint6
             return 0;
         const struct touch *t = touch_before(c->a, c->b, worker, at - 1);
         uint64_t start = park->end;
+        /* It did something for another before, and who knows for how long. */
         if (t && t->request_plus1 && t->request_plus1 != request + 1 && t->time > start)
-            start = t->time; /* it did something for another before */
+            return 0;
         if (start < at)
             one_object_last(c->a, worker, &start, at);
         bool from_loop =

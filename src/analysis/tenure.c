@@ -258,6 +258,11 @@ static struct pick pick_up(const struct analysis *a, uint32_t request, const str
         if (going || (l->yields && l->touched))
             return (struct pick){act->time, false, false};
         uint32_t last = a->drafts.data[request].last_thread;
+        /* Behind another client's answer it may have had something else to do first. */
+        const struct tenure *x = current(a, act->thread);
+        bool same = x && a->drafts.data[x->request].sock == a->drafts.data[request].sock;
+        if (!l->yields && !same && l->prev_touch > l->last_wake)
+            return (struct pick){act->time, last == NONE || last == act->thread, false};
         if (!l->yields)
             return (struct pick){free_since, last == NONE || last == act->thread, false};
         bool woke_for_it = act->ready == NEVER || act->ready <= l->last_wake;
@@ -271,8 +276,11 @@ static struct pick pick_up(const struct analysis *a, uint32_t request, const str
     /* Behind an answer, or a wait for several, a loop that acts at once turns to the next. */
     if (l->yields && l->direct)
         return (struct pick){going ? act->time : free_since, false, false};
+    if (alone && !l->yields)
+        return (struct pick){l->last_wake >= l->prev_touch ? l->last_wake : act->time, false,
+                             false};
     if (alone)
-        return (struct pick){l->yields ? l->prev_touch : free_since, false, false};
+        return (struct pick){l->prev_touch, false, false};
     bool brief = l->yields && l->touched && !going && l->last_wake <= l->prev_touch &&
                  act->time - l->prev_touch <= BRIEF_NS;
     return (struct pick){brief ? l->prev_touch : act->time, false, !brief};
@@ -466,7 +474,7 @@ int tenure_touch(struct analysis *a, uint32_t request, const struct act *plain)
         d->read_slice == l->slice)
         l->slice_open--;
     x->shared |=
-        act->moment || (l->yields && !l->known && thread_rivals(a, act->thread, request) > 0);
+        act->moment || (l->yields && !l->contexts && thread_rivals(a, act->thread, request) > 0);
 
     if (l->yields)
         d->handed = false;

@@ -275,13 +275,11 @@ static int step(struct analysis *a, const struct event_work *e, struct act *act,
         return 0;
     thread_scan(a, act->thread, act->time);
     if (e->op == WORK_SUBMIT)
-        return bind(a, e, act);
-    const struct work *w = work_find(a, e, act->thread);
-    uint32_t request = NONE;
-    if (work_draft(a, w))
+        return l->makes ? bind(a, e, act) : 0;
+    const struct work *w = l->makes ? work_find(a, e, act->thread) : NULL;
+    uint32_t request = l->flushes ? NONE : task_request(a, record);
+    if (request == NONE && work_draft(a, w))
         request = w->request_plus1 - 1;
-    else if (!w || !w->request_plus1)
-        request = l->flushes ? NONE : task_request(a, record);
     return request == NONE ? tenure_foreign(a, act) : turn_to(a, request, act);
 }
 
@@ -333,7 +331,9 @@ int work_event(struct analysis *a, const struct record *r)
  * record it looks at, before it turns to anything else. */
 struct seen {
     uint64_t sends_on;
-    bool several; /* more than one */
+    bool several;           /* more than one */
+    bool makes;             /* the next that it does is to make a task */
+    uint32_t reads, makers; /* receives that begin something, and those that make a task at once */
 };
 
 /* Coming from the end: the last time that a context is entered before it is made anew. */
@@ -358,7 +358,9 @@ static int survey_work(struct analysis *a, struct table *tasks, const struct eve
     if (e->kind == WORK_LIBUV && e->op == WORK_SUBMIT)
         a->procs.data[a->tl->threads.data[thread].process].hands_over = true;
     l->contexts |= e->kind == WORK_CONTEXT;
-    l->makes |= e->kind == WORK_TASK && e->op == WORK_SUBMIT;
+    seen->makes = e->kind == WORK_TASK && e->op == WORK_SUBMIT;
+    if (seen->makes) /* what has its address before is another */
+        table_remove(tasks, key);
     if (e->kind == WORK_CONTEXT)
         return survey_context(a, tasks, key, e, record);
     if (e->kind != WORK_TASK || e->op != WORK_RESUME)
@@ -367,7 +369,8 @@ static int survey_work(struct analysis *a, struct table *tasks, const struct eve
     l->flushes |= seen->several;
     if (seen->sends_on)
         rc = table_put(tasks, key, seen->sends_on);
-    *seen = (struct seen){0, false};
+    seen->sends_on = 0;
+    seen->several = false;
     if (rc == 0 && table_get(tasks, key, &obj))
         rc = table_put(&a->task_conns, record, obj);
     return rc;
@@ -383,6 +386,11 @@ static void survey_io(struct analysis *a, const struct record *r, struct seen *s
     bool sends = r->ev->kind == EVENT_SEND;
     seen->several = sends && (seen->several || (seen->sends_on && seen->sends_on != io->obj));
     seen->sends_on = sends ? io->obj : 0;
+    if (!sends && (io->flags & IO_TURN)) {
+        seen->reads++;
+        seen->makers += seen->makes;
+    }
+    seen->makes = false;
 }
 
 int tasks_survey(struct analysis *a)
@@ -402,6 +410,9 @@ int tasks_survey(struct analysis *a)
     }
     for (size_t i = 0; i < a->lives.len; i++) {
         struct life *l = &a->lives.data[i];
+        /* One that makes a task for each request; else tasks may be those of connections, made
+         * when there is no request yet, and whose turn it is then is chance. */
+        l->makes = seen[i].makers && seen[i].makers >= seen[i].reads - seen[i].reads / 10;
         l->known = l->contexts || l->makes || (l->tasks && !l->flushes);
     }
     table_release(&tasks);

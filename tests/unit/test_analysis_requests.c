@@ -85,7 +85,7 @@ static void test_pool_queues(void **state)
     expect_request(&m, "GET /2",
                    (struct expect){.start = 20,
                                    .end = 150,
-                                   .ledger = {[LEDGER_QUEUED] = 90, [LEDGER_RUNNING] = 40}});
+                                   .ledger = {[LEDGER_QUEUED] = 100, [LEDGER_RUNNING] = 30}});
     assert_int_equal(m.tl.processes.data[0].verdict.peak_in_flight, 2);
     made_release(&m);
 }
