@@ -192,6 +192,7 @@ void analysis_free(struct analysis *a)
     table_release(&a->task_conns);
     table_release(&a->last_entries);
     vec_release(&a->doubts);
+    vec_release(&a->awake);
     vec_release(&a->yields);
     table_release(&a->tids);
     table_release(&a->pids);

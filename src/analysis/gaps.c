@@ -97,19 +97,31 @@ bool loop_slept(const struct analysis *a, uint32_t thread, uint64_t from, uint64
     return sleeps(a, thread, from, to, &begin, &end);
 }
 
+/* The next time in [at, to) that is not `key` for certain. */
+static bool next_doubt(const struct cutter *c, uint64_t to, enum ledger_key key,
+                       struct doubt *found)
+{
+    struct doubt awake;
+    bool any = doubt_next(c->a, c->gap->loop, c->at, to, found);
+
+    if (key != LEDGER_AWAITING || !awake_next(c->a, c->gap->loop, c->at, to, &awake))
+        return any;
+    if (!any || awake.start < found->start)
+        *found = awake;
+    return true;
+}
+
 /* [at, to) was `key`, if no worker had the request meanwhile. */
 static void cut_but_doubts(struct cutter *c, uint64_t to, enum ledger_key key)
 {
-    struct doubt next, rest;
+    struct doubt next;
 
-    while (c->at < to && c->count < DOUBTS_MAX &&
-           doubt_next(c->a, c->gap->loop, c->at, to, &next)) {
+    while (c->at < to && c->count < DOUBTS_MAX && next_doubt(c, to, key, &next)) {
         cut(c, next.start, key, GRADE_INFERRED);
         cut_unknown(c, next.end);
     }
-    if (c->at < to && doubt_next(c->a, c->gap->loop, c->at, to, &next) &&
-        doubts_within(c->a, c->gap->loop, c->at, to, &rest))
-        cut_unknown(c, rest.end);
+    if (c->at < to && next_doubt(c, to, key, &next))
+        cut_unknown(c, to);
     cut(c, to, key, GRADE_INFERRED);
 }
 

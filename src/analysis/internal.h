@@ -69,15 +69,16 @@ struct life {
 
     /* requests: the scan through its intervals, always up to its latest touch */
     size_t scan;
-    uint32_t yields;             /* multiplexed waits in its whole life */
-    uint32_t first_yield;        /* in analysis.yields */
-    bool direct;                 /* its handlers act at once: see downstream_survey() */
-    bool bitsets;                /* it waits for condition variables: see parks.c */
-    uint32_t work_plus1;         /* the item that it has begun and not ended */
-    bool contexts, makes, tasks; /* it tells of asyncio's: see work.c */
-    bool flushes;                /* and sends the answers of several together */
-    bool entered_since_touch;    /* a context was entered since it touched a socket */
-    uint32_t depth;              /* of contexts that are entered; `entered` has the outermost */
+    uint32_t yields;              /* multiplexed waits in its whole life */
+    uint32_t first_yield;         /* in analysis.yields */
+    uint32_t first_awake, awakes; /* in analysis.awake */
+    bool direct;                  /* its handlers act at once: see downstream_survey() */
+    bool bitsets;                 /* it waits for condition variables: see parks.c */
+    uint32_t work_plus1;          /* the item that it has begun and not ended */
+    bool contexts, makes, tasks;  /* it tells of asyncio's: see work.c */
+    bool flushes;                 /* and sends the answers of several together */
+    bool entered_since_touch;     /* a context was entered since it touched a socket */
+    uint32_t depth;               /* of contexts that are entered; `entered` has the outermost */
     struct entered {
         uint32_t request; /* NONE: nobody's */
         bool lone;        /* its context is entered this once */
@@ -259,6 +260,7 @@ struct analysis {
     uint32_t call_strings[CALL_COUNT]; /* index + 1 */
     uint32_t accept_call_plus1[2];
     VEC(struct proc) procs;   /* beside tl->processes */
+    VEC(struct doubt) awake;  /* of one loop after the other: when it was awake for long */
     VEC(struct doubt) doubts; /* of one process after the other, by time, apart */
     VEC(uint32_t) yields;     /* intervals: of one thread after the other, by time */
     VEC(struct draft) drafts;
@@ -449,6 +451,10 @@ int doubts_finish(struct analysis *a, const struct bouts *b, uint32_t process);
  * busy, so that either may have been for a request of `thread`? The first such time in [from, to).
  */
 bool doubt_next(const struct analysis *a, uint32_t thread, uint64_t from, uint64_t to,
+                struct doubt *found);
+/* The first time in [from, to) that the loop `thread` was awake for long: a callback of the
+ * request's that touches nothing may have been late, or run. */
+bool awake_next(const struct analysis *a, uint32_t thread, uint64_t from, uint64_t to,
                 struct doubt *found);
 /* From the first such time to the end of the last. */
 bool doubts_within(const struct analysis *a, uint32_t thread, uint64_t from, uint64_t to,
