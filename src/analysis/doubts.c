@@ -157,48 +157,6 @@ int doubts_finish(struct analysis *a, const struct bouts *b, uint32_t process)
     return rc;
 }
 
-static bool within(const struct doubt *d, size_t count, uint64_t from, uint64_t to,
-                   struct doubt *found)
-{
-    size_t low = 0, high = count, begin;
-
-    while (low < high) { /* the first that ends behind `from` */
-        size_t mid = low + (high - low) / 2;
-        if (d[mid].end <= from)
-            low = mid + 1;
-        else
-            high = mid;
-    }
-    begin = low;
-    if (begin >= count || d[begin].start >= to)
-        return false;
-    for (high = count; low < high;) { /* the first that starts at `to` or behind */
-        size_t mid = low + (high - low) / 2;
-        if (d[mid].start < to)
-            low = mid + 1;
-        else
-            high = mid;
-    }
-    found->start = most(d[begin].start, from);
-    found->end = least(d[low - 1].end, to);
-    return true;
-}
-
-bool doubts_within(const struct analysis *a, uint32_t thread, uint64_t from, uint64_t to,
-                   struct doubt *found)
-{
-    const struct proc *p = &a->procs.data[a->tl->threads.data[thread].process];
-    struct doubt full = {NEVER, 0};
-    bool free = within(a->doubts.data + p->first_doubt, p->doubts, from, to, found);
-    bool busy = within(a->doubts.data + p->first_full, p->fulls, from, to, &full);
-
-    if (!free)
-        *found = full;
-    if (free && busy)
-        *found = (struct doubt){least(found->start, full.start), most(found->end, full.end)};
-    return free || busy;
-}
-
 static bool first(const struct doubt *d, size_t count, uint64_t from, uint64_t to,
                   struct doubt *found)
 {

@@ -456,9 +456,6 @@ bool doubt_next(const struct analysis *a, uint32_t thread, uint64_t from, uint64
  * request's that touches nothing may have been late, or run. */
 bool awake_next(const struct analysis *a, uint32_t thread, uint64_t from, uint64_t to,
                 struct doubt *found);
-/* From the first such time to the end of the last. */
-bool doubts_within(const struct analysis *a, uint32_t thread, uint64_t from, uint64_t to,
-                   struct doubt *found);
 /* Since when they had all been busy at `at`; `at` when they were not. */
 uint64_t full_since(const struct analysis *a, uint32_t thread, uint64_t at);
 

@@ -219,8 +219,12 @@ void thread_scan(struct analysis *a, uint32_t thread, uint64_t until)
         uint64_t end = interval_end(t, l->scan);
         /* A wait that lasts beyond a touch began behind it: the two times come from clocks that
          * may differ by a microsecond. */
-        if (iv->start_ns >= until || (state_is_wait(iv->state) && end > until))
+        if (iv->start_ns >= until)
             break;
+        if (state_is_wait(iv->state) && end > until) {
+            l->last_wake = until; /* or ended before it, by as much */
+            break;
+        }
         scan_interval(a, thread, iv, end);
     }
 }
