@@ -294,7 +294,8 @@ static bool woken_by_loop(const struct analysis *a, const struct bouts *b, uint3
     uint32_t loop = b->loops[t->process];
     for (size_t i = 0; loop != NONE && i < t->intervals.len; i++)
         if (t->intervals.data[i].waker == a->tl->threads.data[loop].tid &&
-            t->intervals.data[i].state == STATE_LOCK &&
+            (t->intervals.data[i].state == STATE_LOCK ||
+             t->intervals.data[i].state == STATE_YIELDED) &&
             !(t->intervals.data[i].flags & INTERVAL_WAKER_IRQ))
             return true;
     return false;
@@ -307,13 +308,15 @@ static void workers_find(struct walk *w)
         size_t bell = bell_find(w->b, w->b->bells.len, i, 0);
         bool rings = bell < w->b->bells.len && w->b->bells.data[bell].worker == i;
         uint32_t process = a->tl->threads.data[i].process;
-        if (w->b->loops[process] == NONE || a->lives.data[i].yields ||
-            a->tl->threads.data[i].kernel)
+        if (w->b->loops[process] == NONE || a->tl->threads.data[i].kernel ||
+            (a->lives.data[i].yields && a->lives.data[i].touches))
             continue;
         bool woken = woken_by_loop(a, w->b, i);
-        w->b->worker[i] =
+        bool pooled =
             rings || a->lives.data[i].touches || (woken && a->procs.data[process].submits);
-        w->b->helper[i] = woken && !w->b->worker[i];
+        /* One with a loop of its own, such as Node's worker_threads, is no pool's. */
+        w->b->worker[i] = pooled && !a->lives.data[i].yields;
+        w->b->helper[i] = (woken || pooled) && !w->b->worker[i];
     }
 }
 

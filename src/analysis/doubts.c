@@ -148,10 +148,8 @@ static void doubts_join(struct analysis *a, size_t first)
 int doubts_finish(struct analysis *a, const struct bouts *b, uint32_t process)
 {
     struct proc *p = &a->procs.data[process];
-    int rc = full_add(a, b, process, true);
+    int rc = p->hands_over ? 0 : full_add(a, b, process, true);
 
-    if (p->hands_over)
-        a->doubts.len = p->first_doubt;
     doubts_join(a, p->first_doubt);
     p->doubts = (uint32_t)(a->doubts.len - p->first_doubt);
     return rc;

@@ -73,12 +73,14 @@ struct life {
     uint32_t first_yield;         /* in analysis.yields */
     uint32_t first_awake, awakes; /* in analysis.awake */
     bool direct;                  /* its handlers act at once: see downstream_survey() */
-    bool bitsets;                 /* it waits for condition variables: see parks.c */
-    uint32_t work_plus1;          /* the item that it has begun and not ended */
-    bool contexts, makes, tasks;  /* it tells of asyncio's: see work.c */
-    bool flushes;                 /* and sends the answers of several together */
-    bool entered_since_touch;     /* a context was entered since it touched a socket */
-    uint32_t depth;               /* of contexts that are entered; `entered` has the outermost */
+    bool begins;                  /* a runtime tells of its pieces of work */
+    bool carries;        /* one request after the other, and not to their ends: see parks.c */
+    bool bitsets;        /* it waits for condition variables: see parks.c */
+    uint32_t work_plus1; /* the item that it has begun and not ended */
+    bool contexts, makes, tasks; /* it tells of asyncio's: see work.c */
+    bool flushes;                /* and sends the answers of several together */
+    bool entered_since_touch;    /* a context was entered since it touched a socket */
+    uint32_t depth;              /* of contexts that are entered; `entered` has the outermost */
     struct entered {
         uint32_t request; /* NONE: nobody's */
         bool lone;        /* its context is entered this once */

@@ -40,10 +40,21 @@ bool wait_is_park(const struct analysis *a, uint32_t thread, const struct interv
     }
 }
 
+/*
+ * The JVM runs virtual threads on those of a ForkJoinPool: what one of these waits for is no
+ * request's that it has touched, for that may be at rest, or go on elsewhere.
+ */
+static bool is_carrier(const struct analysis *a, const struct thread *t)
+{
+    return process_has(a, t->process, RUNTIME_JVM) &&
+           strncmp(timeline_string(a->tl, t->comm), "ForkJoinPool", 12) == 0;
+}
+
 void parks_prepare(struct analysis *a)
 {
     for (size_t i = 0; i < a->lives.len; i++) {
         const struct thread *t = &a->tl->threads.data[i];
+        a->lives.data[i].carries = is_carrier(a, t);
         for (size_t k = 0; k < t->intervals.len && !a->lives.data[i].bitsets; k++)
             a->lives.data[i].bitsets =
                 t->intervals.data[k].state == STATE_LOCK &&

@@ -16,6 +16,7 @@ struct rest {
     VEC(struct span) solo;                 /* of one process: when just one was open; which */
     VEC(struct span) taken;                /* of one thread: when it had a request */
     uint32_t cursor_request, cursor_plus1; /* see told_from() */
+    bool told;                             /* each hand-over of the loop's is a record */
 };
 
 static uint64_t least(uint64_t x, uint64_t y)
@@ -176,7 +177,7 @@ static int free_stretch(struct rest *h, struct span s, bool worker, uint64_t beg
 
     for (size_t i = solo_behind(h, s.start); rc == 0 && s.start < s.end; i++) {
         bool any = i < h->solo.len && h->solo.data[i].start < s.end &&
-                   !(worker && begun < read_at(a, &h->solo.data[i]));
+                   !(worker && (h->told || begun < read_at(a, &h->solo.data[i])));
         uint64_t from = any ? most(s.start, read_at(a, &h->solo.data[i])) : s.end;
         uint64_t to = any ? least(s.end, h->solo.data[i].end) : s.end;
         if (worker && s.start < from)
@@ -232,13 +233,16 @@ static int rest_of_worker(struct rest *h, uint32_t thread)
     const struct thread *t = &h->a->tl->threads.data[thread];
     size_t taken = 0, last = h->b->first_park[thread + 1];
     uint64_t at = t->start_ns;
-    bool own = true;
+    bool own = true, jvm = process_has(h->a, t->process, RUNTIME_JVM);
     int rc = taken_build(h, thread);
 
     for (size_t k = h->b->first_park[thread]; rc == 0 && k < last; k++) {
         const struct park *park = &h->b->parks.data[k];
         rc = active_stretch(h, (struct span){at, park->start, thread}, true, own, &taken);
         own = park->waker == NONE; /* woken by a timer, say, and not by another thread */
+        /* The JVM sleeps as it parks: for whom, is told by nothing. */
+        if (rc == 0 && own && jvm && h->a->lives.data[thread].touches)
+            rc = vec_push(&h->a->doubts, ((struct doubt){park->start, park->end}));
         at = park->end;
     }
     return rc < 0 ? rc : active_stretch(h, (struct span){at, t->end_ns, thread}, true, own, &taken);
@@ -246,16 +250,17 @@ static int rest_of_worker(struct rest *h, uint32_t thread)
 
 int rest_share(struct analysis *a, const struct bouts *b, uint32_t process)
 {
-    struct rest h = {.a = a, .b = b};
+    struct rest h = {.a = a, .b = b, .told = a->procs.data[process].hands_over};
     uint32_t loop = b->loops[process];
     int rc = solo_build(&h, process);
 
-    /* A loop that tells whom it works for works for nobody else. The JVM's tell nothing. */
-    if (rc == 0 && (!a->lives.data[loop].known || process_has(a, process, RUNTIME_JVM)))
+    /* A loop may have timers and jobs of its own; the JVM's dispatchers have none. */
+    if (rc == 0 && process_has(a, process, RUNTIME_JVM))
         rc = rest_of_loop(&h, loop);
     for (uint32_t i = b->threads.from[process]; rc == 0 && i < b->threads.from[process + 1]; i++) {
         uint32_t thread = b->threads.index[i];
-        if (b->worker[thread] || b->helper[thread])
+        bool told = h.told && a->lives.data[thread].begins;
+        if ((b->worker[thread] || b->helper[thread]) && !told)
             rc = rest_of_worker(&h, thread);
     }
     vec_release(&h.solo);

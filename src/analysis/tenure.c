@@ -20,6 +20,8 @@
 /* What follows a receive, or comes before an answer, for so short a time and without a wait, is
  * taken for its handling. */
 #define BRIEF_NS 100000u
+/* For so long what follows a touch on a loop that acts at once is the request's. */
+#define TAIL_NS 5000000u
 /* So long after it woke a loop does nothing that has become due since. */
 #define FRESH_NS 500000u
 
@@ -95,7 +97,10 @@ static void tenure_close(struct analysis *a, uint32_t thread, uint64_t at)
     x->end = x->last_touch;
     if (at > x->last_touch && goes_on(a, x)) {
         bool brief = x->received && x->wait_off == NEVER && at - x->last_touch <= BRIEF_NS;
-        if (brief || acts_for(a, thread, x))
+        /* A callback that touches nothing may run as well, of another's or of nobody's. */
+        bool long_ = l->direct && !l->contexts && at - x->last_touch > TAIL_NS &&
+                     thread_rivals(a, thread, x->request) > 0;
+        if (brief || (acts_for(a, thread, x) && !long_))
             x->end = at;
         else
             x->unsure_until = at;
@@ -189,6 +194,10 @@ static void scan_interval(struct analysis *a, uint32_t thread, const struct inte
     if (l->work_plus1 && wait_is_park(a, thread, iv)) {
         work_leave(a, thread, iv->start_ns);
         x = current(a, thread);
+    }
+    if (l->carries && x && iv->state == STATE_LOCK) {
+        tenure_close(a, thread, iv->start_ns);
+        return;
     }
     if (iv->state == STATE_UNKNOWN) {
         /* A multiplexed wait may be among what was lost. */

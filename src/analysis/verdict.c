@@ -478,7 +478,8 @@ static int serving_find(struct analysis *a)
         const struct thread *t = &a->tl->threads.data[i];
         bool loop = t->role == THREAD_ROLE_LOOP;
         bool workers = a->tl->processes.data[t->process].verdict.model == MODEL_NONBLOCKING_WORKERS;
-        if (a->lives.data[i].held_ns && !(loop && workers))
+        const struct life *l = &a->lives.data[i];
+        if ((loop ? l->tenures > 0 : l->held_ns > 0) && !(loop && workers))
             rc = change_pair(&c, t->process, t->start_ns, t->end_ns, HOLD_START, HOLD_END);
     }
     changes_sort(&c);

@@ -136,6 +136,7 @@ static int begin(struct analysis *a, const struct event_work *e, struct act *act
 {
     thread_scan(a, act->thread, act->time);
     work_leave(a, act->thread, act->time);
+    a->lives.data[act->thread].begins = true;
 
     struct work *w = work_find(a, e, act->thread);
     /* Nobody's; or libuv's synchronous call, in which the loop does the work itself. */
