@@ -401,7 +401,7 @@ static double run(const struct scene *s, size_t n, uint64_t *records)
 static bool scene_run(const struct scene *s)
 {
     double took[3] = {INFINITY, INFINITY, INFINITY};
-    uint64_t records[3];
+    uint64_t records[3] = {0};
 
     for (int i = 0; i < RUNS; i++) {
         for (int k = 0; k < 3; k++) {
