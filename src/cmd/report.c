@@ -19,7 +19,9 @@ static const char help[] =
     "                        " LOOP_HOLD_HELP_2 "\n"
     "  -h, --help            this text\n"
     "\n"
-    "On a terminal the text has its width and colours, unless NO_COLOR is set.\n"
+    "On a terminal the text has its width and colours, unless NO_COLOR is set; where that is too\n"
+    "narrow for the names, the columns that say least go. Into a file or a pipe all columns are\n"
+    "written and no name is cut, unless COLUMNS says how wide it is.\n"
     "\n"
     "A damaged capture is shown as far as it can be read; stderr says what is missing, and the\n"
     "exit code is 5.\n";

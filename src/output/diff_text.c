@@ -266,7 +266,7 @@ static void add_pair(struct view *v, struct grid *g, const struct diff_pair *pai
 
 static void add_requests(struct view *v)
 {
-    static const struct grid_column columns[] = {{"", false, GRID_MIDDLE},
+    static const struct grid_column columns[] = {{"", false, GRID_NAME},
                                                  {"A", true, GRID_WHOLE},
                                                  {"B", true, GRID_WHOLE},
                                                  {"change", true, GRID_WHOLE}};

@@ -8,6 +8,8 @@
 #define GAP 2
 /* A column is not cut to less, nor to less than its title. */
 #define LEAST 12
+#define LEAST_NAME 24
+#define MOST 200 /* of a cell where the table has no width: a capture's names are a stranger's */
 #define NOTE_INDENT "        "
 
 void grid_init(struct grid *g, const struct grid_column *columns, unsigned count)
@@ -66,23 +68,68 @@ static void measure(const struct grid *g, size_t *widths)
     }
 }
 
+/* What a column of that width may be cut to. */
+static size_t least_of(const struct grid_column *column, size_t width)
+{
+    if (column->cut == GRID_WHOLE || column->cut == GRID_SPARE)
+        return width;
+    size_t least = column->cut == GRID_NAME ? LEAST_NAME : LEAST, title = strlen(column->title);
+    least = least > title ? least : title;
+    return least < width ? least : width;
+}
+
+static size_t sum_of(const struct grid *g, const size_t *widths)
+{
+    size_t sum = strlen(MARGIN);
+    for (unsigned c = 0; c < g->count; c++)
+        sum += widths[c] + (c ? GAP : 0);
+    return sum;
+}
+
+static size_t least_sum(const struct grid *g, const size_t *widths)
+{
+    size_t least[GRID_COLUMNS] = {0};
+    for (unsigned c = 0; c < g->count; c++)
+        least[c] = least_of(&g->columns[c], widths[c]);
+    return sum_of(g, least);
+}
+
+size_t grid_least(const struct grid *g)
+{
+    size_t widths[GRID_COLUMNS] = {0};
+    measure(g, widths);
+    return least_sum(g, widths);
+}
+
+/* Makes columns go, the last one first, until the rest can be cut to fit. */
+static void spare(struct grid *g, size_t *widths, size_t width)
+{
+    for (unsigned c = g->count; c-- > 0 && least_sum(g, widths) > width;) {
+        if (g->columns[c].cut != GRID_SPARE)
+            continue;
+        size_t kept = 0;
+        for (size_t i = 0; i < g->cells.len; i++)
+            if (i % g->count != c)
+                g->cells.data[kept++] = g->cells.data[i];
+        g->cells.len = kept;
+        g->count--;
+        memmove(&g->columns[c], &g->columns[c + 1], (g->count - c) * sizeof(*g->columns));
+        memmove(&widths[c], &widths[c + 1], (g->count - c) * sizeof(*widths));
+    }
+}
+
 /* Takes from the widest columns that may shrink until the table fits or they are all small. */
 static void shrink(const struct grid *g, size_t *widths, size_t width)
 {
-    size_t total = strlen(MARGIN) + GAP * (g->count - 1);
-    for (unsigned c = 0; c < g->count; c++)
-        total += widths[c];
-    while (total > width) {
+    for (size_t total = sum_of(g, widths); total > width; total--) {
         unsigned widest = g->count;
         for (unsigned c = 0; c < g->count; c++)
-            if (g->columns[c].cut != GRID_WHOLE && widths[c] > LEAST &&
-                widths[c] > strlen(g->columns[c].title) &&
+            if (widths[c] > least_of(&g->columns[c], widths[c]) &&
                 (widest == g->count || widths[c] > widths[widest]))
                 widest = c;
         if (widest == g->count)
             return;
         widths[widest]--;
-        total--;
     }
 }
 
@@ -151,12 +198,18 @@ static void print_row(const struct grid *g, size_t row, const size_t *widths, si
     }
 }
 
-void grid_print(const struct grid *g, size_t width, const char *dim, const char *plain,
-                struct buf *out)
+void grid_print(struct grid *g, size_t width, const char *dim, const char *plain, struct buf *out)
 {
     size_t widths[GRID_COLUMNS] = {0};
     measure(g, widths);
-    shrink(g, widths, width);
+    if (width) {
+        spare(g, widths, width);
+        shrink(g, widths, width);
+    } else {
+        width = MOST;
+        for (unsigned c = 0; c < g->count; c++)
+            widths[c] = widths[c] < MOST ? widths[c] : MOST;
+    }
     buf_adds(out, dim);
     print_titles(g, widths, out);
     buf_addf(out, "%s\n", plain);

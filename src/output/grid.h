@@ -21,7 +21,9 @@
 enum grid_cut { /* what may happen to a cell when the table is too wide */
                 GRID_WHOLE,
                 GRID_MIDDLE, /* cut in the middle, with "…" there */
+                GRID_NAME,   /* the same, and some 24 columns of it stay */
                 GRID_ITEMS,  /* it is a list with two spaces between items: the last ones go */
+                GRID_SPARE,  /* the column goes; of several the last one first */
 };
 
 struct grid_column {
@@ -52,10 +54,12 @@ void grid_next(struct grid *g);
 /* Ends a note, a line of its own under the row before. One for each row. */
 void grid_note(struct grid *g);
 size_t grid_rows(const struct grid *g);
-/* Appends the table: titles, rows, each line indented by two columns. `dim` is put before the
- * line of titles and `plain` behind it: "" or a terminal's colours. */
-void grid_print(const struct grid *g, size_t width, const char *dim, const char *plain,
-                struct buf *out);
+/* The least columns that the table can be cut to, as long as no column goes. */
+size_t grid_least(const struct grid *g);
+/* Appends the table: titles, rows, each line indented by two columns. A `width` of 0 is none: only
+ * what no name should be, more than 200 columns, is cut. Once for each table. `dim` is put before
+ * the line of titles and `plain` behind it: "" or a terminal's colours. */
+void grid_print(struct grid *g, size_t width, const char *dim, const char *plain, struct buf *out);
 void grid_release(struct grid *g);
 
 #endif

@@ -21,7 +21,7 @@ int output_html(const struct timeline *tl, struct buf *out);
 int output_report_json(const struct timeline *tl, struct buf *out);
 
 struct text_options {
-    unsigned width; /* columns of the terminal; 0: 100 */
+    unsigned width; /* columns of the terminal; 0: text of 100, tables not cut */
     int color;      /* 1: ANSI colours */
     unsigned rows;  /* requests and waits to list; 0: 10 */
 };

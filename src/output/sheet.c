@@ -12,9 +12,9 @@ void sheet_title(struct sheet *sheet, const char *title, const char *remark)
     buf_addc(sheet->out, '\n');
 }
 
-void sheet_grid(struct sheet *sheet, const struct grid *g)
+void sheet_grid(struct sheet *sheet, struct grid *g)
 {
-    grid_print(g, sheet->width, sheet->dim, sheet->plain, sheet->out);
+    grid_print(g, sheet->table_width, sheet->dim, sheet->plain, sheet->out);
 }
 
 void sheet_more(struct sheet *sheet, size_t shown, size_t all, const char *what)

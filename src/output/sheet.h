@@ -20,6 +20,7 @@ struct sheet {
     struct buf *out;
     struct process_sums *sums; /* one for each process */
     size_t width, rows;
+    size_t table_width; /* 0: nobody said, so that a file or pipe gets the names whole */
     const char *bold, *dim, *loud, *plain; /* a terminal's colours, or "" */
     locale_t utf8, before;
 };
@@ -30,7 +31,7 @@ void sheet_open(struct sheet *sheet, const struct text_options *options, struct 
 void sheet_close(struct sheet *sheet);
 
 void sheet_title(struct sheet *sheet, const char *title, const char *remark);
-void sheet_grid(struct sheet *sheet, const struct grid *g);
+void sheet_grid(struct sheet *sheet, struct grid *g);
 /* "… and 7 more" under a table of which `shown` of `all` rows were printed. */
 void sheet_more(struct sheet *sheet, size_t shown, size_t all, const char *what);
 

@@ -45,12 +45,12 @@ static void add_pipelined(struct sheet *sheet)
 static void print_groups(struct sheet *sheet, const struct groups *groups)
 {
     const struct grid_column all[] = {
-        {"", false, GRID_MIDDLE},
+        {"", false, GRID_NAME},
         {"process", false, GRID_MIDDLE},
         {"answered", true, GRID_WHOLE},
         {"p50", true, GRID_WHOLE},
-        {"p99", true, GRID_WHOLE},
-        {"max", true, GRID_WHOLE},
+        {"p99", true, GRID_SPARE},
+        {"max", true, GRID_SPARE},
         {"where their time went", false, GRID_ITEMS},
     };
     struct grid_column columns[sizeof(all) / sizeof(*all)];
@@ -181,8 +181,9 @@ static void add_flags(struct grid *g, const struct request *r)
 }
 
 static void add_slow(struct sheet *sheet, struct grid *g, const struct request *r,
-                     const bool *shown, struct request_waits *waits)
+                     const bool *shown, bool rest, struct request_waits *waits)
 {
+    uint64_t rest_ns = 0;
     struct buf *out = grid_text(g);
     buf_addf(out, "#%" PRIu64 " %s", r->id, timeline_string(sheet->tl, r->name));
     if (r->status)
@@ -192,19 +193,53 @@ static void add_slow(struct sheet *sheet, struct grid *g, const struct request *
     for (unsigned key = 0; key < LEDGER_COUNT; key++)
         if (shown[key])
             add_ms(g, r->ledger_ns[key]);
+        else
+            rest_ns += r->ledger_ns[key];
+    if (rest)
+        add_ms(g, rest_ns);
     add_flags(g, r);
     add_longest_wait(sheet, g, r, waits);
     grid_note(g);
 }
 
+/* The keys in `shown` have a column each; with `rest`, the others have one for all of them. */
+static void fill_slowest(struct sheet *sheet, struct grid *g, const struct slow_list *slow,
+                         const bool *shown, bool rest)
+{
+    struct grid_column columns[3 + LEDGER_COUNT] = {{"", false, GRID_NAME},
+                                                    {"latency", true, GRID_WHOLE}};
+    struct request_waits waits = {VEC_INIT};
+    unsigned count = 2;
+    for (unsigned key = 0; key < LEDGER_COUNT; key++)
+        if (shown[key])
+            columns[count++] = (struct grid_column){ledger_key_name(key), true, GRID_WHOLE};
+    if (rest)
+        columns[count++] = (struct grid_column){"rest", true, GRID_WHOLE};
+    grid_init(g, columns, count);
+    for (size_t i = 0; i < slow->all.len; i++)
+        add_slow(sheet, g, slow->all.data[i].request, shown, rest, &waits);
+    request_waits_release(&waits);
+}
+
+/* The key with a column that says least; -1 when fewer than two are left. */
+static int least_key(const uint64_t *sums, const bool *shown)
+{
+    int least = -1, count = 0;
+    for (int key = 0; key < LEDGER_COUNT; key++) {
+        if (!shown[key])
+            continue;
+        count++;
+        if (least < 0 || sums[key] < sums[least])
+            least = key;
+    }
+    return count > 1 ? least : -1;
+}
+
 void sheet_slowest(struct sheet *sheet)
 {
-    struct grid_column columns[2 + LEDGER_COUNT] = {{"", false, GRID_MIDDLE},
-                                                    {"latency", true, GRID_WHOLE}};
-    unsigned count = 2;
-    bool shown[LEDGER_COUNT] = {false};
+    uint64_t sums[LEDGER_COUNT] = {0};
+    bool shown[LEDGER_COUNT] = {false}, rest = false;
     struct slow_list slow = {VEC_INIT};
-    struct request_waits waits = {VEC_INIT};
     struct grid g;
     if (!sheet->tl->requests.len)
         return;
@@ -214,16 +249,22 @@ void sheet_slowest(struct sheet *sheet)
     }
     for (unsigned key = 0; key < LEDGER_COUNT; key++) {
         for (size_t i = 0; i < slow.all.len; i++)
-            shown[key] |= slow.all.data[i].request->ledger_ns[key] > 0;
-        if (shown[key])
-            columns[count++] = (struct grid_column){ledger_key_name(key), true, GRID_WHOLE};
+            sums[key] += slow.all.data[i].request->ledger_ns[key];
+        shown[key] = sums[key] > 0;
     }
-    grid_init(&g, columns, count);
-    for (size_t i = 0; i < slow.all.len; i++)
-        add_slow(sheet, &g, slow.all.data[i].request, shown, &waits);
+    fill_slowest(sheet, &g, &slow, shown, rest);
+    /* Too wide for the names: the columns that say least become one, so that all still add up. */
+    while (sheet->table_width && grid_least(&g) > sheet->table_width) {
+        int least = least_key(sums, shown);
+        if (least < 0)
+            break;
+        shown[least] = false;
+        rest = true;
+        grid_release(&g);
+        fill_slowest(sheet, &g, &slow, shown, rest);
+    }
     sheet_title(sheet, "Slowest requests", "milliseconds; the columns add up to the latency");
     sheet_grid(sheet, &g);
     grid_release(&g);
-    request_waits_release(&waits);
     vec_release(&slow.all);
 }

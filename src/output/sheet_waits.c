@@ -148,8 +148,8 @@ static void add_row(struct grid *g, const struct timeline *tl, const struct wait
 static void print_rows(struct sheet *sheet, const struct wait_rows *rows)
 {
     static const struct grid_column columns[] = {
-        {"lost", true, GRID_WHOLE},   {"waits", true, GRID_WHOLE}, {"longest", true, GRID_WHOLE},
-        {"state", false, GRID_WHOLE}, {"call", false, GRID_WHOLE}, {"on", false, GRID_MIDDLE},
+        {"lost", true, GRID_WHOLE},   {"waits", true, GRID_WHOLE}, {"longest", true, GRID_SPARE},
+        {"state", false, GRID_WHOLE}, {"call", false, GRID_WHOLE}, {"on", false, GRID_NAME},
     };
     struct grid g;
     grid_init(&g, columns, sizeof(columns) / sizeof(*columns));
@@ -252,14 +252,10 @@ static void add_hold(struct grid *g, const struct timeline *tl, const struct hel
 void sheet_holds(struct sheet *sheet)
 {
     static const struct grid_column columns[] = {
-        {"at", true, GRID_WHOLE},
-        {"for", true, GRID_WHOLE},
-        {"victims", true, GRID_WHOLE},
-        {"worst", true, GRID_WHOLE},
-        {"lost", true, GRID_WHOLE},
-        {"thread", true, GRID_WHOLE},
-        {"the loop was", false, GRID_MIDDLE},
-        {"in request", false, GRID_MIDDLE},
+        {"at", true, GRID_WHOLE},           {"for", true, GRID_WHOLE},
+        {"victims", true, GRID_SPARE},      {"worst", true, GRID_SPARE},
+        {"lost", true, GRID_WHOLE},         {"thread", true, GRID_SPARE},
+        {"the loop was", false, GRID_NAME}, {"in request", false, GRID_NAME},
     };
     const struct timeline *tl = sheet->tl;
     struct hold_list holds = {VEC_INIT};

@@ -33,6 +33,7 @@ void sheet_open(struct sheet *sheet, const struct text_options *options, struct 
     };
     if (sheet->width < LEAST_WIDTH)
         sheet->width = LEAST_WIDTH;
+    sheet->table_width = options->width ? sheet->width : 0;
     sheet->utf8 = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0);
     sheet->before = sheet->utf8 ? uselocale(sheet->utf8) : (locale_t)0;
 }

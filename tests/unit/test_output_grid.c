@@ -94,7 +94,7 @@ static void add_row(struct grid *g, const char *a, const char *b, const char *c)
     }
 }
 
-static void grid_is(const struct grid *g, size_t columns, const char *wanted)
+static void grid_is(struct grid *g, size_t columns, const char *wanted)
 {
     struct buf out = BUF_INIT;
     grid_print(g, columns, "<", ">", &out);
@@ -139,12 +139,58 @@ static void test_grid(void **state)
     grid_release(&g);
 }
 
+/* Names stay readable, columns that can be spared go first; without a width nothing is cut. */
+static void test_grid_names(void **state)
+{
+    (void)state;
+    static const struct grid_column columns[] = {
+        {"name", false, GRID_NAME}, {"p99", true, GRID_SPARE}, {"max", true, GRID_SPARE}};
+    const char *name = "GET /a/rather/long/name/indeed";
+    char longest[402] = "";
+    struct grid g;
+    grid_init(&g, columns, 3);
+    add_row(&g, name, "12.5", "15.5");
+    add_row(&g, "GET /", "1.5", "2.5");
+    buf_adds(grid_text(&g), "a note");
+    grid_note(&g);
+    assert_int_equal(grid_least(&g), 2 + 24 + 6 + 6);
+    grid_is(&g, 0,
+            "<  name                             p99   max>\n"
+            "  GET /a/rather/long/name/indeed  12.5  15.5\n"
+            "  GET /                            1.5   2.5\n"
+            "        a note\n");
+    grid_is(&g, 38,
+            "<  name                       p99   max>\n"
+            "  GET /a/rathe…name/indeed  12.5  15.5\n"
+            "  GET /                      1.5   2.5\n"
+            "        a note\n");
+    grid_is(&g, 37,
+            "<  name                            p99>\n"
+            "  GET /a/rather/…ng/name/indeed  12.5\n"
+            "  GET /                           1.5\n"
+            "        a note\n");
+    grid_is(&g, 10,
+            "<  name>\n"
+            "  GET /a/rathe…name/indeed\n"
+            "  GET /\n"
+            "        a…\n");
+    grid_release(&g);
+    memset(longest, 'x', sizeof(longest) - 1); /* a stranger's */
+    grid_init(&g, columns, 3);
+    add_row(&g, longest, "", "");
+    struct buf out = BUF_INIT;
+    grid_print(&g, 0, "", "", &out);
+    assert_true(out.len < 500 && strstr(buf_str(&out), "x…x"));
+    buf_release(&out);
+    grid_release(&g);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_width), cmocka_unit_test(test_width_in_another_locale),
         cmocka_unit_test(test_cut),   cmocka_unit_test(test_wrap),
-        cmocka_unit_test(test_grid),
+        cmocka_unit_test(test_grid),  cmocka_unit_test(test_grid_names),
     };
     return cmocka_run_group_tests(tests, utf8, NULL);
 }
