@@ -4,7 +4,8 @@
  */
 #include "analysis_made.h"
 
-#define ROUNDS 1500
+#define ROUNDS 4000
+#define SERVER_ROUNDS 4000
 
 static uint64_t seed_now;
 
@@ -86,6 +87,10 @@ static void some_wait(struct world *w, struct event_wait *e)
                              .why = (uint8_t)below(one_in(20) ? 256 : 3),
                              .flags = one_in(6) ? (uint8_t)draw() : 0,
                              .fd = (int32_t)below(9) - 1};
+    /* FUTEX_WAIT, FUTEX_WAIT_BITSET, both private or not, or anything */
+    static const uint32_t operations[] = {0, 128, 9, 137};
+    if (e->call == CALL_futex)
+        e->arg = one_in(20) ? (uint32_t)draw() : operations[below(4)];
     if (one_in(50))
         e->call = (uint16_t)draw();
 }
@@ -199,6 +204,25 @@ static void add_object(struct world *w)
     }
 }
 
+/* Few items, so that they come again, and are ended by others than began with them. */
+static void add_work(struct world *w)
+{
+    struct event_work e = {.item = 1 + below(5),
+                           .op = (uint8_t)below(one_in(20) ? 256 : 6),
+                           .kind = (uint8_t)below(one_in(20) ? 256 : 7),
+                           .flags = one_in(4) ? (uint16_t)draw() : 0};
+    made_add(&w->m, &e, EVENT_WORK, sizeof(e), some_tid(), some_time(w));
+}
+
+static void add_runtime(struct world *w)
+{
+    uint64_t from = 4096 * below(4);
+    struct event_runtime e = {.runtime = one_in(20) ? (uint32_t)draw() : 1 + (uint32_t)below(7),
+                              .gil_start = from,
+                              .gil_end = one_in(4) ? draw() : from + 4096 * below(3)};
+    made_add(&w->m, &e, EVENT_RUNTIME, sizeof(e), some_tid(), some_time(w));
+}
+
 /* Few addresses, rings and tags, so that they come again. */
 static void add_uring(struct world *w)
 {
@@ -268,7 +292,7 @@ static void round_run(uint64_t seed)
         w.m.info.header.start_ns = w.m.info.header.end_ns = some_time(&w);
     for (uint64_t n = below(600); n; n--) {
         w.now += below(30);
-        switch (below(14)) {
+        switch (below(16)) {
         case 0:
             add_thread(&w);
             break;
@@ -279,7 +303,11 @@ static void round_run(uint64_t seed)
             add_socket(&w);
             break;
         case 3:
-            one_in(3) ? add_loss(&w) : add_object(&w);
+            one_in(3) ? add_loss(&w) : one_in(3) ? add_runtime(&w) : add_object(&w);
+            break;
+        case 10:
+        case 11:
+            add_work(&w);
             break;
         case 8:
         case 9:
@@ -301,6 +329,142 @@ static void round_run(uint64_t seed)
     if (timeline_check(&w.m.tl, why, sizeof(why)) != 0)
         fail_msg("seed %lu: %s", (unsigned long)seed, why);
     made_release(&w.m);
+}
+
+/* ---- a server that might be: what it does is drawn, but it goes on doing so */
+
+enum { LOOP = 1, WORKERS = 4, CONNS = 6 };
+
+struct server {
+    struct world w;
+    uint64_t parked[WORKERS], slept; /* since when; 0: it is awake */
+    uint8_t kind;                    /* what its runtime tells: enum work_kind, 0 nothing */
+    uint32_t arg;                    /* its workers' futex operation */
+};
+
+static void server_wait(struct server *s, uint32_t tid, uint64_t from, unsigned call, uint64_t obj,
+                        uint32_t waker)
+{
+    uint64_t on = s->w.now + below(3);
+    struct event_wait e = {.off_ns = AT(from),
+                           .wake_ns = AT(s->w.now),
+                           .obj = obj,
+                           .waker = waker,
+                           .call = (uint16_t)call,
+                           .why = WHY_SLEEP,
+                           .fd = 7,
+                           .arg = call == CALL_futex ? s->arg : 0};
+    made_add(&s->w.m, &e, EVENT_WAIT, sizeof(e), tid, AT(on));
+}
+
+static void server_says(struct server *s, uint32_t tid, uint64_t item, uint8_t op)
+{
+    struct event_work e = {.item = item, .op = op, .kind = s->kind};
+    if (s->kind)
+        made_add(&s->w.m, &e, EVENT_WORK, sizeof(e), tid, AT(s->w.now));
+}
+
+/* A worker is woken, works, rings or answers, and parks. */
+static void worker_step(struct server *s, uint32_t k)
+{
+    uint32_t tid = 2 + k;
+    if (s->parked[k]) {
+        server_wait(s, tid, s->parked[k], CALL_futex, 4096, one_in(6) ? some_tid() : LOOP);
+        server_says(s, tid, 1 + below(CONNS), WORK_BEGIN);
+        s->parked[k] = 0;
+        return;
+    }
+    uint64_t from = s->w.now;
+    s->w.now += 1 + below(400);
+    switch (below(5)) {
+    case 0:
+        server_says(s, tid, 1 + below(CONNS), WORK_END);
+        s->parked[k] = s->w.now;
+        break;
+    case 1:
+        sends(&s->w.m, s->w.now, tid, SOCKET(1 + below(CONNS)), OK);
+        break;
+    case 2: /* a byte on the loop's own pair */
+        sends(&s->w.m, s->w.now, tid, SOCKET(100), "x");
+        break;
+    case 3:
+        receives(&s->w.m, s->w.now, tid, SOCKET(1 + below(CONNS)), from, GET("/w"));
+        break;
+    default:
+        server_wait(s, tid, from, one_in(3) ? CALL_futex : CALL_pread64, FILE_OBJ(1 + below(2)),
+                    some_tid());
+    }
+}
+
+static void loop_step(struct server *s)
+{
+    uint64_t conn = 1 + below(CONNS);
+    if (s->slept) {
+        server_wait(s, LOOP, s->slept, CALL_epoll_wait, ANON(1),
+                    one_in(3) ? 99 : (uint32_t)(2 + below(WORKERS)));
+        s->slept = 0;
+        return;
+    }
+    s->w.now += 1 + below(40);
+    switch (below(6)) {
+    case 0:
+    case 1:
+        receives(&s->w.m, s->w.now, LOOP, SOCKET(conn), s->w.now - below(30), GET("/l"));
+        server_says(s, LOOP, conn, WORK_SUBMIT);
+        break;
+    case 2:
+        server_says(s, LOOP, conn, WORK_RESUME);
+        sends(&s->w.m, s->w.now, LOOP, SOCKET(conn), OK);
+        server_says(s, LOOP, conn, WORK_END);
+        break;
+    case 3:
+        if (one_in(2))
+            sends(&s->w.m, s->w.now, LOOP, SOCKET(20), "?");
+        else
+            receives(&s->w.m, s->w.now, LOOP, SOCKET(20), s->w.now - 1, "!");
+        break;
+    default:
+        s->slept = s->w.now;
+    }
+}
+
+static void server_round(uint64_t seed)
+{
+    struct server s = {.w = {.now = 100, .wild = 200}};
+    char why[256] = "";
+    static const uint8_t kinds[] = {0,           0,          WORK_LIBUV,  WORK_TASK,
+                                    WORK_FUTURE, WORK_NGINX, WORK_CONTEXT};
+
+    seed_now = seed * 0x9e3779b97f4a7c15u + 7;
+    s.kind = kinds[seed % sizeof(kinds)];
+    s.arg = one_in(3) ? 0 : 137;
+    made_init(&s.w.m, 50000);
+    for (uint32_t tid = 1; tid <= 1 + WORKERS; tid++)
+        attach_running(&s.w.m, 0, tid, LOOP);
+    for (uint64_t i = 1; i <= CONNS; i++)
+        accepted(&s.w.m, 1, SOCKET(i));
+    socket_is(&s.w.m, SOCKET(20), ROLE_CONNECTED, 4000, 5432);
+    struct event_socket pair = {.obj = SOCKET(100), .family = AF_UNIX, .type = SOCK_STREAM};
+    made_add(&s.w.m, &pair, EVENT_SOCKET, sizeof(pair), 0, AT(0));
+    if (one_in(3))
+        add_runtime(&s.w);
+    for (uint64_t n = 50 + below(400); n; n--) {
+        s.w.now += below(40);
+        one_in(40)  ? add_loss(&s.w)
+        : one_in(3) ? worker_step(&s, (uint32_t)below(WORKERS))
+                    : loop_step(&s);
+    }
+    assert_int_equal(analysis_finish(s.w.m.a, &s.w.m.info, &s.w.m.tl), 0);
+    if (timeline_check(&s.w.m.tl, why, sizeof(why)) != 0)
+        fail_msg("seed %lu: %s", (unsigned long)seed, why);
+    made_release(&s.w.m);
+}
+
+static void test_promises_hold_for_any_server(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed <= SERVER_ROUNDS; seed++)
+        server_round(seed);
 }
 
 static void test_promises_hold_for_any_records(void **state)
@@ -347,6 +511,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_promises_hold_for_any_records),
+        cmocka_unit_test(test_promises_hold_for_any_server),
         cmocka_unit_test(test_order_does_not_matter),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
