@@ -149,7 +149,8 @@ static int pair_all(struct diff *d, const struct named_list *a, const struct nam
                  : k == b->all.len ? -1
                                    : strcmp(a->all.data[i].name, b->all.data[k].name);
         size_t i_end = by <= 0 ? same_name(a, i) : i, k_end = by >= 0 ? same_name(b, k) : k;
-        ret = pair_names(d, a->all.data + i, i_end - i, b->all.data + k, k_end - k);
+        ret = pair_names(d, i_end > i ? &a->all.data[i] : NULL, i_end - i,
+                         k_end > k ? &b->all.data[k] : NULL, k_end - k);
         i = i_end;
         k = k_end;
     }
