@@ -483,6 +483,9 @@ size_t gap_parts(const struct analysis *a, const struct gap *gap, struct gap_par
 /* Its mark in interval.flags: a part is charged to a request. roles.c takes it off. */
 #define INTERVAL_CHARGED 0x80
 int ledger_build(struct analysis *a);
+/* How far a tenure goes in the end: where another thread took the request over, what the first one
+ * waited for afterwards may have been anything. */
+uint64_t tenure_reach(const struct draft *d, const struct tenure *x);
 
 /* ---- roles.c, holds.c, victims.c, verdict.c ---- */
 /* A wait for something to come in that is no file and no connection to somewhere else. */

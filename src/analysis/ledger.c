@@ -71,9 +71,7 @@ static size_t interval_at(const struct thread *t, uint64_t at)
     return low;
 }
 
-/* How far a tenure goes in the end: where another thread took the request over, what the first
- * one waited for afterwards may have been anything. */
-static uint64_t tenure_reach(const struct draft *d, const struct tenure *x)
+uint64_t tenure_reach(const struct draft *d, const struct tenure *x)
 {
     bool handed_over = d->top_touch > x->last_touch && d->top_thread != x->thread;
     return handed_over ? least(x->end, most(x->wait_off, x->last_touch)) : x->end;

@@ -13,8 +13,10 @@ struct span {
 struct rest {
     struct analysis *a;
     const struct bouts *b;
-    VEC(struct span) solo;                 /* of one process: when just one was open; which */
-    VEC(struct span) taken;                /* of one thread: when it had a request */
+    VEC(struct span) solo; /* of one process: when just one was open; which */
+    VEC(struct span)
+    taken;                                 /* of one thread: when it had a request; `what`: a
+                                              runtime said when it began */
     uint32_t cursor_request, cursor_plus1; /* see told_from() */
     bool told;                             /* each hand-over of the loop's is a record */
 };
@@ -107,7 +109,9 @@ static int taken_build(struct rest *h, uint32_t thread)
     for (uint32_t i = tenures->from[thread]; i < tenures->from[thread + 1]; i++) {
         const struct tenure *x = &a->tenures.data[tenures->index[i]];
         uint64_t start = x->start < x->first_touch ? x->start : x->first_touch;
-        if (start < x->end && vec_push(&h->taken, ((struct span){start, x->end, 0})) < 0)
+        uint64_t end = tenure_reach(&a->drafts.data[x->request], x);
+        bool told = x->cause == CAUSE_HANDOFF && x->ready != NEVER && !x->gap_inferred;
+        if (start < end && vec_push(&h->taken, ((struct span){start, end, told})) < 0)
             return -ENOMEM;
     }
     if (h->taken.len)
@@ -204,7 +208,10 @@ static int active_stretch(struct rest *h, struct span s, bool worker, bool own, 
     for (size_t i = *taken; rc == 0 && s.start < s.end; i++) {
         bool any = i < h->taken.len && h->taken.data[i].start < s.end;
         uint64_t free_to = any ? h->taken.data[i].start : s.end;
-        if (s.start < free_to)
+        /* Woken for what a runtime says it has begun: until then that stood in its queue. */
+        bool fetches = any && worker && h->taken.data[i].what && s.start == begun &&
+                       free_to <= s.start + DISPATCH_NS;
+        if (s.start < free_to && !fetches)
             rc = free_stretch(h, (struct span){s.start, free_to, s.what}, worker, begun);
         s.start = any ? most(s.start, h->taken.data[i].end) : s.end;
     }

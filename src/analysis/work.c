@@ -74,6 +74,10 @@ static int submit(struct analysis *a, const struct event_work *e, struct act *ac
         return -ENOMEM;
     owes(a, w, false);
     bool sure = request != NONE && (l->known || !thread_rivals(a, act->thread, request));
+    if (sure && w->request_plus1 == request + 1 && w->tenure_plus1 && !w->ended) {
+        owes(a, w, true); /* told again, and begun already */
+        return tenure_touch(a, request, act);
+    }
     *w = (struct work){.request_plus1 = sure ? request + 1 : 0, .submitted = act->time};
     if (!sure)
         return 0;
@@ -101,14 +105,14 @@ static void work_end(struct analysis *a, struct work *w, uint64_t at)
         return;
     struct tenure *x = &a->tenures.data[w->tenure_plus1 - 1];
     w->ended = at > x->start ? at : x->start;
-    x->last_touch = x->end = w->ended;
-    x->replied = true;
-    if (l->tenure_plus1 == w->tenure_plus1) {
+    if (l->tenure_plus1 == w->tenure_plus1) { /* else it has turned to something else */
+        x->last_touch = x->end = w->ended;
+        x->replied = true;
         l->tenure_plus1 = 0;
         l->tenure_end = w->ended;
+        if (work_draft(a, w))
+            work_draft(a, w)->woken = w->ended;
     }
-    if (work_draft(a, w))
-        work_draft(a, w)->woken = w->ended;
 }
 
 /* When the thread, if it is parked at `at`, began to; else `at`. It is scanned up to there. */
@@ -158,10 +162,12 @@ static int end(struct analysis *a, const struct event_work *e, struct act *act)
     struct work *w = work_find(a, e, act->thread);
 
     thread_scan(a, act->thread, act->time);
-    if (w && w->worker == act->thread && a->lives.data[act->thread].work_plus1)
+    if (w && a->lives.data[act->thread].work_plus1 == (uint32_t)(w - a->works.data) + 1)
         work_leave(a, act->thread, act->time);
-    if (w && e->kind == WORK_FUTURE)
+    if (w && e->kind == WORK_FUTURE) {
         owes(a, w, false);
+        w->request_plus1 = 0; /* the next to begin at this address may be told before it is made */
+    }
     return 0;
 }
 
@@ -292,8 +298,10 @@ static int resume(struct analysis *a, const struct event_work *e, struct act *ac
     thread_scan(a, act->thread, act->time);
     if (w) {
         owes(a, w, false);
-        thread_scan(a, w->worker, act->time);
-        work_end(a, w, parked_since(a, w->worker, act->time));
+        if (w->tenure_plus1) {
+            thread_scan(a, w->worker, act->time);
+            work_end(a, w, parked_since(a, w->worker, act->time));
+        }
     }
     if (request == NONE)
         return tenure_foreign(a, act);

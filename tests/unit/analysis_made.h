@@ -80,6 +80,21 @@ static inline void made_release(struct made *m)
     timeline_release(&m->tl);
 }
 
+/* A runtime's own word. */
+static inline void says(struct made *m, uint64_t t, uint32_t tid, uint64_t item, uint8_t op,
+                        uint8_t kind)
+{
+    struct event_work e = {.item = item, .op = op, .kind = kind};
+    made_add(m, &e, EVENT_WORK, sizeof(e), tid, AT(t));
+}
+
+static inline void runtime_is(struct made *m, uint32_t pid, uint32_t runtime, uint64_t gil_start,
+                              uint64_t gil_end)
+{
+    struct event_runtime e = {.runtime = runtime, .gil_start = gil_start, .gil_end = gil_end};
+    made_add(m, &e, EVENT_RUNTIME, sizeof(e), pid, AT(0));
+}
+
 /* ---- threads ---- */
 
 static inline void snapshot(struct made *m, uint64_t t, uint32_t tid, uint32_t pid, uint8_t phase,
@@ -244,6 +259,26 @@ static inline const struct request *request_named(const struct made *m, const ch
             return &m->tl.requests.data[i];
     fail_msg("no request %s", name);
     return NULL;
+}
+
+/* µs of the request that the thread gave it with `key`. */
+static inline uint64_t given(const struct made *m, const char *name, uint32_t tid, unsigned key)
+{
+    const struct request *r = request_named(m, name);
+    uint64_t sum = 0;
+    for (size_t i = r->first_segment; i < (size_t)r->first_segment + r->segment_count; i++) {
+        const struct segment *s = &m->tl.segments.data[i];
+        if (s->key == key && s->interval_plus1 &&
+            m->tl.threads.data[s->thread_plus1 - 1].tid == tid)
+            sum += segment_end(&m->tl, r, i) - s->start_ns;
+    }
+    return sum / 1000;
+}
+
+/* µs of the request's ledger. */
+static inline uint64_t spent(const struct made *m, const char *name, unsigned key)
+{
+    return request_named(m, name)->ledger_ns[key] / 1000;
 }
 
 struct expect {
