@@ -155,6 +155,12 @@ int doubts_finish(struct analysis *a, const struct bouts *b, uint32_t process)
     return rc;
 }
 
+/* NULL: there are none at all. */
+static const struct doubt *at_index(const struct doubt *all, uint32_t first)
+{
+    return all ? all + first : NULL;
+}
+
 static bool first(const struct doubt *d, size_t count, uint64_t from, uint64_t to,
                   struct doubt *found)
 {
@@ -178,8 +184,8 @@ bool doubt_next(const struct analysis *a, uint32_t thread, uint64_t from, uint64
 {
     const struct proc *p = &a->procs.data[a->tl->threads.data[thread].process];
     struct doubt full = {NEVER, 0};
-    bool free = first(a->doubts.data + p->first_doubt, p->doubts, from, to, found);
-    bool busy = first(a->doubts.data + p->first_full, p->fulls, from, to, &full);
+    bool free = first(at_index(a->doubts.data, p->first_doubt), p->doubts, from, to, found);
+    bool busy = first(at_index(a->doubts.data, p->first_full), p->fulls, from, to, &full);
 
     if (busy && (!free || full.start < found->start))
         *found = full;
@@ -190,13 +196,13 @@ bool awake_next(const struct analysis *a, uint32_t thread, uint64_t from, uint64
                 struct doubt *found)
 {
     const struct life *l = &a->lives.data[thread];
-    return first(a->awake.data + l->first_awake, l->awakes, from, to, found);
+    return first(at_index(a->awake.data, l->first_awake), l->awakes, from, to, found);
 }
 
 uint64_t full_since(const struct analysis *a, uint32_t thread, uint64_t at)
 {
     const struct proc *p = &a->procs.data[a->tl->threads.data[thread].process];
-    const struct doubt *d = a->doubts.data + p->first_full;
+    const struct doubt *d = at_index(a->doubts.data, p->first_full);
     size_t low = 0, high = p->fulls;
 
     while (low < high) { /* the last that starts before `at` */
