@@ -1,5 +1,7 @@
 #include "output/diff.h"
 
+#include "output/verdict_text.h"
+
 #include <math.h>
 #include <string.h>
 
@@ -216,6 +218,7 @@ static int find_server(struct diff_side *side)
         const struct process *busiest = &tl->processes.data[side->server.process];
         struct verdict *sum = &side->server.verdict;
         *sum = busiest->verdict;
+        side->server.waits_unknown = verdict_waits_unknown(sum, &sums[side->server.process]);
         sum->serving_threads = sum->queued_requests = 0;
         sum->requests = sum->queued_ns = sum->saturated_ns = 0;
         sum->capacity = sum->offered = 0;

@@ -28,6 +28,7 @@ struct diff_server {
     uint32_t processes;     /* how many */
     struct verdict verdict; /* its own, with threads, requests, capacity, offered rate and queues
                                summed up over all of them, and the first moment one was full */
+    bool waits_unknown;     /* whether a thread waits: see verdict_waits_unknown() */
 };
 
 struct diff_side {

@@ -84,7 +84,7 @@ static void cell_waits(struct buf *out, const struct diff_side *s)
 {
     const struct verdict *v = &s->server.verdict;
     const char *name = timeline_string(s->tl, v->waits_on_name);
-    buf_adds(out, !v->thread_waits ? "no" : "yes");
+    buf_adds(out, s->server.waits_unknown ? "?" : v->thread_waits ? "yes" : "no");
     if (v->thread_waits && *name)
         buf_addf(out, ": %s", name);
 }

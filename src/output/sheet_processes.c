@@ -51,7 +51,8 @@ static void add_full(struct sheet *sheet, uint32_t process)
     const struct process *p = &sheet->tl->processes.data[process];
     struct buf text = BUF_INIT;
     const char *remark = verdict_remark(&p->verdict, &sheet->sums[process]);
-    bool sure = *remark || verdict_is_known(&sheet->sums[process]);
+    bool sure = (*remark || verdict_is_known(&sheet->sums[process])) &&
+                !verdict_waits_unknown(&p->verdict, &sheet->sums[process]);
     buf_addf(sheet->out, "\n%s%s, pid %u: %s%s%s%s\n", sheet->bold,
              timeline_string(sheet->tl, p->comm), p->pid, model_name(p->verdict.model),
              sure ? "" : "?", remark, sheet->plain);
@@ -65,15 +66,19 @@ static void add_full(struct sheet *sheet, uint32_t process)
     buf_release(&text);
 }
 
-static void add_figures(struct grid *g, const struct verdict *v, bool one)
+/* `sums` of the one process; NULL: it is the sum of all. */
+static void add_figures(struct grid *g, const struct verdict *v, const struct process_sums *sums)
 {
-    buf_adds(grid_text(g), one ? model_name(v->model) : "");
+    buf_adds(grid_text(g), sums ? model_name(v->model) : "");
     grid_next(g);
-    buf_adds(grid_text(g), !one ? "" : v->thread_waits ? "yes" : "no");
+    if (sums)
+        buf_adds(grid_text(g), verdict_waits_unknown(v, sums) ? "?"
+                               : v->thread_waits              ? "yes"
+                                                              : "no");
     grid_next(g);
     text_count(grid_text(g), v->requests);
     grid_next(g);
-    if (one)
+    if (sums)
         verdict_percent(grid_text(g), v->efficiency);
     grid_next(g);
     verdict_rate(grid_text(g), v->capacity);
@@ -84,14 +89,14 @@ static void add_figures(struct grid *g, const struct verdict *v, bool one)
     grid_next(g);
 }
 
-static void add_row(struct grid *g, const struct timeline *tl, uint32_t process)
+static void add_row(struct grid *g, const struct sheet *sheet, uint32_t process)
 {
-    const struct process *p = &tl->processes.data[process];
+    const struct process *p = &sheet->tl->processes.data[process];
     buf_addu(grid_text(g), p->pid);
     grid_next(g);
-    buf_adds(grid_text(g), timeline_string(tl, p->comm));
+    buf_adds(grid_text(g), timeline_string(sheet->tl, p->comm));
     grid_next(g);
-    add_figures(g, &p->verdict, true);
+    add_figures(g, &p->verdict, &sheet->sums[process]);
 }
 
 /* The first row: what they can do and had to do together. */
@@ -110,7 +115,7 @@ static void add_sum(struct grid *g, const struct timeline *tl, const struct serv
     text_count(grid_text(g), list->all.len);
     buf_adds(grid_text(g), " together");
     grid_next(g);
-    add_figures(g, &sum, false);
+    add_figures(g, &sum, NULL);
 }
 
 static void add_table(struct sheet *sheet, const struct served_list *list)
@@ -126,7 +131,7 @@ static void add_table(struct sheet *sheet, const struct served_list *list)
     grid_init(&g, columns, sizeof(columns) / sizeof(*columns));
     add_sum(&g, sheet->tl, list);
     for (size_t i = 0; i < list->all.len && i < sheet->rows; i++)
-        add_row(&g, sheet->tl, list->all.data[i].process);
+        add_row(&g, sheet, list->all.data[i].process);
     sheet_title(sheet, "Processes that served requests", "");
     sheet_grid(sheet, &g);
     sheet_more(sheet, grid_rows(&g) - 1, list->all.len, "processes");

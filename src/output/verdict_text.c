@@ -87,6 +87,13 @@ bool verdict_is_known(const struct process_sums *sums)
     return unknown_share(sums) < SHARE_THAT_SPOILS;
 }
 
+bool verdict_waits_unknown(const struct verdict *v, const struct process_sums *sums)
+{
+    bool alone = v->model == MODEL_NONBLOCKING && v->serving_threads < 2;
+    return !v->thread_waits && !alone && v->model != MODEL_UNKNOWN &&
+           unknown_share(sums) > SHARE_WORTH_A_WARNING;
+}
+
 /* A quotient that exists and says something. */
 static bool is_known(double n)
 {
@@ -124,6 +131,18 @@ static void add_model(const struct words *w)
              "Mixed: it has an event loop, and yet requests hold a thread that waits with them; "
              "while it waits, it serves nobody else."},
     };
+    static const char *const doubts[MODEL_COUNT] = {
+        [MODEL_BLOCKING] = "Blocking: each request holds a thread until it is answered; too little "
+                           "is known to say whether the thread waits.",
+        [MODEL_NONBLOCKING] = "Non-blocking, as far as it is known: while a request is "
+                              "outstanding, its thread serves others; too little is known to say "
+                              "whether another thread waits for it.",
+        [MODEL_NONBLOCKING_WORKERS] = "Non-blocking with workers: an event loop hands requests to "
+                                      "worker threads; too little is known to say whether these "
+                                      "wait.",
+        [MODEL_MIXED] = "Mixed: some requests hold a thread until they are answered, others do "
+                        "not; too little is known to say whether the threads wait.",
+    };
     const struct verdict *v = w->v;
     const char *sentence = v->model < MODEL_COUNT ? sentences[v->model][v->thread_waits] : NULL;
     if (sentence && is_blocked_loop(v, w->sums))
@@ -136,6 +155,8 @@ static void add_model(const struct words *w)
         buf_addf(w->out, "It looks %s, but too little of it is known to be sure.\n",
                  model_name(v->model));
         return;
+    } else if (sentence && verdict_waits_unknown(v, w->sums)) {
+        sentence = doubts[v->model];
     }
     if (!sentence)
         sentence = "How it serves its requests could not be told.";
@@ -533,6 +554,8 @@ static void add_advice(const struct words *w)
     } else if (is_computing_loop(v, w->sums)) {
         buf_adds(w->out, "What would change it: less work in one piece, or a worker thread for it, "
                          "so that the event loop stays free.\n");
+    } else if (full && verdict_waits_unknown(v, w->sums)) {
+        return; /* whether they lack CPUs or what they wait for is not known */
     } else if (full && !v->thread_waits) {
         buf_adds(w->out, "What would change it: less CPU time for each request, or more threads "
                          "on more CPUs.\n");

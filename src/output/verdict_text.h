@@ -16,6 +16,9 @@ void verdict_text(const struct timeline *tl, uint32_t process, const struct proc
 const char *verdict_remark(const struct verdict *v, const struct process_sums *sums);
 /* Enough of its requests' time is attributed to judge by it. */
 bool verdict_is_known(const struct process_sums *sums);
+/* No thread is known to wait, threads beside an event loop's were at work, and so much is not known
+ * that one may: a `no` would say too much. */
+bool verdict_waits_unknown(const struct verdict *v, const struct process_sums *sums);
 /* Threads ran out: requests queued while each serving thread was held by another. An event loop
  * that is busy for a moment is not meant. */
 bool verdict_is_short(const struct verdict *v);

@@ -129,8 +129,9 @@ static void test_event_loop(void **state)
     assert_string_equal(verdict_remark(&v, &sums), ": an event loop that blocks");
     sums.holds = sums.victims = 1;
     say(&v, &sums, &out);
-    has(&out, "Its event loop was held up once, for 50.1 ms; 1 request stood ready meanwhile and lost "
-              "800 ms.");
+    has(&out,
+        "Its event loop was held up once, for 50.1 ms; 1 request stood ready meanwhile and lost "
+        "800 ms.");
 
     /* It computes, in pieces that are too long: for most of 7,800 times 200 us. */
     v.thread_waits = false;
@@ -296,6 +297,38 @@ static void test_unattributed(void **state)
     buf_release(&out);
 }
 
+/* What is not known may be the waits: then no sentence says that there are none. */
+static void test_no_waits_is_not_said_lightly(void **state)
+{
+    (void)state;
+    struct buf out = BUF_INIT;
+    for (uint8_t model = MODEL_BLOCKING; model < MODEL_COUNT; model++) {
+        struct verdict v = pool;
+        struct process_sums sums = pool_sums;
+        v.model = model;
+        v.thread_waits = false;
+        sums.ledger_ns[LEDGER_QUEUED] -= sums.latency_ns / 5;
+        sums.ledger_ns[LEDGER_UNATTRIBUTED] = sums.latency_ns / 11;
+        assert_false(verdict_waits_unknown(&v, &sums));
+        say(&v, &sums, &out);
+        has_not(&out, "too little is known");
+        sums.ledger_ns[LEDGER_UNATTRIBUTED] = sums.latency_ns / 5;
+        assert_true(verdict_waits_unknown(&v, &sums));
+        say(&v, &sums, &out);
+        has(&out, "too little is known to say whether");
+        has_not(&out, "hardly wait");
+        has_not(&out, "no thread waits");
+        has_not(&out, "What would change it");
+        v.thread_waits = true; /* what is known is known */
+        assert_false(verdict_waits_unknown(&v, &sums));
+    }
+    struct verdict loop = {.model = MODEL_NONBLOCKING, .serving_threads = 1};
+    struct process_sums sums = pool_sums;
+    sums.ledger_ns[LEDGER_UNATTRIBUTED] = sums.latency_ns / 5;
+    assert_false(verdict_waits_unknown(&loop, &sums)); /* nobody is there but the loop */
+    buf_release(&out);
+}
+
 /* A loop that is busy for a moment while something is ready has not run out of threads. */
 static void test_busy_loop_is_not_short(void **state)
 {
@@ -443,6 +476,7 @@ int main(void)
         cmocka_unit_test(test_nobodys_hold),
         cmocka_unit_test(test_unattributed),
         cmocka_unit_test(test_busy_loop_is_not_short),
+        cmocka_unit_test(test_no_waits_is_not_said_lightly),
         cmocka_unit_test(test_waits_without_an_object),
         cmocka_unit_test(test_every_model_says_something),
         cmocka_unit_test(test_nothing_to_judge),
