@@ -105,7 +105,7 @@ waitscope.model = waitscope.pure('model', function () {
             key: 'awaiting',
             word: 'awaiting',
             of: 'request',
-            says: 'Its own asynchronous operation was outstanding, and no thread was held for it.',
+            says: 'A reply, a timer or another request that its own handler waits for was outstanding, with no thread held.',
             waiter: 'The order is with the kitchen, and no waiter stands there for it.',
         },
         {

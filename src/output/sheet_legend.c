@@ -17,7 +17,9 @@ static const struct {
     {"sleep", "the thread slept for a time it chose itself"},
     {"fault", "waiting for memory to be read in (page fault)"},
     {"other", "off the CPU for another reason: a child process, a signal, stopped"},
-    {"awaiting", "the request's own operation was on its way and held no thread"},
+    {"awaiting",
+     "a reply, a timer or another request that its own handler waits for was outstanding, and no "
+     "thread was held"},
     {"loop_busy", "ready to go on, while its event loop was busy with something else"},
     {"unattributed", "not known; never guessed"},
     {"unknown", "not known: before the first record, or where records were lost"},
