@@ -132,7 +132,8 @@ static int hold_judge(struct crowd *c, struct hold *h, uint64_t count)
     }
     h->victim_count = (uint32_t)(tl->victims.len - h->first_victim);
     h->more_victims = (uint32_t)(count - seen);
-    victims_sort(&tl->victims.data[h->first_victim], h->victim_count);
+    if (h->victim_count)
+        victims_sort(&tl->victims.data[h->first_victim], h->victim_count);
     return rc;
 }
 
