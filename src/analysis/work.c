@@ -209,7 +209,7 @@ static int context_enter(struct analysis *a, const struct event_work *e, struct 
     struct life *l = &a->lives.data[act->thread];
     struct work *w = work_find(a, e, act->thread);
     bool takes = takes_received(a, l);
-    uint32_t request = work_draft(a, w) ? w->request_plus1 - 1 : NONE;
+    uint32_t request = w && work_draft(a, w) ? w->request_plus1 - 1 : NONE;
 
     if (request == NONE && takes)
         request = tenure_request(a, act->thread);
@@ -417,7 +417,7 @@ int tasks_survey(struct analysis *a)
         else if (r->ev->kind == EVENT_SEND || r->ev->kind == EVENT_RECV)
             survey_io(a, r, &seen[r->thread]);
     }
-    for (size_t i = 0; i < a->lives.len; i++) {
+    for (size_t i = 0; seen && i < a->lives.len; i++) {
         struct life *l = &a->lives.data[i];
         /* One that makes a task for each request; else tasks may be those of connections, made
          * when there is no request yet, and whose turn it is then is chance. */
