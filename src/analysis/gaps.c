@@ -183,7 +183,8 @@ size_t gap_parts(const struct analysis *a, const struct gap *gap, struct gap_par
         return c.count;
     }
     /* Perhaps it was still being worked at. */
-    if (before && cause != CAUSE_BUSY && (cause != CAUSE_HANDOFF || after->gap_inferred))
+    if (before && (cause != CAUSE_BUSY || before->long_tail) &&
+        (cause != CAUSE_HANDOFF || after->gap_inferred))
         cut_ambiguous(&c, before->unsure_until);
     if ((cause == CAUSE_READY || cause == CAUSE_CONNECTED) && after->ready != NEVER) {
         cut_awaited(&c);

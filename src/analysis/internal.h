@@ -197,6 +197,7 @@ struct tenure {
     uint64_t busy_from;    /* from here on the loop was busy with something else; see enum cause.
                               CAUSE_HANDOFF: until then it stood in the queue, since `ready` */
     uint64_t unsure_until; /* from `end` to here the request is one candidate of several; 0 */
+    bool long_tail;        /* because it goes on for long behind the last touch */
     uint32_t next_plus1;   /* of the same request */
     uint32_t slice;        /* life.slice when it began */
     uint8_t cause;
@@ -232,6 +233,7 @@ struct work {
     uint64_t submitted, ended;     /* ended 0: not yet */
     bool owed;                     /* its request waits for it */
     bool entered;                  /* a context: once before */
+    uint8_t kind;                  /* enum work_kind; of one that was handed over */
 };
 
 struct chunk {

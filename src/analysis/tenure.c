@@ -98,9 +98,9 @@ static void tenure_close(struct analysis *a, uint32_t thread, uint64_t at)
     if (at > x->last_touch && goes_on(a, x)) {
         bool brief = x->received && x->wait_off == NEVER && at - x->last_touch <= BRIEF_NS;
         /* A callback that touches nothing may run as well, of another's or of nobody's. */
-        bool long_ = l->direct && !l->contexts && at - x->last_touch > TAIL_NS &&
-                     thread_rivals(a, thread, x->request) > 0;
-        if (brief || (acts_for(a, thread, x) && !long_))
+        x->long_tail = l->direct && !l->known && at - x->last_touch > TAIL_NS &&
+                       thread_rivals(a, thread, x->request) > 0;
+        if (brief || (acts_for(a, thread, x) && !x->long_tail))
             x->end = at;
         else
             x->unsure_until = at;

@@ -20,6 +20,8 @@
 
 /* So soon behind its place in the pool anyio hands it over. */
 #define PLACE_NS 1000000u
+/* So soon it parks, or begins with the next piece, when it has the pool's lock. */
+#define LOOK_NS 100000u
 
 static uint64_t work_key(const struct analysis *a, const struct event_work *e, uint32_t thread)
 {
@@ -78,7 +80,8 @@ static int submit(struct analysis *a, const struct event_work *e, struct act *ac
         owes(a, w, true); /* told again, and begun already */
         return tenure_touch(a, request, act);
     }
-    *w = (struct work){.request_plus1 = sure ? request + 1 : 0, .submitted = act->time};
+    *w = (struct work){
+        .kind = e->kind, .request_plus1 = sure ? request + 1 : 0, .submitted = act->time};
     if (!sure)
         return 0;
     int rc = tenure_touch(a, request, act);
@@ -115,15 +118,42 @@ static void work_end(struct analysis *a, struct work *w, uint64_t at)
     }
 }
 
-/* When the thread, if it is parked at `at`, began to; else `at`. It is scanned up to there. */
+/* When the thread, if it is parked at `at` or stands at the pool's lock, began to; else `at`. It is
+ * scanned up to there. */
 static uint64_t parked_since(const struct analysis *a, uint32_t thread, uint64_t at)
 {
     const struct thread *t = &a->tl->threads.data[thread];
     size_t next = a->lives.data[thread].scan;
     const struct interval *iv = next < t->intervals.len ? &t->intervals.data[next] : NULL;
-    bool parked =
-        iv && iv->start_ns < at && state_is_wait(iv->state) && wait_is_park(a, thread, iv);
+    bool parked = iv && iv->start_ns < at && state_is_wait(iv->state) &&
+                  (iv->state == STATE_LOCK || wait_is_park(a, thread, iv));
     return parked ? iv->start_ns : at;
+}
+
+/*
+ * libuv 1.x, src/threadpool.c, worker(): when the work is done the loop is told, and then the
+ * thread takes the pool's lock to look for more. A lock that it waits for just before it parks, or
+ * begins with the next piece, is that one. Gives when the wait for it began, or `at`.
+ */
+static uint64_t locked_since(const struct analysis *a, const struct work *w, uint64_t at)
+{
+    const struct thread *t = &a->tl->threads.data[w->worker];
+    uint64_t begun = w->tenure_plus1 ? a->tenures.data[w->tenure_plus1 - 1].start : at;
+
+    if (w->kind != WORK_LIBUV)
+        return at;
+    for (size_t i = a->lives.data[w->worker].scan; i-- > 0 && i < t->intervals.len;) {
+        const struct interval *iv = &t->intervals.data[i];
+        if (iv->start_ns >= at)
+            continue;
+        if (iv->start_ns <= begun || (i + 1 < t->intervals.len && iv[1].start_ns + LOOK_NS < at))
+            break;
+        if (iv->state == STATE_LOCK)
+            return iv->start_ns;
+        if (state_is_wait(iv->state))
+            break;
+    }
+    return at;
 }
 
 void work_leave(struct analysis *a, uint32_t thread, uint64_t at)
@@ -133,7 +163,7 @@ void work_leave(struct analysis *a, uint32_t thread, uint64_t at)
 
     l->work_plus1 = 0;
     if (w && w->worker == thread)
-        work_end(a, w, at);
+        work_end(a, w, locked_since(a, w, at));
 }
 
 static int begin(struct analysis *a, const struct event_work *e, struct act *act)
@@ -300,7 +330,7 @@ static int resume(struct analysis *a, const struct event_work *e, struct act *ac
         owes(a, w, false);
         if (w->tenure_plus1) {
             thread_scan(a, w->worker, act->time);
-            work_end(a, w, parked_since(a, w->worker, act->time));
+            work_end(a, w, locked_since(a, w, parked_since(a, w->worker, act->time)));
         }
     }
     if (request == NONE)

@@ -73,6 +73,29 @@ static void test_libuv(void **state)
     made_release(&m);
 }
 
+/* The loop is told before the worker takes the pool's lock, to look for more. */
+static void test_the_pools_lock_is_nobodys(void **state)
+{
+    (void)state;
+    struct made m;
+    work_init(&m, 9000);
+    yields(&m, 0, 1000, 99);
+    receives(&m, 1010, 7, A, 1000, GET("/a"));
+    says(&m, 1020, 7, 64, WORK_SUBMIT, WORK_LIBUV);
+    parks(&m, 8, 0, 1060, 7);
+    says(&m, 1070, 8, 64, WORK_BEGIN, WORK_LIBUV);
+    waits(&m, 8, 1100, 5000, 5000, CALL_pread64, COLD);
+    waits(&m, 8, 5020, 7000, 7000, CALL_futex, QUEUE + 64);
+    yields(&m, 1030, 5110, 8);
+    says(&m, 7020, 7, 64, WORK_RESUME, WORK_LIBUV);
+    sends(&m, 7030, 7, A, OK);
+    work_finish(&m, 9000, 7100, 7010, 0);
+    assert_int_equal(given(&m, "GET /a", 8, LEDGER_BLOCKED), 3900);
+    assert_int_equal(given(&m, "GET /a", 8, LEDGER_RUNNING), 30 + 20);
+    assert_int_equal(spent(&m, "GET /a", LEDGER_LOCK), 0);
+    made_release(&m);
+}
+
 /* Two are out at once: each worker's time is that of the one it began with, and no other's. The
  * loop turns to B first, to A when it has slept again. */
 static void test_libuv_two_at_once(void **state)
@@ -534,6 +557,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_libuv),
+        cmocka_unit_test(test_the_pools_lock_is_nobodys),
         cmocka_unit_test(test_libuv_two_at_once),
         cmocka_unit_test(test_the_next_begin_is_the_end),
         cmocka_unit_test(test_a_synchronous_call_is_the_loops),
