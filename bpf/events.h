@@ -256,8 +256,8 @@ struct event_fd {
  * A runtime's own word on its work, from a uprobe on one of its functions. `item` is the address
  * of what the runtime takes for a piece of work: in one process nothing else has it for as long as
  * the piece exists, and something else may have it afterwards. libuv's has no WORK_END: it lasts
- * until the worker begins with the next or waits in futex. A submission may be told twice, and,
- * where an executor made a thread for it, soon after the begin.
+ * until the worker begins with the next or waits in futex. A submission may be told twice; a
+ * Python one is told when a thread begins with it, at the time when it was handed over.
  */
 enum work_op {
     WORK_SUBMIT = 1, /* this thread hands it over */
@@ -269,7 +269,7 @@ enum work_op {
 enum work_kind {
     WORK_LIBUV = 1, /* struct uv__work */
     WORK_TASK = 2,  /* asyncio: the coroutine of a task; SUBMIT: the task is made, RESUME: a step */
-    WORK_FUTURE = 3, /* Python: what an executor was given: its future's lock; anyio: a context */
+    WORK_FUTURE = 3, /* Python: what goes through a queue to a thread; anyio: a context */
     WORK_NGINX = 4,  /* ngx_thread_task_t */
     /* Python: a context (PEP 567). Each callback of asyncio and uvloop runs in one, a task in its
      * own, copied from that of whoever made it. All on a loop's thread: SUBMIT: it was made, as a

@@ -23,7 +23,8 @@ struct call_entry {
 
 /*
  * What a hit of a uprobe means: enum work_op or enum work_hook, enum work_kind, which of the
- * function's arguments points to the item, from 0, and how many bytes before it.
+ * function's arguments points to the item, from 0, and how many bytes before it. Of HOOK_PUT the
+ * argument points to the item's address.
  */
 #define WORK_COOKIE(op, kind, argument, before) \
     ((uint64_t)(op) | (uint64_t)(kind) << 8 | (uint64_t)(argument) << 16 | (uint64_t)(before) << 32)
@@ -39,10 +40,10 @@ struct call_entry {
 /* Hits that are no word on work by themselves; see work.bpf.h. */
 enum work_hook {
     HOOK_STEP = 64, /* asyncio: a task's step begins */
-    HOOK_PUT,       /* Python: a queue of an executor is given something */
+    HOOK_PUT,       /* Python: a queue of an executor is given something, its first argument */
     HOOK_GET,       /* … is asked for something */
-    HOOK_LOCK,      /* … an RLock is entered */
-    HOOK_ENTER,     /* … a context is entered */
+    HOOK_TAKEN,     /* … gave it */
+    HOOK_ENTER,     /* Python: a context is entered */
     HOOK_LEAVE,     /* … a context is left */
     HOOK_COPY,      /* … a context was made, as a copy of another */
 };

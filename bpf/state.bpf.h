@@ -43,7 +43,9 @@ struct thread_state {
     __u8 lost;
     __u8 dead;
     __u8 work; /* enum work_state */
-    __u8 pad[4];
+    /* Python's Context.run(): how deep it is in it; and was when the task's step began. */
+    __u8 depth, step_depth;
+    __u8 pad[2];
     __u64 item; /* Python: what a worker has begun and not ended */
 };
 

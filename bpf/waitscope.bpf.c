@@ -300,7 +300,6 @@ static __always_inline int record_fork(struct task_struct *parent, struct task_s
         return 0;
     }
     __sync_fetch_and_add(&alive, 1);
-    t->work = WORK_IS_KNOWN;
     t->why = WHY_NEW;
     t->fd = WAIT_NO_FD;
     t->off_ns = now;
@@ -320,7 +319,6 @@ static __always_inline int record_fork(struct task_struct *parent, struct task_s
 SEC("tp_btf/sched_process_fork")
 int BPF_PROG(on_fork, struct task_struct *parent, struct task_struct *child)
 {
-    on_new_thread(parent);
     return record_fork(parent, child);
 }
 

@@ -11,12 +11,9 @@
 
 /* thread_state.work */
 enum work_state {
-    WORK_IS_LOOP = 1,      /* takes steps of asyncio's tasks */
-    WORK_HAS_PUT = 2,      /* gave an executor's queue something, and entered no RLock since */
-    WORK_HAS_GOT = 4,      /* asked an executor's queue, and entered no RLock since */
-    WORK_IS_KNOWN = 8,     /* has been at one of the hooks */
-    WORK_IN_PUT = 16,      /* gave an executor's queue something in this step */
-    WORK_IN_CONTEXTS = 32, /* its contexts are told: they say more than the steps of tasks */
+    WORK_IS_LOOP = 1,     /* takes steps of asyncio's tasks */
+    WORK_IN_STEP = 2,     /* in one, or behind it where its end is not told */
+    WORK_IN_CONTEXTS = 4, /* its contexts are told: they say more than the steps of tasks */
 };
 
 /*
@@ -54,13 +51,13 @@ struct {
     }
 #endif
 
-/* One of the registers that calls preserve, by the processor's number. All are read first: the
- * verifier wants each load from the context at an offset that stands in the code. */
-static __always_inline __u64 preserved(struct pt_regs *ctx, __u32 n)
+/* A register by the processor's number, but rax and rsp. All are read first: the verifier wants
+ * each load from the context at an offset that stands in the code. */
+static __always_inline __u64 general(struct pt_regs *ctx, __u32 n)
 {
 #if defined(__TARGET_ARCH_x86)
     __u64 bx = ctx->bx, bp = ctx->bp, r12 = ctx->r12, r13 = ctx->r13, r14 = ctx->r14,
-          r15 = ctx->r15;
+          r15 = ctx->r15, si = ctx->si, di = ctx->di;
 
     barrier_var(bx);
     barrier_var(bp);
@@ -68,8 +65,12 @@ static __always_inline __u64 preserved(struct pt_regs *ctx, __u32 n)
     barrier_var(r13);
     barrier_var(r14);
     barrier_var(r15);
+    barrier_var(si);
+    barrier_var(di);
     return n == 3    ? bx
            : n == 5  ? bp
+           : n == 6  ? si
+           : n == 7  ? di
            : n == 12 ? r12
            : n == 13 ? r13
            : n == 14 ? r14
@@ -86,7 +87,7 @@ static __always_inline __u64 argument(struct pt_regs *ctx, __u32 n)
     __u64 all[] = ARGUMENTS(ctx);
 
     if (n >= WORK_REGISTER)
-        return preserved(ctx, n - WORK_REGISTER);
+        return general(ctx, n - WORK_REGISTER);
     barrier_var(all[0]);
     barrier_var(all[1]);
     barrier_var(all[WORK_RESULT]);
@@ -113,47 +114,43 @@ static __always_inline void send_work(__u64 item, __u8 op, __u8 kind, __u32 tid,
     send_flagged(item, op, kind, 0, tid, now);
 }
 
-/*
- * concurrent.futures.ThreadPoolExecutor, Lib/concurrent/futures/thread.py, since Python 3.7. The
- * one who submits makes a Future, puts it into the executor's SimpleQueue, and enters the RLock of
- * the Future in add_done_callback(), which asyncio calls at once. The worker gets it from the queue
- * and the first RLock that it enters then is the same, in set_running_or_notify_cancel(). Between
- * get and get it does nothing else. So the lock tells which is which, by itself: a submission
- * that is not followed by add_done_callback() names a lock that no worker begins with.
- *
- * A thread of which nothing is known may wait for its first work since before the attach; it does
- * when that lock was handed over. A lock that is handed over again, and was not begun with, is no
- * Future's: threading has one that is entered for each thread that is made.
- */
-static __always_inline void on_lock(struct thread_state *t, __u64 lock, __u32 tid)
+static __always_inline void hand_over(__u64 address, __u32 tid)
 {
-    struct handed_key key = {.address = lock, .pid = bpf_get_current_pid_tgid() >> 32};
+    struct handed_key key = {.address = address, .pid = bpf_get_current_pid_tgid() >> 32};
     struct handed entry = {.time_ns = bpf_ktime_get_ns(), .tid = tid};
-    __u8 work = t->work;
 
-    if (!(work & (WORK_HAS_GOT | WORK_HAS_PUT)) && work)
-        return;
-    t->work |= WORK_IS_KNOWN;
-    if (!(work & WORK_HAS_PUT)) {
-        if (bpf_map_delete_elem(&handed_over, &key) && !work)
-            return;
-        t->work &= ~WORK_HAS_GOT;
-        t->item = lock;
-        send_work(lock, WORK_BEGIN, WORK_FUTURE, tid, entry.time_ns);
-    } else if (!bpf_map_update_elem(&handed_over, &key, &entry, BPF_NOEXIST)) {
-        t->work &= ~WORK_HAS_PUT;
-        send_work(lock, WORK_SUBMIT, WORK_FUTURE, tid, entry.time_ns);
-    }
+    bpf_map_update_elem(&handed_over, &key, &entry, BPF_ANY);
 }
 
-/* An executor that makes a thread for what it was given enters an RLock of threading before, and
- * the one of the Future afterwards; the new thread may have begun by then. */
-static __always_inline void on_new_thread(struct task_struct *maker)
+/* What the thread has in its hands was handed over by another: told now that it is known. */
+static __always_inline void take_over(struct thread_state *t, __u64 address, __u16 flags, __u32 tid)
 {
-    struct thread_state *t = bpf_task_storage_get(&threads, maker, NULL, 0);
+    struct handed_key key = {.address = address, .pid = bpf_get_current_pid_tgid() >> 32};
+    struct handed *seen = bpf_map_lookup_elem(&handed_over, &key);
 
-    if (t && t->work & WORK_IN_PUT)
-        t->work |= WORK_HAS_PUT;
+    if (!seen)
+        return;
+    if (seen->tid != tid) {
+        send_flagged(address, WORK_SUBMIT, WORK_FUTURE, flags, seen->tid, seen->time_ns);
+        send_work(address, WORK_BEGIN, WORK_FUTURE, tid, bpf_ktime_get_ns());
+        t->item = address;
+    }
+    bpf_map_delete_elem(&handed_over, &key);
+}
+
+/*
+ * concurrent.futures.ThreadPoolExecutor, Lib/concurrent/futures/thread.py, since Python 3.7: what
+ * is submitted becomes a _WorkItem that goes through the executor's SimpleQueue. A worker takes it
+ * out and asks for nothing else before it is done, so the item's address, which is one from put()
+ * to the end, says which thread has it, and from when to when. Whatever else a program hands from
+ * thread to thread by a SimpleQueue is told the same way.
+ */
+static __always_inline void on_put(__u64 arguments, __u32 tid)
+{
+    __u64 item;
+
+    if (!bpf_probe_read_user(&item, sizeof(item), (void *)arguments) && item)
+        hand_over(item, tid);
 }
 
 static __always_inline void on_end(struct thread_state *t, __u32 tid)
@@ -161,12 +158,6 @@ static __always_inline void on_end(struct thread_state *t, __u32 tid)
     if (t->item)
         send_work(t->item, WORK_END, WORK_FUTURE, tid, bpf_ktime_get_ns());
     t->item = 0;
-}
-
-/* What the loop's thread did before was not in this step. */
-static __always_inline void on_step(struct thread_state *t)
-{
-    t->work = (t->work & ~(WORK_HAS_PUT | WORK_IN_PUT)) | WORK_IS_KNOWN;
 }
 
 /* Threads of executors wait for their work in a futex; a loop waits in epoll_wait. */
@@ -196,41 +187,52 @@ static __always_inline void on_copy(struct thread_state *t, __u64 context, __u32
         bpf_map_update_elem(&handed_over, &key, &entry, BPF_ANY);
 }
 
-static __always_inline void on_enter(struct thread_state *t, __u64 context, __u8 kind, __u32 tid)
+/*
+ * Without contexts Context.run() alone is told. Within a task's step anyio enters the copy by it,
+ * to say in it which loop this is, and hands it over then. asyncio's own loop runs all its
+ * callbacks by it, steps too: those contexts live on, or are gone before something else has their
+ * address, and are handed to nobody.
+ */
+static __always_inline void on_run(struct thread_state *t, __u64 context, __u32 tid)
 {
     struct handed_key key = {.address = context, .pid = bpf_get_current_pid_tgid() >> 32};
-    __u64 now = bpf_ktime_get_ns();
-    struct handed *seen;
 
-    if (is_loop(t)) {
-        struct handed entry = {.time_ns = now, .tid = tid};
+    if (t->work & WORK_IN_STEP)
+        hand_over(context, tid);
+    else
+        bpf_map_delete_elem(&handed_over, &key);
+    t->depth++;
+}
 
-        if (kind == WORK_CONTEXT) {
-            t->work |= WORK_IN_CONTEXTS;
-            on_step(t);
-            send_work(context, WORK_RESUME, WORK_CONTEXT, tid, now);
-        } else {
-            bpf_map_update_elem(&handed_over, &key, &entry, BPF_ANY);
-        }
-        return;
+static __always_inline void on_enter(struct thread_state *t, __u64 context, __u8 kind, __u32 tid)
+{
+    if (!is_loop(t)) {
+        if (!t->item)
+            take_over(t, context, WORK_IN_LINE, tid);
+    } else if (kind == WORK_CONTEXT) {
+        t->work |= WORK_IN_CONTEXTS;
+        send_work(context, WORK_RESUME, WORK_CONTEXT, tid, bpf_ktime_get_ns());
+    } else {
+        on_run(t, context, tid);
     }
-    if (t->item)
-        return;
-    seen = bpf_map_lookup_elem(&handed_over, &key);
-    if (!seen)
-        return;
-    send_flagged(context, WORK_SUBMIT, WORK_FUTURE, WORK_IN_LINE, seen->tid, seen->time_ns);
-    send_work(context, WORK_BEGIN, WORK_FUTURE, tid, now);
-    t->item = context;
-    bpf_map_delete_elem(&handed_over, &key);
 }
 
 static __always_inline void on_leave(struct thread_state *t, __u64 context, __u8 kind, __u32 tid)
 {
-    if (context == t->item)
+    if (context == t->item) {
         on_end(t, tid);
-    else if (kind == WORK_CONTEXT && is_loop(t))
-        send_work(context, WORK_END, WORK_CONTEXT, tid, bpf_ktime_get_ns());
+    } else if (kind == WORK_CONTEXT) {
+        if (is_loop(t))
+            send_work(context, WORK_END, WORK_CONTEXT, tid, bpf_ktime_get_ns());
+    } else if (t->depth && --t->depth < t->step_depth) {
+        t->work &= ~WORK_IN_STEP;
+    }
+}
+
+static __always_inline void on_step(struct thread_state *t)
+{
+    t->work |= WORK_IS_LOOP | WORK_IN_STEP;
+    t->step_depth = t->depth;
 }
 
 SEC("uprobe")
@@ -251,19 +253,16 @@ int on_work(struct pt_regs *ctx)
     if (op == HOOK_STEP) {
         if (t->work & WORK_IN_CONTEXTS)
             return 0;
-        t->work |= WORK_IS_LOOP;
         on_step(t);
         op = WORK_RESUME;
     }
-    if (op == HOOK_LOCK) {
-        on_lock(t, item, tid);
-    } else if (op == HOOK_PUT) {
-        t->work |= WORK_HAS_PUT | WORK_IN_PUT | WORK_IS_KNOWN;
+    if (op == HOOK_PUT) {
+        on_put(item, tid);
     } else if (op == HOOK_GET) {
-        if (t->work & WORK_IS_LOOP)
-            return 0;
         on_end(t, tid);
-        t->work |= WORK_HAS_GOT | WORK_IS_KNOWN;
+    } else if (op == HOOK_TAKEN) {
+        if (!is_loop(t))
+            take_over(t, item, 0, tid);
     } else if (op == HOOK_ENTER) {
         on_enter(t, item, WORK_COOKIE_KIND(cookie), tid);
     } else if (op == HOOK_LEAVE) {

@@ -42,6 +42,7 @@ struct hook {
     uint64_t cookie; /* 0: what the symbol is there for is to be known by */
     enum symbol_where where;
     bool precise;
+    unsigned nth;       /* SYMBOL_TAKEN */
     const char *beside; /* SYMBOL_METHOD: another method of the same type */
     const char *label;  /* in the capture's list of probes, where `symbol` says too little */
     const char *needs;  /* without that symbol this one says nothing */
@@ -59,10 +60,17 @@ struct hook {
     {                                                                                            \
         .symbol = (symbol_), .files = HAS_UV, .cookie = WORK_COOKIE(op, WORK_LIBUV, argument, 0) \
     }
-#define METHOD(files_, symbol_, beside_, label_, op)                                          \
-    {                                                                                         \
-        .symbol = (symbol_), .files = (files_), .cookie = WORK_COOKIE(op, WORK_FUTURE, 0, 0), \
-        .where = SYMBOL_METHOD, .precise = true, .beside = (beside_), .label = (label_)       \
+#define QUEUE(symbol_, label_, op, argument)                                               \
+    {                                                                                      \
+        .symbol = (symbol_), .files = IN_QUEUE, .where = SYMBOL_METHOD, .label = (label_), \
+        .cookie = WORK_COOKIE(op, WORK_FUTURE, argument, 0), .beside = "put_nowait"        \
+    }
+/* What was asked for, by get() or get_nowait(), which may hold the same code each. */
+#define TAKEN(nth_)                                                               \
+    {                                                                             \
+        .symbol = "get", .files = IN_QUEUE, .where = SYMBOL_TAKEN, .nth = (nth_), \
+        .label = "SimpleQueue.get result",                                        \
+        .cookie = WORK_COOKIE(HOOK_TAKEN, WORK_FUTURE, WORK_REGISTER, 0)          \
     }
 /*
  * Python/context.c since Python 3.7: PyContext_Enter() and PyContext_Exit(), by which uvloop runs
@@ -115,9 +123,11 @@ static const struct hook hooks[] = {
      .where = SYMBOL_MEMBER,
      .label = "Task.__init__",
      .when = WITHOUT_CONTEXTS},
-    METHOD(IN_QUEUE, "put", "put_nowait", "SimpleQueue.put", HOOK_PUT),
-    METHOD(IN_QUEUE, "get", "get_nowait", "SimpleQueue.get", HOOK_GET),
-    METHOD(HAS_PYTHON, "__enter__", "_is_owned", "RLock.__enter__", HOOK_LOCK),
+    QUEUE("put", "SimpleQueue.put", HOOK_PUT, 1),
+    QUEUE("get", "SimpleQueue.get", HOOK_GET, 0),
+    QUEUE("get_nowait", "SimpleQueue.get_nowait", HOOK_GET, 0),
+    TAKEN(0),
+    TAKEN(1),
     CONTEXT("PyContext_Enter", SYMBOL_TAIL, HOOK_ENTER, 1),
     CONTEXT("PyContext_Exit", SYMBOL_TAIL, HOOK_LEAVE, 1),
     CONTEXT("PyContext_CopyCurrent", SYMBOL_RESULT, HOOK_COPY, WORK_RESULT),
@@ -218,8 +228,10 @@ static void fill(struct binary *b, struct symbols *s, const char *name, unsigned
     for (size_t i = 0; i < HOOKS; i++) {
         if (!(hooks[i].files & files) || (hooks[i].precise && !precise))
             continue;
-        wanted[n] = (struct symbol){
-            .name = hooks[i].symbol, .where = hooks[i].where, .beside = hooks[i].beside};
+        wanted[n] = (struct symbol){.name = hooks[i].symbol,
+                                    .where = hooks[i].where,
+                                    .beside = hooks[i].beside,
+                                    .nth = hooks[i].nth};
         of[n++] = &hooks[i];
     }
     if (!(files & IN_JVM) && symbols_find(s, wanted, n) < n && files & HAS_UV)
@@ -243,7 +255,7 @@ static void fill(struct binary *b, struct symbols *s, const char *name, unsigned
         if ((of[i]->needs && !found(wanted, n, of[i]->needs)) ||
             of[i]->when == (b->contexts ? WITHOUT_CONTEXTS : WITH_CONTEXTS))
             continue;
-        if (wanted[i].where == SYMBOL_MEMBER)
+        if (wanted[i].where == SYMBOL_MEMBER || wanted[i].where == SYMBOL_TAKEN)
             p.cookie += WORK_COOKIE(0, 0, wanted[i].reg, 0);
         p.without_contexts = of[i]->when == WITHOUT_CONTEXTS;
         if (p.offset && p.cookie && b->point_count < BINARY_POINTS)

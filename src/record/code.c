@@ -8,9 +8,10 @@
 #define PROLOGUE_MAX 48
 #define FUNCTION_MAX 64 /* of a short one */
 #define STEPS_MAX 48    /* instructions */
+#define TAKEN_MAX 12    /* of them, to take one thing out of a list */
 #define CALL 0xe8
 
-enum { RAX = 0, RSP = 4, RSI = 6, RDI = 7 };
+enum { RAX = 0, RDX = 2, RSP = 4, RSI = 6, RDI = 7 };
 
 /* One instruction: its length, 0 when it is none of those known here. */
 struct insn {
@@ -136,14 +137,16 @@ static struct insn decode(const unsigned char *at, size_t len)
         i.changed = register_of(op, rex & 1);
     } else if (n == 0 && (op == 0xe8 || op == 0xe9 || op == 0xeb || (op >= 0x70 && op <= 0x7f)))
         decode_branch(&i, at, len, n);
-    else if (op == 0x8b || op == 0x8d || op == 0x33 || op == 0x63)
+    else if (op == 0x8b || op == 0x8d || op == 0x33 || op == 0x63 || op == 0x03 || op == 0x2b)
         decode_modrm(&i, at + n + 1, len - n - 1, n + 1, 0, 'r', rex);
-    else if (op == 0x89 || op == 0x31)
+    else if (op == 0x89 || op == 0x31 || op == 0x01 || op == 0x29)
         decode_modrm(&i, at + n + 1, len - n - 1, n + 1, 0, 'm', rex);
     else if (op == 0x85 || op == 0x39 || op == 0x3b)
         decode_modrm(&i, at + n + 1, len - n - 1, n + 1, 0, '-', rex);
     else if (op == 0x83)
         decode_modrm(&i, at + n + 1, len - n - 1, n + 1, 1, 'm', rex);
+    else if (op == 0xff && len > n + 1 && (at[n + 1] & 0x30) == 0) /* inc, dec */
+        decode_modrm(&i, at + n + 1, len - n - 1, n + 1, 0, 'm', rex);
     else if (op == 0xc7 && at[0] != 0x66)
         decode_modrm(&i, at + n + 1, len - n - 1, n + 1, 4, 'm', rex);
     else if (op == 0x81 && at[0] != 0x66)
@@ -308,6 +311,69 @@ int64_t code_member(const unsigned char *code, size_t len, size_t at, int *reg)
     return -1;
 }
 
+/* mov (ADDRESS),REGISTER of eight bytes; with a distance of 0 where there must be one */
+static bool is_load(const unsigned char *at, size_t len, int *address, int *reg)
+{
+    size_t distance = len >= 3 && at[2] >> 6 == 1;
+
+    if (len < 3 + distance || (at[0] & 0xf8) != 0x48 || at[1] != 0x8b || at[2] >> 6 != distance ||
+        (at[2] & 7) == RSP || (!distance && (at[2] & 7) == 5) || (distance && at[3]))
+        return false;
+    *reg = register_of(at[2] >> 3, at[0] & 4);
+    *address = register_of(at[2], at[0] & 1);
+    return *reg != *address;
+}
+
+/* The same back: another register, or a number, to where that was loaded from. */
+static bool is_replaced(const unsigned char *at, const struct insn *i, int address, int reg)
+{
+    size_t distance = i->len > 3 && at[2] >> 6 == 1;
+
+    if (i->len < 3 + distance || (at[0] & 0xf8) != 0x48 || at[2] >> 6 != distance ||
+        (distance && at[3]) || register_of(at[2], at[0] & 1) != address)
+        return false;
+    return at[1] == 0xc7 || (at[1] == 0x89 && register_of(at[2] >> 3, at[0] & 4) != reg);
+}
+
+/* cqto; idiv of a register: they write to rax and rdx */
+static size_t divides(const unsigned char *at, size_t len)
+{
+    if (len >= 2 && at[0] == 0x48 && at[1] == 0x99)
+        return 2;
+    return len >= 3 && (at[0] & 0xfe) == 0x48 && at[1] == 0xf7 && at[2] >= 0xf8 ? 3 : 0;
+}
+
+int64_t code_taken(const unsigned char *code, size_t len, size_t at, int *reg)
+{
+    bool replaced = false, counted = false;
+    struct store next;
+    int address;
+
+    if (at >= len || !is_load(code + at, len - at, &address, reg))
+        return -1;
+    at += code[at + 2] >> 6 == 1 ? 4 : 3;
+    for (size_t steps = 0; steps < TAKEN_MAX && at < len; steps++) {
+        size_t division = divides(code + at, len - at);
+        struct insn i = decode(code + at, len - at);
+
+        if (division && *reg != RAX && *reg != RDX && address != RAX &&
+            (address != RDX || replaced)) {
+            at += division;
+            continue;
+        }
+        if (!i.len || i.changed == *reg || (!replaced && i.changed == address) || code[at] == CALL)
+            break;
+        if (i.cheap && replaced && counted)
+            return (int64_t)at;
+        if (i.jump)
+            break;
+        counted |= replaced && is_store(code + at, len - at, &next);
+        replaced |= is_replaced(code + at, &i, address, *reg);
+        at += i.len;
+    }
+    return -1;
+}
+
 uint64_t code_call(const unsigned char *code, size_t len, uint64_t address, uint64_t target)
 {
     uint64_t found = 0;
@@ -354,6 +420,12 @@ int code_result_place(const unsigned char *code, size_t len)
 }
 
 int64_t code_member(const unsigned char *code, size_t len, size_t at, int *reg)
+{
+    (void)code, (void)len, (void)at, (void)reg;
+    return -1;
+}
+
+int64_t code_taken(const unsigned char *code, size_t len, size_t at, int *reg)
 {
     (void)code, (void)len, (void)at, (void)reg;
     return -1;

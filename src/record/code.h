@@ -35,6 +35,12 @@ int code_result_place(const unsigned char *code, size_t len);
  * there; -1: there is none.
  */
 int64_t code_member(const unsigned char *code, size_t len, size_t at, int *reg);
+/*
+ * At `at` a pointer is loaded, something else is put where it was, and a number is stored: it was
+ * taken out of a list. Gives a place behind where a uprobe costs little, and which register, by the
+ * processor's number, has the pointer there; -1: it is something else that stands there.
+ */
+int64_t code_taken(const unsigned char *code, size_t len, size_t at, int *reg);
 /* Where the one call of `target` stands in code that begins at `address`; 0: there is none, or more
  * than one. */
 uint64_t code_call(const unsigned char *code, size_t len, uint64_t address, uint64_t target);

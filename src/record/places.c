@@ -71,6 +71,34 @@ static void find_member(struct symbols *s, struct symbol *w)
     w->offset = w->address ? symbols_offset(s, w->address) : 0;
 }
 
+/*
+ * Modules/_queue.c: simplequeue_pop_item() until Python 3.12, RingBuf_Get() since 3.13; the
+ * compiler puts either into get() and get_nowait(), and in no other function of that file anything
+ * is taken so. More than two such places are not those.
+ */
+static void find_taken(struct symbols *s, struct symbol *w)
+{
+    struct symbols_bytes text;
+    unsigned times = 0;
+
+    if (!symbols_section(s, ".text", TEXT_MAX, &text))
+        return;
+    for (size_t at = 0; at < text.size; at++) {
+        int reg;
+        int64_t place = code_taken(text.data, text.size, at, &reg);
+
+        if (place < 0)
+            continue;
+        if (times++ == w->nth) {
+            w->address = text.address + (uint64_t)place;
+            w->reg = reg;
+        }
+    }
+    if (times > 2)
+        w->address = 0;
+    w->offset = w->address ? symbols_offset(s, w->address) : 0;
+}
+
 static uint64_t tail_of(struct symbols *s, const char *name)
 {
     struct symbol head = {.name = name};
@@ -229,6 +257,8 @@ void places_find(struct symbols *s, struct symbol *wanted, size_t count)
             find_tail(s, &wanted[i]);
         else if (wanted[i].where == SYMBOL_RESULT)
             find_result(s, &wanted[i]);
+        else if (wanted[i].where == SYMBOL_TAKEN)
+            find_taken(s, &wanted[i]);
         methods |= wanted[i].where == SYMBOL_METHOD;
     }
     if (!methods)
@@ -247,7 +277,7 @@ void places_find(struct symbols *s, struct symbol *wanted, size_t count)
 static bool is_inside(enum symbol_where where)
 {
     return where == SYMBOL_CALL || where == SYMBOL_INNER || where == SYMBOL_RESULT ||
-           where == SYMBOL_MEMBER;
+           where == SYMBOL_MEMBER || where == SYMBOL_TAKEN;
 }
 
 void places_cheap(struct symbols *s, struct symbol *wanted, size_t count)

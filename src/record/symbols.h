@@ -23,6 +23,7 @@ enum symbol_where {
     SYMBOL_RESULT, /* behind the call that makes the object which this function gives back */
     SYMBOL_MEMBER, /* in the one function that makes what this function of another file gives back a
                     * member of an object: where the next member is known */
+    SYMBOL_TAKEN,  /* where it takes something out of a list: the first such place, or the second */
     SYMBOL_TAIL,   /* the function into which this one, a short one, jumps at its end */
 };
 
@@ -30,10 +31,11 @@ struct symbol {
     const char *name; /* wanted */
     enum symbol_where where;
     const char *beside;
+    unsigned nth; /* SYMBOL_TAKEN: which place, from 0 */
     /* Found: `address` as the file has it, 0 when it is not there; bytes; `offset` in the file,
      * 0 when it is no code. */
     uint64_t address, size, offset;
-    int reg; /* SYMBOL_MEMBER: which register has it, by the processor's number */
+    int reg; /* SYMBOL_MEMBER, _TAKEN: which register has it, by the processor's number */
 };
 
 /* A section's bytes as they stand in the file. */

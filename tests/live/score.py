@@ -52,8 +52,7 @@ FLOORS = {
     ("kotlin", "delay"): (0.20, 0.06, 0.10),
     ("kotlin", "io"): (0.55, 0.20, 0.10),
     ("kotlin", "mixed"): (0.40, 0.15, 0.15),
-    ("fastapi", "aiofiles"): (0.95, 0.00, 0.00),  # executors are told with --precise alone
-    ("fastapi", "mixed"): (0.95, 0.30, 0.25),
+    ("fastapi", "mixed"): (0.95, 0.80, 0.60),
     ("fastapi", "sleep"): (0.99, 0.90, 0.45),
     ("fastapi", "upstream"): (0.99, 0.90, 0.50),
     ("fastapi", "victims"): (0.95, 0.40, 0.40),

@@ -176,12 +176,60 @@ static void members(void **state)
         code_member(BYTES(0x48, 0x89, 0x83, 0x98, 0, 0, 0, 0xe9, 0, 0, 0, 0x80), 0, &reg), -1);
 }
 
+/* SimpleQueue.get() of Debian's Python 3.11, and of 3.12 and 3.13. */
+static void taken(void **state)
+{
+    /* mov (%rcx),%rbp; addq $1,(%r14); mov %r14,(%rcx); mov %rdx,0x28(%rbx); cmp %rax,%rdx; jg */
+    static const unsigned char list[] = {0x48, 0x8b, 0x29, 0x49, 0x83, 0x06, 0x01, 0x4c,
+                                         0x89, 0x31, 0x48, 0x89, 0x53, 0x28, 0x48, 0x39,
+                                         0xc2, 0x0f, 0x8f, 0x36, 0x01, 0,    0};
+    /* mov (%rdi),%rbx; add $1,%ecx; je; mov %ecx,(%rsi); add $1,%rdx; mov %rsi,(%rdi);
+     * sub %rdx,%rax; mov %rdx,0x28(%r14); cmp %rax,%rdx; jg */
+    static const unsigned char immortal[] = {
+        0x48, 0x8b, 0x1f, 0x83, 0xc1, 0x01, 0x74, 0x02, 0x89, 0x0e, 0x48, 0x83, 0xc2, 0x01, 0x48,
+        0x89, 0x37, 0x48, 0x29, 0xd0, 0x49, 0x89, 0x56, 0x28, 0x48, 0x39, 0xc2, 0x7f, 0x71};
+    /* mov (%rdx),%rsi; movq $0,(%rdx); cqto; idiv %rdi; mov %rcx,0x38(%rbp); mov %rdx,0x20(%rbp);
+     * jmp */
+    static const unsigned char ring[] = {0x48, 0x8b, 0x32, 0x48, 0xc7, 0x02, 0,    0,    0,    0,
+                                         0x48, 0x99, 0x48, 0xf7, 0xff, 0x48, 0x89, 0x4d, 0x38, 0x48,
+                                         0x89, 0x55, 0x20, 0xe9, 0x93, 0,    0,    0};
+    /* What must not pass: the place's address or the pointer is changed meanwhile, something else
+     * is replaced, the same is put back, no number is stored; an instruction that is not known. */
+    static const struct {
+        size_t at;
+        unsigned char byte;
+    } damages[] = {{9, 0x29}, {9, 0x37}, {12, 0x13}, {16, 0xc5}, {14, 0xc4}, {3, 0xf4}};
+    unsigned char changed[sizeof(list)];
+    int reg = -1;
+
+    (void)state;
+    assert_int_equal(code_taken(list, sizeof(list), 0, &reg), 17);
+    assert_int_equal(reg, 5);
+    assert_int_equal(code_taken(immortal, sizeof(immortal), 0, &reg), 27);
+    assert_int_equal(reg, 3);
+    assert_int_equal(code_taken(ring, sizeof(ring), 0, &reg), 23);
+    assert_int_equal(reg, 6);
+    for (size_t len = 0; len < sizeof(list); len++)
+        assert_int_equal(code_taken(list, len, 0, &reg), -1);
+    assert_int_equal(code_taken(list, sizeof(list), 3, &reg), -1);
+    assert_int_equal(code_taken(list, sizeof(list), (size_t)1 << 40, &reg), -1);
+    for (size_t i = 0; i < sizeof(damages) / sizeof(*damages); i++) {
+        memcpy(changed, list, sizeof(list));
+        changed[damages[i].at] = damages[i].byte;
+        if (damages[i].at == 16) /* mov %rax,%rbp instead of the comparison */
+            changed[15] = 0x89;
+        if (damages[i].byte == 0x29) /* mov %rbp,(%rcx) */
+            changed[7] = 0x48;
+        assert_int_equal(code_taken(changed, sizeof(changed), 0, &reg), -1);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(members), cmocka_unit_test(places),  cmocka_unit_test(no_places),
         cmocka_unit_test(cut),     cmocka_unit_test(tails),   cmocka_unit_test(calls),
-        cmocka_unit_test(leaves),  cmocka_unit_test(results),
+        cmocka_unit_test(leaves),  cmocka_unit_test(results), cmocka_unit_test(taken),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
@@ -196,6 +244,7 @@ static void first_instruction(void **state)
     assert_int_equal(code_leave(BYTES(0, 0, 0, 0x14)), 0);
     assert_int_equal(code_result_place(BYTES(0, 0, 0, 0x94)), -1);
     assert_int_equal(code_member(BYTES(0, 0, 0, 0x94), 0, &(int){0}), -1);
+    assert_int_equal(code_taken(BYTES(0, 0, 0, 0x94), 0, &(int){0}), -1);
 }
 
 int main(void)

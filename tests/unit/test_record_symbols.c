@@ -112,6 +112,7 @@ static void look_at(int fd)
         {.name = "known_function", .where = SYMBOL_TAIL},
         {.name = "main", .where = SYMBOL_RESULT},
         {.name = "malloc", .where = SYMBOL_MEMBER},
+        {.name = "get", .where = SYMBOL_TAKEN, .nth = 1},
     };
     const size_t count = sizeof(wanted) / sizeof(*wanted);
     struct binaries b = {.precise = true};
