@@ -88,6 +88,12 @@ static bool acts_for(const struct analysis *a, uint32_t thread, const struct ten
     return a->lives.data[thread].direct || thread_rivals(a, thread, x->request) == 0;
 }
 
+/* Does the thread's runtime say whose each of its steps is? */
+static bool tells_steps(const struct life *l)
+{
+    return l->contexts || l->makes || (l->tasks && !l->flushes);
+}
+
 /* Ends the thread's tenure; `at` is how far it goes if nothing else speaks against it. */
 static void tenure_close(struct analysis *a, uint32_t thread, uint64_t at)
 {
@@ -98,7 +104,7 @@ static void tenure_close(struct analysis *a, uint32_t thread, uint64_t at)
     if (at > x->last_touch && goes_on(a, x)) {
         bool brief = x->received && x->wait_off == NEVER && at - x->last_touch <= BRIEF_NS;
         /* A callback that touches nothing may run as well, of another's or of nobody's. */
-        x->long_tail = l->direct && !l->known && at - x->last_touch > TAIL_NS &&
+        x->long_tail = l->direct && !tells_steps(l) && at - x->last_touch > TAIL_NS &&
                        thread_rivals(a, thread, x->request) > 0;
         if (brief || (acts_for(a, thread, x) && !x->long_tail))
             x->end = at;

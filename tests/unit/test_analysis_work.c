@@ -324,6 +324,51 @@ static void test_tasks(void **state)
     made_release(&m);
 }
 
+/* Two requests, one behind the other in a loop's turn, and the first one's lasts so long
+ * that a callback of nobody's may be in it. All are answered at the end. */
+static void long_turn(struct made *m, bool steps)
+{
+    work_init(m, 30000000);
+    runtime_is(m, 7, steps ? RUNTIME_PYTHON : RUNTIME_NODE, 0, 0);
+    yields(m, 0, 1000, 99);
+    receives(m, 2000, 7, B, 1000, GET("/b"));
+    if (steps)
+        says(m, 2500, 7, 700, WORK_SUBMIT, WORK_TASK);
+    receives(m, 3000, 7, A, 1000, GET("/a"));
+    if (steps) {
+        says(m, 3500, 7, 701, WORK_SUBMIT, WORK_TASK);
+        says(m, 4000, 7, 700, WORK_RESUME, WORK_TASK);
+        says(m, 5000, 7, 701, WORK_RESUME, WORK_TASK);
+    }
+    waits(m, 7, 1000000, 8000000, 8000000, CALL_pread64, COLD);
+    if (steps)
+        says(m, 8010000, 7, 700, WORK_RESUME, WORK_TASK);
+    sends(m, 8020000, 7, B, OK);
+    sends(m, 8030000, 7, A, OK);
+    work_finish(m, 30000000, 8040000, 0, 0);
+}
+
+static void test_a_steps_long_tail_is_the_steps(void **state)
+{
+    (void)state;
+    struct made m;
+    long_turn(&m, true);
+    assert_int_equal(given(&m, "GET /a", 7, LEDGER_BLOCKED), 7000000);
+    assert_int_equal(spent(&m, "GET /b", LEDGER_BLOCKED), 0);
+    made_release(&m);
+}
+
+static void test_a_long_tail_may_be_anybodys(void **state)
+{
+    (void)state;
+    struct made m;
+    long_turn(&m, false);
+    assert_int_equal(spent(&m, "GET /a", LEDGER_BLOCKED), 0);
+    assert_int_equal(spent(&m, "GET /a", LEDGER_LOOP_BUSY), 0);
+    assert_int_equal(spent(&m, "GET /b", LEDGER_BLOCKED), 0);
+    made_release(&m);
+}
+
 /* uvloop: steps first, then the answers of all of them together. The order tells nothing, so none
  * of the steps' waits may be given to one that only answered next. */
 static void test_answers_together_tell_nothing(void **state)
@@ -566,6 +611,8 @@ int main(void)
         cmocka_unit_test(test_contexts_nest),
         cmocka_unit_test(test_the_listeners_context_takes_what_was_received),
         cmocka_unit_test(test_tasks),
+        cmocka_unit_test(test_a_steps_long_tail_is_the_steps),
+        cmocka_unit_test(test_a_long_tail_may_be_anybodys),
         cmocka_unit_test(test_answers_together_tell_nothing),
         cmocka_unit_test(test_executor),
         cmocka_unit_test(test_a_submission_told_again),
