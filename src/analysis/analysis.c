@@ -188,6 +188,7 @@ void analysis_free(struct analysis *a)
     vec_release(&a->signals);
     vec_release(&a->procs);
     vec_release(&a->works);
+    vec_release(&a->steps);
     table_release(&a->work_index);
     table_release(&a->task_conns);
     table_release(&a->last_entries);

@@ -155,6 +155,36 @@ int doubts_finish(struct analysis *a, const struct bouts *b, uint32_t process)
     return rc;
 }
 
+/* Behind [from, to) nobody's time on the loop is left: adds what is, where it is long. */
+static int awake_free(struct analysis *a, uint64_t from, uint64_t to)
+{
+    return to > from + AWAKE_NS ? vec_push(&a->awake, ((struct doubt){from, to})) : 0;
+}
+
+int doubts_awake(struct analysis *a, const struct bouts *b, uint32_t thread)
+{
+    struct life *l = &a->lives.data[thread];
+    uint32_t first = l->first_awake, end = l->first_awake + l->awakes;
+    uint32_t next = b->tenures.from[thread], last = b->tenures.from[thread + 1];
+    int rc = 0;
+
+    l->first_awake = (uint32_t)a->awake.len;
+    for (; rc == 0 && first < end; first++) {
+        struct doubt d = a->awake.data[first];
+        for (; rc == 0 && next < last; next++) {
+            const struct tenure *x = &a->tenures.data[b->tenures.index[next]];
+            if (x->start >= d.end)
+                break;
+            rc = awake_free(a, d.start, least(x->start, d.end));
+            d.start = most(d.start, x->end);
+        }
+        if (rc == 0)
+            rc = awake_free(a, d.start, d.end);
+    }
+    l->awakes = (uint32_t)a->awake.len - l->first_awake;
+    return rc;
+}
+
 /* NULL: there are none at all. */
 static const struct doubt *at_index(const struct doubt *all, uint32_t first)
 {

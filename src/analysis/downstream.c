@@ -161,6 +161,13 @@ int downstream_connect(struct analysis *a, struct sock *s, const struct act *act
     return tenure_touch(a, owner, &mine);
 }
 
+void downstream_connected(struct analysis *a, const struct sock *s, uint64_t at)
+{
+    uint32_t owner = owner_of(a, s);
+    if (owner != NONE && s->connecting)
+        a->drafts.data[owner].woken = at;
+}
+
 /* What is known of a thread's habit. */
 struct habit {
     size_t interval;       /* up to which its multiplexed waits were looked at */

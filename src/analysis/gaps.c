@@ -139,6 +139,33 @@ static void cut_slept(struct cutter *c, uint64_t to)
     cut_but_doubts(c, end, LEDGER_AWAITING); /* it slept, or turned to others */
 }
 
+/*
+ * A step of its task ended it, or a callback in its context. Between two of those it waits for one
+ * thing: until the loop slept last, or looked last but so many times, that was not there; and when
+ * the step came into the loop's queue, it was (steps.c).
+ */
+static void cut_resumed(struct cutter *c)
+{
+    static const struct step unknown = {.due_by = NEVER};
+    const struct gap *g = c->gap;
+    uint32_t plus1 = g->after->step_plus1;
+    const struct step *step = plus1 ? &c->a->steps.data[plus1 - 1] : &unknown;
+    uint64_t begin, until = least(step->waited_until, g->to), slept = 0;
+    uint64_t due_by = least(least(step->due_by, g->after->busy_from), g->to);
+
+    if (losses_within(c->a, c->at, g->to) ||
+        c->a->procs.data[c->a->tl->threads.data[g->loop].process].sqpoll)
+        return;
+    if (sleeps(c->a, g->loop, c->at, g->to, &begin, &slept))
+        until = most(until, slept);
+    bool waited = until > c->at;
+    cut_but_doubts(c, until, LEDGER_AWAITING);
+    if (waited && due_by <= c->at + AWAKE_NS)
+        cut_but_doubts(c, due_by, LEDGER_AWAITING);
+    cut_unknown(c, due_by);
+    cut_but_doubts(c, g->to, LEDGER_LOOP_BUSY);
+}
+
 /* Another thread took it up at the end. Until it stood in the queue it waited for something else,
  * or the other way round. */
 static void cut_handoff(struct cutter *c)
@@ -194,6 +221,9 @@ size_t gap_parts(const struct analysis *a, const struct gap *gap, struct gap_par
         cut_handoff(&c);
     } else if (cause == CAUSE_NONE && after && after->in_line && after->thread == gap->loop) {
         cut(&c, gap->to, LEDGER_QUEUED, GRADE_INFERRED);
+    } else if (before && after && after->resumed && !after->submits && after->thread == gap->loop) {
+        cut_resumed(&c);
+        cut_unknown(&c, gap->to);
     } else {
         /* Another loop's may have been ready before; workers are in the doubts. */
         bool other = after && after->thread != gap->loop && a->lives.data[after->thread].yields;

@@ -31,6 +31,8 @@
 /* From a loop's wake-up to the receive it woke for. What takes longer is other work: to accept a
  * hundred connections, say. */
 #define DISPATCH_NS 200000u
+/* A loop that is awake for longer may be late for what is due meanwhile. */
+#define AWAKE_NS 1000000u
 /* A send that takes longer than this was not answered from within. See request_pipelined(). */
 #define SEND_NS 500000u
 
@@ -79,6 +81,7 @@ struct life {
     uint32_t work_plus1; /* the item that it has begun and not ended */
     bool contexts, makes, tasks; /* it tells of asyncio's: see work.c */
     bool flushes;                /* and sends the answers of several together */
+    bool callbacks;              /* and works for long in callbacks that are no steps */
     bool entered_since_touch;    /* a context was entered since it touched a socket */
     uint32_t depth;              /* of contexts that are entered; `entered` has the outermost */
     struct entered {
@@ -200,6 +203,7 @@ struct tenure {
     bool long_tail;        /* because it goes on for long behind the last touch */
     uint32_t next_plus1;   /* of the same request */
     uint32_t slice;        /* life.slice when it began */
+    uint32_t step_plus1;   /* the step of a task that it begins with; 0: not known */
     uint8_t cause;
     bool exact_head; /* up to the first touch */
     bool exact_tail;
@@ -207,6 +211,7 @@ struct tenure {
     bool in_line;      /* it did */
     bool matched;      /* match.c has told what it was ready for */
     bool handed;       /* its request was handed to a worker before, and no word when it is back */
+    bool resumed;      /* by a runtime's word, which tells of each such turn to the request */
     bool shared;       /* other requests might have gone on meanwhile */
     bool received;     /* the last touch was a receive */
     bool replied;      /* the last touch was a send on the request's own connection */
@@ -234,6 +239,16 @@ struct work {
     bool owed;                     /* its request waits for it */
     bool entered;                  /* a context: once before */
     uint8_t kind;                  /* enum work_kind; of one that was handed over */
+};
+
+/* A step of a task of asyncio's, by when its loop had it in its queue: see steps.c. */
+struct step {
+    uint64_t time;
+    uint64_t queued;       /* exactly then; NEVER: not known */
+    uint64_t waited_until; /* what it waited for was not there before; 0: not known */
+    uint64_t due_by;       /* it was in the queue from here on; NEVER: not known */
+    size_t record;
+    uint32_t thread;
 };
 
 struct chunk {
@@ -276,6 +291,7 @@ struct analysis {
     struct table work_index;   /* hash of what it is → works */
     struct table last_entries; /* records that enter a context for the last time */
     struct table task_conns;   /* record of a task's step → the connection it works for */
+    VEC(struct step) steps;    /* by record */
 };
 
 /* ---- analysis.c ---- */
@@ -335,6 +351,7 @@ struct act { /* what a thread did with a request's object */
     uint64_t obj;
     bool moment; /* done in the thread's name: what it did before and afterwards is not known */
     bool shared; /* what the thread did before may have been for others */
+    uint32_t step_plus1;
 };
 /* Brings a thread's view up to `until`: waits that end its tenure are seen here. */
 void thread_scan(struct analysis *a, uint32_t thread, uint64_t until);
@@ -361,6 +378,8 @@ int downstream_send(struct analysis *a, struct sock *s, const struct act *act,
 int downstream_recv(struct analysis *a, struct sock *s, const struct act *act,
                     const struct event_io *io);
 int downstream_connect(struct analysis *a, struct sock *s, const struct act *act);
+/* The connection stands: what waits for it is ready. */
+void downstream_connected(struct analysis *a, const struct sock *s, uint64_t at);
 /* Finds the threads whose handlers act at once. */
 int downstream_survey(struct analysis *a);
 
@@ -391,6 +410,11 @@ int work_event(struct analysis *a, const struct record *r);
 void work_leave(struct analysis *a, uint32_t thread, uint64_t at);
 /* Finds whose each step of a task is, and which threads tell all of theirs. */
 int tasks_survey(struct analysis *a);
+
+/* ---- steps.c ---- */
+int steps_survey(struct analysis *a);
+/* Index + 1 in steps of the one that the record tells of; 0: none. */
+uint32_t step_plus1_at(const struct analysis *a, size_t record);
 
 /* ---- bouts.c ---- */
 struct bell { /* a worker tells a loop something */
@@ -451,6 +475,9 @@ int rest_share(struct analysis *a, const struct bouts *b, uint32_t process);
 int doubts_full(struct analysis *a, const struct bouts *b, uint32_t process);
 /* Puts those of the process in order that were added to analysis.doubts since its first_doubt. */
 int doubts_finish(struct analysis *a, const struct bouts *b, uint32_t process);
+/* Takes what the loop `thread` did for known requests out of when it was awake for long: it tells
+ * of each turn to one, so that this is no other's. */
+int doubts_awake(struct analysis *a, const struct bouts *b, uint32_t thread);
 /* Was another thread of the process, meanwhile, at work for nobody known, or were all its workers
  * busy, so that either may have been for a request of `thread`? The first such time in [from, to).
  */

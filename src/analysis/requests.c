@@ -8,10 +8,9 @@
 
 #include <sys/socket.h>
 
+#define TCP_ESTABLISHED 1
 #define TCP_SYN_SENT 2
 #define TCP_CLOSE 7
-/* A loop that is awake for longer may be late for what is due meanwhile. */
-#define AWAKE_NS 1000000u
 
 size_t io_data_len(const struct event_io *io)
 {
@@ -286,6 +285,8 @@ static int see_conn(struct analysis *a, const struct record *r)
 
     if (s && s->role == ROLE_ACCEPTED && c->new_state == TCP_CLOSE && s->request_plus1)
         draft_finish(a, s->request_plus1 - 1, now);
+    if (s && s->role == ROLE_CONNECTED && c->new_state == TCP_ESTABLISHED)
+        downstream_connected(a, s, now);
     if (!s || s->role != ROLE_CONNECTED || c->new_state != TCP_SYN_SENT || r->thread == NONE)
         return 0;
     const struct thread *t = &a->tl->threads.data[r->thread];
@@ -362,6 +363,8 @@ int requests_build(struct analysis *a)
         rc = uring_prepare(a);
     if (rc == 0)
         rc = tasks_survey(a);
+    if (rc == 0)
+        rc = steps_survey(a);
     if (rc == 0)
         rc = downstream_survey(a);
     if (rc < 0)

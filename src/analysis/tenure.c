@@ -88,10 +88,10 @@ static bool acts_for(const struct analysis *a, uint32_t thread, const struct ten
     return a->lives.data[thread].direct || thread_rivals(a, thread, x->request) == 0;
 }
 
-/* Does the thread's runtime say whose each of its steps is? */
+/* Does the thread's runtime say whose each of its steps is, and does it work in nothing else? */
 static bool tells_steps(const struct life *l)
 {
-    return l->contexts || l->makes || (l->tasks && !l->flushes);
+    return l->contexts || (!l->callbacks && (l->makes || (l->tasks && !l->flushes)));
 }
 
 /* Ends the thread's tenure; `at` is how far it goes if nothing else speaks against it. */
@@ -338,6 +338,8 @@ static void tenure_cause(const struct analysis *a, struct tenure *n, const struc
                                       : act->cause;
     n->unsure_head = ambiguous && known;
     n->ready = act->ready;
+    n->resumed = n->cause == CAUSE_NONE && act->resumes && (l->makes || l->contexts);
+    n->step_plus1 = act->step_plus1;
     n->gap_inferred = act->inferred;
     n->busy_from = NEVER;
     n->handed = d->handed;

@@ -317,7 +317,14 @@ static int step(struct analysis *a, const struct event_work *e, struct act *act,
     uint32_t request = l->flushes ? NONE : task_request(a, record);
     if (request == NONE && work_draft(a, w))
         request = w->request_plus1 - 1;
-    return request == NONE ? tenure_foreign(a, act) : turn_to(a, request, act);
+    if (request == NONE)
+        return tenure_foreign(a, act);
+    act->step_plus1 = step_plus1_at(a, record);
+    struct draft *d = &a->drafts.data[request];
+    /* What came then has not made it ready. */
+    if (act->step_plus1 && d->woken < a->steps.data[act->step_plus1 - 1].waited_until)
+        d->woken = NEVER;
+    return turn_to(a, request, act);
 }
 
 static int resume(struct analysis *a, const struct event_work *e, struct act *act)

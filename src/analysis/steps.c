@@ -1,0 +1,222 @@
+/*
+ * steps: what follows from the order in which a loop takes the steps of asyncio's tasks.
+ *
+ * A loop goes round: it looks which sockets are ready and which timers are due, and runs what was
+ * in its queue by then, first in, first out; what comes into the queue meanwhile is for the next
+ * round (CPython, Lib/asyncio/base_events.py, _run_once(); uvloop, loop.pyx, _on_idle(), between
+ * libuv's timers and its poll). So
+ *
+ *   - between two steps of one task, or its making and its first step, the loop has looked;
+ *   - a task that is stepped behind another came into the queue behind it;
+ *   - a task that was made before another was stepped, and is stepped behind it, is later in the
+ *     queue: the other had been in it since that moment at the latest.
+ *
+ *     made X ──┬── step Y ── made Z ──┬── step X ── step A ── step Z
+ *              │ looked               │ looked
+ *     A: not ready up to the last but one look before X's; in the queue when Z was made
+ *
+ * An eager task (3.12) takes its first step as it is made, and no queue is asked.
+ */
+#include "analysis/internal.h"
+
+/* So many looks may lie between a timer that is due, or a word from elsewhere, and the queue: the
+ * one that finds it, and one for a callback in between (gather, shield, wait_for). */
+#define LOOKS 2
+/* What a loop does for so long behind its wake-up, and not in a step, is work of a callback's. */
+#define CALLBACK_NS 5000000u
+
+/* The thread was at `time`, when it had taken `steps_plus1` − 1 as its last step. */
+struct place {
+    uint64_t time;
+    uint32_t step_plus1;
+};
+
+/* A task, from its making to the next at its address. */
+struct task {
+    struct place last; /* its making, or its last step */
+    uint32_t thread;
+    bool fresh; /* no step yet */
+};
+
+struct loop {
+    uint32_t last_plus1; /* its last step */
+    uint64_t made;       /* the address of the task that it has just made; 0 */
+    uint64_t woke;       /* its last multiplexed wait's end, if it did nothing since; NEVER */
+    uint64_t off;        /* since then it wanted a CPU, or the interpreter's lock, for so long */
+    uint64_t upper;      /* what it steps next was in the queue by then */
+};
+
+struct survey {
+    struct analysis *a;
+    struct loop *loops;
+    VEC(struct task) tasks;
+    struct table index;       /* task's key → tasks */
+    VEC(uint32_t) before;     /* by step: the one before it on its thread, + 1 */
+    VEC(struct place) behind; /* by step: not in the queue before */
+};
+
+static struct task *task_of(struct survey *s, const struct event_work *e, uint32_t thread)
+{
+    const uint64_t what[2] = {e->item, s->a->tl->threads.data[thread].process};
+    uint64_t key = table_hash(what, sizeof(what)), index;
+
+    if (table_get(&s->index, key, &index))
+        return &s->tasks.data[index];
+    if (table_put(&s->index, key, s->tasks.len) < 0 ||
+        vec_push(&s->tasks, ((struct task){.thread = NONE})) < 0)
+        return NULL;
+    return vec_last(&s->tasks);
+}
+
+static struct place later(struct place x, struct place y)
+{
+    return x.time >= y.time ? x : y;
+}
+
+static int step_add(struct survey *s, const struct event_work *e, uint32_t thread, size_t record)
+{
+    struct loop *l = &s->loops[thread];
+    struct task *t = task_of(s, e, thread);
+    uint64_t now = analysis_rel(s->a, s->a->records.data[record].time_ns);
+
+    if (!t || s->a->steps.len >= NONE - 1)
+        return -ENOMEM;
+    bool eager = t->fresh && l->made == e->item;
+    bool known = t->thread == thread && !eager;
+    struct place since = l->last_plus1 ? s->behind.data[l->last_plus1 - 1] : (struct place){0, 0};
+    struct step step = {.record = record,
+                        .time = now,
+                        .thread = thread,
+                        .queued = known && t->fresh ? t->last.time : NEVER,
+                        .due_by = NEVER};
+
+    if (known)
+        since = later(since, t->last);
+    if (vec_push(&s->a->steps, step) < 0 || vec_push(&s->before, l->last_plus1) < 0 ||
+        vec_push(&s->behind, since) < 0)
+        return -ENOMEM;
+    l->last_plus1 = (uint32_t)s->a->steps.len;
+    *t = (struct task){.last = {now, l->last_plus1}, .thread = thread};
+    return 0;
+}
+
+static int see_work(struct survey *s, const struct event_work *e, uint32_t thread, size_t record)
+{
+    struct loop *l = &s->loops[thread];
+    int rc = 0;
+
+    if (e->kind == WORK_TASK && e->op == WORK_SUBMIT) {
+        struct task *t = task_of(s, e, thread);
+        uint64_t now = analysis_rel(s->a, s->a->records.data[record].time_ns);
+        if (!t)
+            return -ENOMEM;
+        *t = (struct task){.last = {now, l->last_plus1}, .thread = thread, .fresh = true};
+        l->made = e->item;
+        return 0;
+    }
+    if (e->kind == WORK_TASK && e->op == WORK_RESUME)
+        rc = step_add(s, e, thread, record);
+    l->made = 0;
+    return rc;
+}
+
+/* Long behind its wake-up it has done nothing that a record tells of. */
+static void see_idle(struct survey *s, uint32_t thread, uint64_t now)
+{
+    struct loop *l = &s->loops[thread];
+    if (l->woke != NEVER && now > l->woke + l->off + CALLBACK_NS)
+        s->a->lives.data[thread].callbacks = true;
+    l->woke = NEVER;
+    l->off = 0;
+}
+
+static void see_wait(struct survey *s, const struct event_wait *w, uint32_t thread)
+{
+    struct loop *l = &s->loops[thread];
+    uint64_t off = analysis_rel(s->a, w->off_ns), now = analysis_rel(s->a, w->event.time_ns);
+    enum state state = wait_state(w);
+
+    if (state == STATE_YIELDED) {
+        see_idle(s, thread, off);
+        l->woke = now;
+    } else if ((state == STATE_RUNNABLE || state == STATE_LOCK) && now > off) {
+        l->off += now - off;
+    }
+}
+
+static int see(struct survey *s, size_t record)
+{
+    const struct record *r = &s->a->records.data[record];
+
+    if (r->thread == NONE)
+        return 0;
+    if (r->ev->kind == EVENT_WAIT) {
+        see_wait(s, (const void *)r->ev, r->thread);
+        return 0;
+    }
+    if (r->ev->kind != EVENT_WORK && r->ev->kind != EVENT_RECV && r->ev->kind != EVENT_SEND &&
+        r->ev->kind != EVENT_CONN)
+        return 0;
+    see_idle(s, r->thread, analysis_rel(s->a, r->time_ns));
+    if (r->ev->kind == EVENT_WORK)
+        return see_work(s, (const void *)r->ev, r->thread, record);
+    s->loops[r->thread].made = 0;
+    return 0;
+}
+
+/* From the place behind which it came into the queue on, as many looks back. */
+static uint64_t waited_until(const struct place *behind, size_t step)
+{
+    struct place at = behind[step];
+    for (unsigned n = 0; n < LOOKS && at.time; n++)
+        at = at.step_plus1 ? behind[at.step_plus1 - 1] : (struct place){0, 0};
+    return at.time;
+}
+
+static void settle(struct survey *s)
+{
+    for (size_t i = s->behind.data ? s->a->steps.len : 0; i-- > 0;) {
+        struct step *x = &s->a->steps.data[i];
+        struct loop *l = &s->loops[x->thread];
+        if (x->queued < l->upper)
+            l->upper = x->queued;
+        if (l->upper < x->time)
+            x->due_by = l->upper;
+        x->waited_until = waited_until(s->behind.data, i);
+    }
+}
+
+int steps_survey(struct analysis *a)
+{
+    struct survey s = {.a = a, .loops = calloc(a->lives.len + 1, sizeof(*s.loops))};
+    int rc = s.loops ? 0 : -ENOMEM;
+
+    for (size_t i = 0; rc == 0 && i < a->lives.len; i++) {
+        s.loops[i].woke = NEVER;
+        s.loops[i].upper = NEVER;
+    }
+    for (size_t i = 0; rc == 0 && i < a->records.len; i++)
+        rc = see(&s, i);
+    if (rc == 0)
+        settle(&s);
+    free(s.loops);
+    vec_release(&s.tasks);
+    vec_release(&s.before);
+    vec_release(&s.behind);
+    table_release(&s.index);
+    return rc;
+}
+
+uint32_t step_plus1_at(const struct analysis *a, size_t record)
+{
+    size_t low = 0, high = a->steps.len;
+    while (low < high) {
+        size_t mid = low + (high - low) / 2;
+        if (a->steps.data[mid].record < record)
+            low = mid + 1;
+        else
+            high = mid;
+    }
+    bool found = low < a->steps.len && a->steps.data[low].record == record;
+    return found ? (uint32_t)low + 1 : 0;
+}
