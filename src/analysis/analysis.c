@@ -153,8 +153,8 @@ static int losses_mark(struct analysis *a)
 int analysis_finish(struct analysis *a, const struct capture_info *info, struct timeline *tl)
 {
     static int (*const stages[])(struct analysis *) = {
-        lives_build,  runtimes_build, sockets_build, states_build, requests_build, handoffs_build,
-        ledger_build, losses_mark,    roles_build,   holds_build,  verdict_build,
+        lives_build,    runtimes_build, sockets_build, states_build, requests_build, slices_build,
+        handoffs_build, ledger_build,   losses_mark,   roles_build,  holds_build,    verdict_build,
     };
     a->tl = tl;
     timeline_intern(tl, "");
@@ -194,6 +194,7 @@ void analysis_free(struct analysis *a)
     table_release(&a->last_entries);
     vec_release(&a->doubts);
     vec_release(&a->awake);
+    vec_release(&a->loose);
     vec_release(&a->yields);
     table_release(&a->tids);
     table_release(&a->pids);

@@ -229,6 +229,13 @@ bool awake_next(const struct analysis *a, uint32_t thread, uint64_t from, uint64
     return first(at_index(a->awake.data, l->first_awake), l->awakes, from, to, found);
 }
 
+bool loose_next(const struct analysis *a, uint32_t thread, uint64_t from, uint64_t to,
+                struct doubt *found)
+{
+    const struct life *l = &a->lives.data[thread];
+    return first(at_index(a->loose.data, l->first_loose), l->looses, from, to, found);
+}
+
 uint64_t full_since(const struct analysis *a, uint32_t thread, uint64_t at)
 {
     const struct proc *p = &a->procs.data[a->tl->threads.data[thread].process];

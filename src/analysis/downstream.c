@@ -247,6 +247,7 @@ int downstream_survey(struct analysis *a)
         bool seen = !habits[i].deferred && habits[i].direct >= DIRECT_MIN;
         l->known = l->yields && (l->known || acts_at_once(a, process));
         l->direct = l->known || (l->yields && seen);
+        l->dispatches = process_has(a, process, RUNTIME_JVM);
         l->batches = process_has(a, process, RUNTIME_REDIS);
     }
     free(habits);

@@ -101,13 +101,15 @@ bool loop_slept(const struct analysis *a, uint32_t thread, uint64_t from, uint64
 static bool next_doubt(const struct cutter *c, uint64_t to, enum ledger_key key,
                        struct doubt *found)
 {
-    struct doubt awake;
+    bool (*const own)(const struct analysis *, uint32_t, uint64_t, uint64_t, struct doubt *) =
+        key == LEDGER_AWAITING ? awake_next : loose_next;
+    struct doubt loop;
     bool any = doubt_next(c->a, c->gap->loop, c->at, to, found);
 
-    if (key != LEDGER_AWAITING || !awake_next(c->a, c->gap->loop, c->at, to, &awake))
+    if (!own(c->a, c->gap->loop, c->at, to, &loop))
         return any;
-    if (!any || awake.start < found->start)
-        *found = awake;
+    if (!any || loop.start < found->start)
+        *found = loop;
     return true;
 }
 
@@ -209,6 +211,8 @@ size_t gap_parts(const struct analysis *a, const struct gap *gap, struct gap_par
         cut(&c, gap->to, LEDGER_QUEUED, cause == CAUSE_FIRST ? GRADE_EXACT : GRADE_INFERRED);
         return c.count;
     }
+    if (before && before->perhaps)
+        cut_ambiguous(&c, gap->to);
     /* Perhaps it was still being worked at. */
     if (before && (cause != CAUSE_BUSY || before->long_tail) &&
         (cause != CAUSE_HANDOFF || after->gap_inferred))

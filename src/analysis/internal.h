@@ -8,6 +8,7 @@
  *     runtimes  what each process is made of
  *     states    each thread's gap-free chain of states
  *     requests  which request a thread has, from when to when (its tenures)
+ *     slices    what else a loop may have done meanwhile
  *     handoffs  what worker threads did for whom, as far as wake-ups and answers tell
  *     ledger    the segments of each request, and from them alone its ledger
  *     roles, holds, victims, verdict
@@ -74,12 +75,15 @@ struct life {
     uint32_t yields;              /* multiplexed waits in its whole life */
     uint32_t first_yield;         /* in analysis.yields */
     uint32_t first_awake, awakes; /* in analysis.awake */
+    uint32_t first_loose, looses; /* in analysis.loose */
     bool direct;                  /* its handlers act at once: see downstream_survey() */
     bool begins;                  /* a runtime tells of its pieces of work */
     bool carries;        /* one request after the other, and not to their ends: see parks.c */
     bool bitsets;        /* it waits for condition variables: see parks.c */
     uint32_t work_plus1; /* the item that it has begun and not ended */
     bool contexts, makes, tasks; /* it tells of asyncio's: see work.c */
+    bool dispatches;             /* the JVM's: it has few callbacks of its own */
+    bool strays;                 /* it hands work over for nobody, too */
     bool flushes;                /* and sends the answers of several together */
     bool callbacks;              /* and works for long in callbacks that are no steps */
     bool entered_since_touch;    /* a context was entered since it touched a socket */
@@ -209,6 +213,7 @@ struct tenure {
     bool exact_tail;
     bool submits;      /* to an executor: it may have stood in line for a thread before */
     bool in_line;      /* it did */
+    bool perhaps;      /* what the thread handed over behind its last touch may be the request's */
     bool matched;      /* match.c has told what it was ready for */
     bool handed;       /* its request was handed to a worker before, and no word when it is back */
     bool resumed;      /* by a runtime's word, which tells of each such turn to the request */
@@ -223,6 +228,7 @@ struct tenure {
 struct touch {
     uint64_t time, ready; /* ready NEVER: not known, or a send */
     uint32_t thread, request_plus1;
+    bool unknown; /* for some request, but not known for which */
 };
 
 /* A thread sent something that is of no request: a byte that wakes a loop, perhaps. */
@@ -280,6 +286,7 @@ struct analysis {
     uint32_t accept_call_plus1[2];
     VEC(struct proc) procs;   /* beside tl->processes */
     VEC(struct doubt) awake;  /* of one loop after the other: when it was awake for long */
+    VEC(struct doubt) loose;  /* likewise: when it was awake in the name of no request */
     VEC(struct doubt) doubts; /* of one process after the other, by time, apart */
     VEC(uint32_t) yields;     /* intervals: of one thread after the other, by time */
     VEC(struct draft) drafts;
@@ -361,6 +368,8 @@ int tenure_foreign(struct analysis *a, const struct act *act);
 void tenure_finish(struct analysis *a, uint32_t thread);
 /* The request a thread has now; NONE. */
 uint32_t tenure_request(const struct analysis *a, uint32_t thread);
+/* Did it touch nothing of that one's for long before `at`? It may have turned to something else. */
+bool tenure_idle(const struct analysis *a, uint32_t thread, uint64_t at);
 /* Other requests of the thread that might be what it works at now, beside `request`. */
 uint32_t thread_rivals(const struct analysis *a, uint32_t thread, uint32_t request);
 /* Around every change of what makes a request a candidate. */
@@ -390,6 +399,9 @@ void downstream_claim(struct analysis *a, struct sock *s, uint32_t request);
 int uring_prepare(struct analysis *a);
 int uring_see(struct analysis *a, const struct record *r);
 void uring_release(struct analysis *a);
+
+/* ---- slices.c ---- */
+int slices_build(struct analysis *a);
 
 /* ---- index.c ---- */
 /* Indices of a thread's (or a process's) elements side by side in their order: from[thread] up to
@@ -486,6 +498,10 @@ bool doubt_next(const struct analysis *a, uint32_t thread, uint64_t from, uint64
 /* The first time in [from, to) that the loop `thread` was awake for long: a callback of the
  * request's that touches nothing may have been late, or run. */
 bool awake_next(const struct analysis *a, uint32_t thread, uint64_t from, uint64_t to,
+                struct doubt *found);
+/* The first time in [from, to) that it was awake in the name of no request: a callback of any
+ * request's that touches nothing may have run. */
+bool loose_next(const struct analysis *a, uint32_t thread, uint64_t from, uint64_t to,
                 struct doubt *found);
 /* Since when they had all been busy at `at`; `at` when they were not. */
 uint64_t full_since(const struct analysis *a, uint32_t thread, uint64_t at);

@@ -318,23 +318,6 @@ static int (*const seers[EVENT_KINDS])(struct analysis *, const struct record *)
     [EVENT_FORK] = see_fork, [EVENT_URING] = uring_see, [EVENT_WORK] = work_event,
 };
 
-/* When the thread was awake for long between two multiplexed waits. */
-static int awake_collect(struct analysis *a, uint32_t thread)
-{
-    struct life *l = &a->lives.data[thread];
-    const struct thread *t = &a->tl->threads.data[thread];
-
-    l->first_awake = (uint32_t)a->awake.len;
-    for (uint32_t k = 0; k + 1 < l->yields; k++) {
-        uint64_t start = interval_end(t, a->yields.data[l->first_yield + k]);
-        uint64_t end = t->intervals.data[a->yields.data[l->first_yield + k + 1]].start_ns;
-        if (end > start + AWAKE_NS && vec_push(&a->awake, ((struct doubt){start, end})) < 0)
-            return -ENOMEM;
-    }
-    l->awakes = (uint32_t)a->awake.len - l->first_awake;
-    return 0;
-}
-
 static int threads_prepare(struct analysis *a)
 {
     a->accept_call_plus1[0] = call_string_plus1(a, CALL_accept);
@@ -349,8 +332,6 @@ static int threads_prepare(struct analysis *a)
                 vec_push(&a->yields, (uint32_t)k) < 0)
                 return -ENOMEM;
         l->yields = (uint32_t)a->yields.len - l->first_yield;
-        if (awake_collect(a, (uint32_t)i) < 0)
-            return -ENOMEM;
     }
     return 0;
 }

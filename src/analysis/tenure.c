@@ -20,8 +20,11 @@
 /* What follows a receive, or comes before an answer, for so short a time and without a wait, is
  * taken for its handling. */
 #define BRIEF_NS 100000u
-/* For so long what follows a touch on a loop that acts at once is the request's. */
-#define TAIL_NS 5000000u
+/* For so long what follows a touch on a loop that acts at once is the request's: a longer one may
+ * be another callback, which touches nothing (a timer, setImmediate). The JVM's dispatchers have
+ * few of their own, and of asyncio's most are told. */
+#define TAIL_NS 300000u
+#define TOLD_TAIL_NS 5000000u
 /* So long after it woke a loop does nothing that has become due since. */
 #define FRESH_NS 500000u
 
@@ -66,6 +69,13 @@ uint32_t tenure_request(const struct analysis *a, uint32_t thread)
     return x && !a->drafts.data[x->request].closed ? x->request : NONE;
 }
 
+bool tenure_idle(const struct analysis *a, uint32_t thread, uint64_t at)
+{
+    const struct tenure *x = current(a, thread);
+    const struct life *l = &a->lives.data[thread];
+    return x && at > x->last_touch + (l->dispatches || l->tasks ? TOLD_TAIL_NS : TAIL_NS);
+}
+
 uint32_t thread_rivals(const struct analysis *a, uint32_t thread, uint32_t request)
 {
     const struct tenure *x = current(a, thread);
@@ -94,6 +104,16 @@ static bool tells_steps(const struct life *l)
     return l->contexts || (!l->callbacks && (l->makes || (l->tasks && !l->flushes)));
 }
 
+/* From its last touch to `at` a callback that touches nothing may have run, of another request's.
+ */
+static bool is_loose(const struct analysis *a, uint32_t thread, uint64_t at)
+{
+    const struct life *l = &a->lives.data[thread];
+    const struct tenure *x = current(a, thread);
+    return l->direct && !tells_steps(l) && tenure_idle(a, thread, at) &&
+           thread_rivals(a, thread, x->request) > 0;
+}
+
 /* Ends the thread's tenure; `at` is how far it goes if nothing else speaks against it. */
 static void tenure_close(struct analysis *a, uint32_t thread, uint64_t at)
 {
@@ -103,9 +123,7 @@ static void tenure_close(struct analysis *a, uint32_t thread, uint64_t at)
     x->end = x->last_touch;
     if (at > x->last_touch && goes_on(a, x)) {
         bool brief = x->received && x->wait_off == NEVER && at - x->last_touch <= BRIEF_NS;
-        /* A callback that touches nothing may run as well, of another's or of nobody's. */
-        x->long_tail = l->direct && !tells_steps(l) && at - x->last_touch > TAIL_NS &&
-                       thread_rivals(a, thread, x->request) > 0;
+        x->long_tail = is_loose(a, thread, at);
         if (brief || (acts_for(a, thread, x) && !x->long_tail))
             x->end = at;
         else
@@ -423,12 +441,15 @@ static int tenure_open(struct analysis *a, uint32_t request, const struct act *a
 static int touch_note(struct analysis *a, uint32_t request, const struct act *act)
 {
     struct life *l = &a->lives.data[act->thread];
+    const struct sock *s = request == NONE && act->obj ? socket_find(a, act->obj) : NULL;
+    bool unknown = request == NONE && !(s && s->role == ROLE_ACCEPTED);
     l->prev_touch = act->time;
     l->touched = true;
     l->received |= act->receives;
     l->entered_since_touch = false;
-    return vec_push(&a->touches, ((struct touch){act->time, act->receives ? act->ready : NEVER,
-                                                 act->thread, request == NONE ? 0 : request + 1}));
+    return vec_push(&a->touches,
+                    ((struct touch){act->time, act->receives ? act->ready : NEVER, act->thread,
+                                    request == NONE ? 0 : request + 1, unknown}));
 }
 
 /*
@@ -437,12 +458,14 @@ static int touch_note(struct analysis *a, uint32_t request, const struct act *ac
  *
  *     epoll ── recv A ── recv B ── sleep (A's!) ── compute (B's) ── send B ── send A
  *
- * A loop whose handlers are known to act at once has done with the others by then.
+ * A loop whose handlers are known to act at once has done with the others by then, unless this
+ * touch is the begin of another callback.
  */
 static bool is_disputed(const struct analysis *a, uint32_t request, const struct act *act)
 {
     const struct life *l = &a->lives.data[act->thread];
-    return act->shared || (l->yields && !l->direct && thread_rivals(a, act->thread, request) > 0);
+    return act->shared || (l->yields && !l->direct && thread_rivals(a, act->thread, request) > 0) ||
+           (act->receives && is_loose(a, act->thread, act->time));
 }
 
 /* What a request did by io_uring tells what was before the act, if nothing else does. */

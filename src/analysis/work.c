@@ -67,7 +67,7 @@ static void owes(struct analysis *a, struct work *w, bool owes)
 
 static int submit(struct analysis *a, const struct event_work *e, struct act *act)
 {
-    const struct life *l = &a->lives.data[act->thread];
+    struct life *l = &a->lives.data[act->thread];
     thread_scan(a, act->thread, act->time);
     uint32_t request = tenure_request(a, act->thread);
     struct work *w = work_make(a, e, act->thread);
@@ -76,6 +76,15 @@ static int submit(struct analysis *a, const struct event_work *e, struct act *ac
         return -ENOMEM;
     owes(a, w, false);
     bool sure = request != NONE && (l->known || !thread_rivals(a, act->thread, request));
+
+    /* Node's timers and immediates run between two polls, and they begin work of nobody's, too. */
+    if (e->kind == WORK_LIBUV) {
+        l->strays |= request == NONE;
+        if (sure && l->strays && tenure_idle(a, act->thread, act->time)) {
+            a->tenures.data[l->tenure_plus1 - 1].perhaps = true;
+            sure = false;
+        }
+    }
     if (sure && w->request_plus1 == request + 1 && w->tenure_plus1 && !w->ended) {
         owes(a, w, true); /* told again, and begun already */
         return tenure_touch(a, request, act);
