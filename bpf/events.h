@@ -255,9 +255,10 @@ struct event_fd {
 /*
  * A runtime's own word on its work, from a uprobe on one of its functions. `item` is the address
  * of what the runtime takes for a piece of work: in one process nothing else has it for as long as
- * the piece exists, and something else may have it afterwards. libuv's has no WORK_END: it lasts
- * until the worker begins with the next or waits in futex. A submission may be told twice; a
- * Python one is told when a thread begins with it, at the time when it was handed over.
+ * the piece exists, and something else may have it afterwards. libuv's and nginx's have no
+ * WORK_END: they last until the worker begins with the next or waits in futex. A submission may be
+ * told twice; a Python one is told when a thread begins with it, at the time when it was handed
+ * over.
  */
 enum work_op {
     WORK_SUBMIT = 1, /* this thread hands it over */
@@ -288,7 +289,9 @@ struct event_work {
     uint8_t op;     /* enum work_op */
     uint8_t kind;   /* enum work_kind */
     uint16_t flags; /* enum work_flag */
-    uint32_t pad;
+    uint32_t about; /* WORK_NGINX, the low half of: SUBMIT: the socket that the task sends on, as an
+                       object; BEGIN: the address of the lock that the worker takes when it is
+                       done; else 0 */
 };
 
 /*

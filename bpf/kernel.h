@@ -46,6 +46,9 @@ typedef __u32 dev_t; /* the kernel's own, not user space's */
 #define PF_USER_WORKER 0x4000
 #define PF_KTHREAD 0x200000
 
+/* include/uapi/asm-generic/fcntl.h */
+#define O_NONBLOCK 04000
+
 /* include/uapi/linux/stat.h */
 #define S_IFMT 0170000
 #define S_IFSOCK 0140000
@@ -126,6 +129,7 @@ struct path {
 /* include/linux/fs.h */
 struct file {
     void *private_data;
+    unsigned int f_flags;
     struct inode *f_inode;
     struct path f_path;
 };

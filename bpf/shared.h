@@ -46,6 +46,7 @@ enum work_hook {
     HOOK_ENTER,     /* Python: a context is entered */
     HOOK_LEAVE,     /* … a context is left */
     HOOK_COPY,      /* … a context was made, as a copy of another */
+    HOOK_POOL,      /* nginx: the lock of a thread pool is given back */
 };
 
 #endif

@@ -155,6 +155,13 @@ static __noinline int select_other(struct thread_state *t, struct call_args *a,
     return 0;
 }
 
+static __always_inline bool is_nonblocking(struct task_struct *task, __s32 fd)
+{
+    struct file *file = (struct file *)fd_file(task, fd);
+
+    return file && BPF_CORE_READ(file, f_flags) & O_NONBLOCK;
+}
+
 static __always_inline void clear_wait(struct thread_state *t)
 {
     t->obj = 0;
@@ -167,7 +174,9 @@ static __always_inline void clear_wait(struct thread_state *t)
 /*
  * Fills call, fd, obj, arg and flags of a thread that sleeps. `other`: the thread is not current
  * (a snapshot, in a sleepable program). sendfile and splice name two descriptors: a disk wait is
- * for the input, another sleep of sendfile for the output.
+ * for the input, another sleep of sendfile for the output, unless that is non-blocking: then it
+ * never sleeps for it (splice_to_socket() in fs/splice.c, MSG_DONTWAIT), and what it reads from is
+ * in user space, say.
  */
 static __always_inline void describe_wait(struct thread_state *t, struct task_struct *task,
                                           __u32 which, bool other)
@@ -202,7 +211,8 @@ static __always_inline void describe_wait(struct thread_state *t, struct task_st
         t->fd = (__s32)a.arg[0];
         break;
     case CALL_CLASS_OUT_IN:
-        t->fd = (__s32)(t->why == WHY_DISK ? a.arg[1] : a.arg[0]);
+        t->fd = (__s32)(t->why == WHY_DISK || is_nonblocking(task, (__s32)a.arg[0]) ? a.arg[1]
+                                                                                    : a.arg[0]);
         break;
     case CALL_CLASS_PATH:
         if (!other)

@@ -7,7 +7,7 @@
 #ifndef BPF_WORK_BPF_H
 #define BPF_WORK_BPF_H
 
-#include "bpf/state.bpf.h"
+#include "bpf/objects.bpf.h"
 
 /* thread_state.work */
 enum work_state {
@@ -94,8 +94,8 @@ static __always_inline __u64 argument(struct pt_regs *ctx, __u32 n)
     return n == WORK_RESULT ? all[WORK_RESULT] : n ? all[1] : all[0];
 }
 
-static __always_inline void send_flagged(__u64 item, __u8 op, __u8 kind, __u16 flags, __u32 tid,
-                                         __u64 now)
+static __always_inline void send_whole(__u64 item, __u8 op, __u8 kind, __u16 flags, __u32 about,
+                                       __u32 tid, __u64 now)
 {
     struct event_work *e = reserve(EVENT_WORK, sizeof(*e), tid, now);
 
@@ -105,13 +105,19 @@ static __always_inline void send_flagged(__u64 item, __u8 op, __u8 kind, __u16 f
     e->op = op;
     e->kind = kind;
     e->flags = flags;
-    e->pad = 0;
+    e->about = about;
     submit(e);
+}
+
+static __always_inline void send_flagged(__u64 item, __u8 op, __u8 kind, __u16 flags, __u32 tid,
+                                         __u64 now)
+{
+    send_whole(item, op, kind, flags, 0, tid, now);
 }
 
 static __always_inline void send_work(__u64 item, __u8 op, __u8 kind, __u32 tid, __u64 now)
 {
-    send_flagged(item, op, kind, 0, tid, now);
+    send_whole(item, op, kind, 0, 0, tid, now);
 }
 
 static __always_inline void hand_over(__u64 address, __u32 tid)
@@ -235,6 +241,71 @@ static __always_inline void on_step(struct thread_state *t)
     t->step_depth = t->depth;
 }
 
+/*
+ * nginx's thread pools, src/core/ngx_thread_pool.c since 1.7.11. A pool begins with its lock;
+ * behind it stands its queue, the first task and the address of the last one's pointer to the next,
+ * which is its first member: of an empty queue that is the queue's own. What is not so is no pool.
+ * The queue is changed under the lock alone, and whoever changed it gives the lock back by
+ * ngx_thread_mutex_unlock(): the loop, which is the process's first thread, has appended a task by
+ * then, a worker has taken the first. So the first one of the time before is what it took, and the
+ * task itself still says which one follows.
+ */
+#if defined(__TARGET_ARCH_x86)
+#define POOL_QUEUE 40 /* sizeof(pthread_mutex_t), by the libraries' ABI */
+#else
+#define POOL_QUEUE 48
+#endif
+
+struct {
+    __uint(type, BPF_MAP_TYPE_LRU_HASH);
+    __uint(max_entries, 1024);
+    __type(key, struct handed_key);
+    __type(value, __u64);
+} pools SEC(".maps");
+
+static __always_inline void on_pool(__u64 pool, __u32 tid)
+{
+    struct handed_key key = {.address = pool, .pid = bpf_get_current_pid_tgid() >> 32};
+    __u64 queue[2], next, *first;
+
+    if (bpf_probe_read_user(queue, sizeof(queue), (void *)(pool + POOL_QUEUE)) ||
+        !queue[0] != (queue[1] == pool + POOL_QUEUE))
+        return;
+    first = bpf_map_lookup_elem(&pools, &key);
+    if (first && *first && tid != key.pid &&
+        !bpf_probe_read_user(&next, sizeof(next), (void *)*first) && next == queue[0])
+        send_whole(*first, WORK_BEGIN, WORK_NGINX, 0, (__u32)pool, tid, bpf_ktime_get_ns());
+    bpf_map_update_elem(&pools, &key, &queue[0], BPF_ANY);
+}
+
+/*
+ * What a task of nginx works on: ngx_thread_task_t has the address of that behind two members, and
+ * there stands a file's descriptor (ngx_thread_file_ctx_t, src/os/unix/ngx_files.c), or the address
+ * of a buffer and behind it a socket's (ngx_linux_sendfile_ctx_t, ngx_linux_sendfile_chain.c).
+ */
+#define TASK_CONTEXT 16
+
+static __always_inline __u32 task_socket(__u64 item)
+{
+    struct task_struct *task = bpf_get_current_task_btf();
+    struct socket *socket;
+    struct inode *inode;
+    struct file *file;
+    __u64 at, context[2];
+
+    if (bpf_probe_read_user(&at, sizeof(at), (void *)(item + TASK_CONTEXT)) ||
+        bpf_probe_read_user(context, sizeof(context), (void *)at))
+        return 0;
+    if (context[0] <= 0x7fffffff && fd_file(task, (__s32)context[0]))
+        return 0;
+    file = (struct file *)fd_file(task, (__s32)context[1]);
+    inode = file ? BPF_CORE_READ(file, f_inode) : NULL;
+    if (!inode || (BPF_CORE_READ(inode, i_mode) & S_IFMT) != S_IFSOCK)
+        return 0;
+    socket = BPF_CORE_READ(file, private_data);
+    return (__u32)socket_object(BPF_CORE_READ(socket, sk));
+}
+
 SEC("uprobe")
 int on_work(struct pt_regs *ctx)
 {
@@ -269,8 +340,12 @@ int on_work(struct pt_regs *ctx)
         on_leave(t, item, WORK_COOKIE_KIND(cookie), tid);
     } else if (op == HOOK_COPY) {
         on_copy(t, item, tid);
+    } else if (op == HOOK_POOL) {
+        on_pool(item, tid);
     } else {
-        send_work(item, op, WORK_COOKIE_KIND(cookie), tid, bpf_ktime_get_ns());
+        send_whole(item, op, WORK_COOKIE_KIND(cookie), 0,
+                   WORK_COOKIE_KIND(cookie) == WORK_NGINX ? task_socket(item) : 0, tid,
+                   bpf_ktime_get_ns());
     }
     return 0;
 }

@@ -148,6 +148,12 @@ static const struct hook hooks[] = {
     {.symbol = "ngx_thread_task_post",
      .files = IN_PROGRAM,
      .cookie = WORK_COOKIE(WORK_SUBMIT, WORK_NGINX, 1, 0)},
+    /* src/os/unix/ngx_thread_mutex.c: ngx_thread_mutex_unlock(mtx, log). Where the compiler has put
+     * its code into the pool's, as it may at link time, it tells nothing. */
+    {.symbol = "ngx_thread_mutex_unlock",
+     .files = IN_PROGRAM,
+     .cookie = WORK_COOKIE(HOOK_POOL, WORK_NGINX, 0, 0),
+     .needs = "ngx_thread_task_post"},
     KNOWN_BY(HAS_UV, "uv_async_send"),
     KNOWN_BY(IN_PROGRAM | IN_NODE, "node_module_register"),
     KNOWN_BY(HAS_PYTHON, "_PyRuntime"),

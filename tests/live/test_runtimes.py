@@ -438,5 +438,9 @@ def nginx_threads(t):
     t.check((server.pid, NGINX_SERVER) in runtimes and (redis.pid, REDIS) in runtimes and
             len(runtimes) == 3, f"runtimes: {runtimes}")
     posted = [r for r in found if r["kind"] == WORK]
-    t.check(len(posted) >= 5 and {(r["op"], r["what"]) for r in posted} == {(SUBMIT, NGINX)} and
-            len({r["tid"] for r in posted}) == 1, f"posted: {posted}")
+    order = [(r["op"], r["item"]) for r in posted]
+    t.check(len(posted) >= 10 and {r["what"] for r in posted} == {NGINX} and
+            order == [(op, item) for _, item in order[::2] for op in (SUBMIT, BEGIN)] and
+            len({r["tid"] for r in posted[::2]}) == 1 and
+            not {r["tid"] for r in posted[1::2]} & {r["tid"] for r in posted[::2]},
+            f"posted and taken: {posted}")
