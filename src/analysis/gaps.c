@@ -223,6 +223,8 @@ size_t gap_parts(const struct analysis *a, const struct gap *gap, struct gap_par
         cut_but_doubts(&c, gap->to, LEDGER_LOOP_BUSY);
     } else if (cause == CAUSE_HANDOFF) {
         cut_handoff(&c);
+    } else if (after && after->untold) {
+        cut_unknown(&c, gap->to);
     } else if (cause == CAUSE_NONE && after && after->in_line && after->thread == gap->loop) {
         cut(&c, gap->to, LEDGER_QUEUED, GRADE_INFERRED);
     } else if (before && after && after->resumed && !after->submits && after->thread == gap->loop) {

@@ -81,6 +81,7 @@ struct life {
     bool carries;        /* one request after the other, and not to their ends: see parks.c */
     bool bitsets;        /* it waits for condition variables: see parks.c */
     uint32_t work_plus1; /* the item that it has begun and not ended */
+    uint32_t pool_lock;  /* low half of the address of the lock that it takes behind each; or 0 */
     bool contexts, makes, tasks; /* it tells of asyncio's: see work.c */
     bool dispatches;             /* the JVM's: it has few callbacks of its own */
     bool strays;                 /* it hands work over for nobody, too */
@@ -177,7 +178,9 @@ struct draft {
     bool uring_inferred;  /* that it was the request's */
     uint64_t woken;       /* what it waited for was there; NEVER: nothing that is not served */
     bool handed;          /* to a worker, by a runtime's word; none comes when it is back */
-    uint32_t read_slice;  /* life.slice of the thread that read it first */
+    uint32_t
+        posted_plus1;    /* the task that nginx's loop posted for it, and has not come back from */
+    uint32_t read_slice; /* life.slice of the thread that read it first */
     uint32_t first_tenure_plus1, last_tenure_plus1;
     uint64_t top_touch; /* the latest, and whose */
     uint32_t top_thread;
@@ -216,6 +219,7 @@ struct tenure {
     bool perhaps;      /* what the thread handed over behind its last touch may be the request's */
     bool matched;      /* match.c has told what it was ready for */
     bool handed;       /* its request was handed to a worker before, and no word when it is back */
+    bool untold;       /* the same, and no word of the worker's either, where there should be one */
     bool resumed;      /* by a runtime's word, which tells of each such turn to the request */
     bool shared;       /* other requests might have gone on meanwhile */
     bool received;     /* the last touch was a receive */
@@ -339,6 +343,8 @@ bool call_takes(const char *name);
 void parks_prepare(struct analysis *a);
 /* Does the thread wait for work in this wait? */
 bool wait_is_park(const struct analysis *a, uint32_t thread, const struct interval *iv);
+/* The same, or for its pool's lock: it is done with what it had begun. */
+bool wait_ends_work(const struct analysis *a, uint32_t thread, const struct interval *iv);
 
 /* ---- states.c ---- */
 int states_build(struct analysis *a);
@@ -352,6 +358,7 @@ struct act { /* what a thread did with a request's object */
     bool inferred;  /* whose object it is */
     uint8_t cause;  /* CAUSE_NONE, _READY, _CONNECTED */
     bool resumes;   /* a runtime says that it turns to it */
+    bool untold;    /* see struct tenure */
     bool at_once;   /* nothing before it belongs to it */
     bool over;      /* nothing behind it belongs to it */
     uint64_t ready; /* NEVER: not known */
@@ -418,6 +425,8 @@ int drafts_by_process(const struct analysis *a, struct by_thread *b);
 
 /* ---- work.c ---- */
 int work_event(struct analysis *a, const struct record *r);
+/* The act touches the request: if it comes behind a task of nginx's, the act is told so. */
+void work_back(struct analysis *a, uint32_t request, struct act *act);
 /* The thread parks, or begins with something else, at `at`: it is done with its item. */
 void work_leave(struct analysis *a, uint32_t thread, uint64_t at);
 /* Finds whose each step of a task is, and which threads tell all of theirs. */

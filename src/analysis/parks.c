@@ -40,6 +40,15 @@ bool wait_is_park(const struct analysis *a, uint32_t thread, const struct interv
     }
 }
 
+bool wait_ends_work(const struct analysis *a, uint32_t thread, const struct interval *iv)
+{
+    uint32_t lock = a->lives.data[thread].pool_lock;
+    if (lock && iv->state == STATE_LOCK && iv->object_plus1 &&
+        (uint32_t)a->tl->objects.data[iv->object_plus1 - 1].id == lock)
+        return true;
+    return wait_is_park(a, thread, iv);
+}
+
 /*
  * The JVM runs virtual threads on those of a ForkJoinPool: what one of these waits for is no
  * request's that it has touched, for that may be at rest, or go on elsewhere.

@@ -215,7 +215,7 @@ static void scan_interval(struct analysis *a, uint32_t thread, const struct inte
     if (iv->state == STATE_RUNNABLE)
         return;
     l->last_wake = end;
-    if (l->work_plus1 && wait_is_park(a, thread, iv)) {
+    if (l->work_plus1 && wait_ends_work(a, thread, iv)) {
         work_leave(a, thread, iv->start_ns);
         x = current(a, thread);
     }
@@ -361,6 +361,7 @@ static void tenure_cause(const struct analysis *a, struct tenure *n, const struc
     n->gap_inferred = act->inferred;
     n->busy_from = NEVER;
     n->handed = d->handed;
+    n->untold = act->untold;
     if (n->cause == CAUSE_AMBIGUOUS) { /* in this slice; before it nothing is known */
         n->busy_from = l->yield_end != NEVER ? l->yield_end : 0;
     } else if (n->cause == CAUSE_NONE && l->yields && !act->moment) {
@@ -484,8 +485,11 @@ static struct act act_told(struct draft *d, const struct act *act)
 
 int tenure_touch(struct analysis *a, uint32_t request, const struct act *plain)
 {
-    const struct act told = act_told(&a->drafts.data[request], plain), *act = &told;
+    struct act told = act_told(&a->drafts.data[request], plain);
+    const struct act *act = &told;
 
+    if (a->drafts.data[request].posted_plus1)
+        work_back(a, request, &told);
     thread_scan(a, act->thread, act->time);
 
     struct life *l = &a->lives.data[act->thread];

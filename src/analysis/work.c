@@ -3,6 +3,8 @@
  *
  *     libuv      SUBMIT by the loop, BEGIN and END by a worker, RESUME by the loop: all of a
  *                hand-off. Whose it is, is whose turn it was at the SUBMIT.
+ *     nginx      SUBMIT by the loop, BEGIN by a worker. The loop leaves the request alone until
+ *                it is back, so that its next touch of it is the resume.
  *     asyncio    SUBMIT when a task is made, RESUME at each of its steps: whose the maker is, is
  *                whose the task is. One that was made for nobody, for a connection before its
  *                first request, say, is told by what it touches: all its steps belong to the
@@ -22,6 +24,8 @@
 #define PLACE_NS 1000000u
 /* So soon it parks, or begins with the next piece, when it has the pool's lock. */
 #define LOOK_NS 100000u
+/* Clocks and records of one moment differ by so much. */
+#define MOMENT_NS 50000u
 
 static uint64_t work_key(const struct analysis *a, const struct event_work *e, uint32_t thread)
 {
@@ -65,6 +69,60 @@ static void owes(struct analysis *a, struct work *w, bool owes)
     w->owed = owes;
 }
 
+/* The low half of the number of a request's connection. */
+static uint32_t connection_of(const struct analysis *a, uint32_t request)
+{
+    return (uint32_t)a->socks.data[a->drafts.data[request].sock].obj;
+}
+
+/*
+ * For whom nginx posts a task. Its memory is its request's: posted again before the loop has come
+ * back to that one it is for the same, whatever the loop touched last. Where a task sends by
+ * itself, as it does with sendfile, that one may be answered and its memory be another's: the
+ * socket tells.
+ */
+static uint32_t posted_for(struct analysis *a, const struct event_work *e, const struct work *w,
+                           uint32_t thread)
+{
+    uint32_t now = tenure_request(a, thread), before = w->request_plus1 - 1;
+    const struct draft *d = w->owed ? work_draft(a, w) : NULL;
+
+    if (d && e->about)
+        return connection_of(a, before) == e->about ? before : now;
+    return d && !a->socks.data[d->sock].ended ? before : now;
+}
+
+/* Of these tasks the end is not told, and where the compiler has hidden the place, the begin is not
+ * either. */
+static int post(struct analysis *a, const struct event_work *e, struct act *act)
+{
+    const struct life *l = &a->lives.data[act->thread];
+    struct proc *p = &a->procs.data[a->tl->threads.data[act->thread].process];
+    struct work *w = work_make(a, e, act->thread);
+
+    if (!w)
+        return -ENOMEM;
+    thread_scan(a, act->thread, act->time);
+    uint32_t request = posted_for(a, e, w, act->thread);
+    bool sure = request != NONE && (l->known || !thread_rivals(a, act->thread, request));
+    int rc = sure ? tenure_touch(a, request, act) : 0;
+    owes(a, w, false);
+    *w = (struct work){
+        .kind = e->kind, .request_plus1 = sure ? request + 1 : 0, .submitted = act->time};
+    if (!sure)
+        return 0;
+    struct draft *d = &a->drafts.data[request];
+    p->submits = true;
+    d->handed = !p->hands_over;
+    if (!p->hands_over)
+        return rc;
+    if (d->posted_plus1) /* as subrequests do; what is told of it is told all the same */
+        owes(a, &a->works.data[d->posted_plus1 - 1], false);
+    d->posted_plus1 = (uint32_t)(w - a->works.data) + 1;
+    owes(a, w, true);
+    return rc;
+}
+
 static int submit(struct analysis *a, const struct event_work *e, struct act *act)
 {
     struct life *l = &a->lives.data[act->thread];
@@ -99,12 +157,7 @@ static int submit(struct analysis *a, const struct event_work *e, struct act *ac
         x->submits = true;
         x->in_line |= (e->flags & WORK_IN_LINE) && act->time - x->start <= PLACE_NS;
     }
-    if (e->kind == WORK_NGINX) { /* of these the end is not told */
-        a->drafts.data[request].handed = true;
-        a->procs.data[a->tl->threads.data[act->thread].process].submits = true;
-    } else {
-        owes(a, w, true);
-    }
+    owes(a, w, true);
     return rc;
 }
 
@@ -127,16 +180,45 @@ static void work_end(struct analysis *a, struct work *w, uint64_t at)
     }
 }
 
-/* When the thread, if it is parked at `at` or stands at the pool's lock, began to; else `at`. It is
- * scanned up to there. */
-static uint64_t parked_since(const struct analysis *a, uint32_t thread, uint64_t at)
+/* The wait that the thread is in at `at`, up to where it is scanned; NULL: none. */
+static const struct interval *wait_at(const struct analysis *a, uint32_t thread, uint64_t at)
 {
     const struct thread *t = &a->tl->threads.data[thread];
     size_t next = a->lives.data[thread].scan;
     const struct interval *iv = next < t->intervals.len ? &t->intervals.data[next] : NULL;
-    bool parked = iv && iv->start_ns < at && state_is_wait(iv->state) &&
-                  (iv->state == STATE_LOCK || wait_is_park(a, thread, iv));
+    return iv && iv->start_ns < at && state_is_wait(iv->state) ? iv : NULL;
+}
+
+/* When the thread, if it is parked at `at` or stands at the pool's lock, began to; else `at`. */
+static uint64_t parked_since(const struct analysis *a, uint32_t thread, uint64_t at)
+{
+    const struct interval *iv = wait_at(a, thread, at);
+    bool parked = iv && (iv->state == STATE_LOCK || wait_ends_work(a, thread, iv));
     return parked ? iv->start_ns : at;
+}
+
+void work_back(struct analysis *a, uint32_t request, struct act *act)
+{
+    struct draft *d = &a->drafts.data[request];
+    struct work *w = &a->works.data[d->posted_plus1 - 1];
+
+    /* It comes for another reason, or it is the task itself that sends. */
+    if (act->receives || act->cause != CAUSE_NONE || (w->tenure_plus1 && w->worker == act->thread))
+        return;
+    if (w->tenure_plus1 && !w->ended) {
+        thread_scan(a, w->worker, act->time);
+        const struct interval *iv = wait_at(a, w->worker, act->time);
+        bool inside = iv && iv->start_ns + MOMENT_NS < act->time;
+        if (!w->ended && inside && !wait_ends_work(a, w->worker, iv))
+            return;
+        work_end(a, w, parked_since(a, w->worker, act->time));
+    }
+    owes(a, w, false);
+    d->posted_plus1 = 0;
+    d->woken = NEVER;
+    act->untold = !w->tenure_plus1;
+    act->cause = w->tenure_plus1 ? CAUSE_READY : CAUSE_NONE;
+    act->ready = w->tenure_plus1 ? w->ended : NEVER;
 }
 
 /*
@@ -180,6 +262,7 @@ static int begin(struct analysis *a, const struct event_work *e, struct act *act
     thread_scan(a, act->thread, act->time);
     work_leave(a, act->thread, act->time);
     a->lives.data[act->thread].begins = true;
+    a->lives.data[act->thread].pool_lock = e->about;
 
     struct work *w = work_find(a, e, act->thread);
     /* Nobody's; or libuv's synchronous call, in which the loop does the work itself. */
@@ -370,7 +453,7 @@ int work_event(struct analysis *a, const struct record *r)
         return step(a, e, &act, (size_t)(r - a->records.data));
     switch (e->op) {
     case WORK_SUBMIT:
-        return submit(a, e, &act);
+        return e->kind == WORK_NGINX ? post(a, e, &act) : submit(a, e, &act);
     case WORK_BEGIN:
         return begin(a, e, &act);
     case WORK_END:
@@ -410,7 +493,8 @@ static int survey_work(struct analysis *a, struct table *tasks, const struct eve
     uint64_t key = work_key(a, e, thread), obj;
     int rc = 0;
 
-    if (e->kind == WORK_LIBUV && e->op == WORK_SUBMIT)
+    if ((e->kind == WORK_LIBUV && e->op == WORK_SUBMIT) ||
+        (e->kind == WORK_NGINX && e->op == WORK_BEGIN))
         a->procs.data[a->tl->threads.data[thread].process].hands_over = true;
     l->contexts |= e->kind == WORK_CONTEXT;
     seen->makes = e->kind == WORK_TASK && e->op == WORK_SUBMIT;

@@ -56,8 +56,6 @@ FLOORS = {
     ("fastapi", "sleep"): (0.99, 0.90, 0.45),
     ("fastapi", "upstream"): (0.99, 0.90, 0.50),
     ("fastapi", "victims"): (0.95, 0.40, 0.40),
-    ("nginx", "aio"): (0.95, 0.80, 0.40),
-    ("nginx", "mixed"): (0.95, 0.75, 0.45),
     ("eventloop", "sleep"): (0.99, 0.95, 0.85),
     ("eventloop", "mixed"): (0.99, 0.97, 0.93),
     ("eventloop-offload", "db"): (0.95, 0.70, 0.70),
