@@ -478,6 +478,22 @@ int chains_follow(struct analysis *a, const struct bouts *b);
 /* ---- match.c ---- */
 int items_match(struct analysis *a, struct bouts *b, uint32_t loop);
 
+/* ---- order.c ---- */
+#define ORDER_RECENT 16
+struct taken {
+    uint64_t submitted;
+    uint64_t from, to; /* a worker took it up in between */
+};
+struct pool_order { /* in which a pool takes up what it is given */
+    struct taken recent[ORDER_RECENT];
+    size_t count, next;
+    uint32_t in_order, against;
+};
+void pool_order_note(struct pool_order *o, struct taken t);
+bool pool_order_known(const struct pool_order *o);
+/* Was `first` given before `next`, and taken before it as well? */
+bool pool_order_tells(const struct taken *first, const struct taken *next);
+
 /* ---- handoffs.c ---- */
 struct item {
     uint32_t request, thread;

@@ -30,6 +30,12 @@ struct resume {
     uint32_t request, tenure, before;
 };
 
+/* Items of one slice, and as many resumes, each of which fits several. */
+struct set {
+    size_t first, count; /* in left_items, which begin where they did then, and left_resumes */
+    uint64_t unmatched;
+};
+
 struct matcher {
     struct analysis *a;
     struct bouts *b;
@@ -37,6 +43,10 @@ struct matcher {
     VEC(struct resume) resumes;
     bool in_order;      /* what is done first is turned to first: nginx's thread pools */
     uint64_t unmatched; /* the latest resume that no item was found for */
+    struct pool_order order;
+    VEC(struct done) left_items;
+    VEC(struct resume) left_resumes;
+    VEC(struct set) sets;
     /* between two sleeps */
     struct done items[MATCH_MAX];
     size_t count;
@@ -119,11 +129,16 @@ static uint64_t item_start(const struct matcher *m, const struct done *d)
     return most(d->start, m->b->split[d->worker]);
 }
 
-static bool fits(const struct matcher *m, const struct done *d, const struct resume *r)
+static bool fits_from(const struct done *d, uint64_t start, const struct resume *r)
 {
     /* Woken for one, a worker may take another that is handed over before it gets there. */
-    bool late = d->first >= r->submitted || d->first < item_start(m, d);
-    return late && item_start(m, d) + LATE_NS >= r->submitted && d->least <= r->time + MOMENT_NS;
+    bool late = d->first >= r->submitted || d->first < start;
+    return late && start + LATE_NS >= r->submitted && d->least <= r->time + MOMENT_NS;
+}
+
+static bool fits(const struct matcher *m, const struct done *d, const struct resume *r)
+{
+    return fits_from(d, item_start(m, d), r);
 }
 
 static void item_take(struct matcher *m, const struct done *d, size_t begin, size_t end)
@@ -210,12 +225,23 @@ static bool handed_over(const struct analysis *a, const struct done *item, const
            !loop_slept(a, item->loop, before->last_touch, item->start);
 }
 
-/* Before `unmatched` it may have been another's, whose end nobody saw. */
-static int match(struct matcher *m, const struct done *d, const struct resume *r)
+/* When the worker took the item up, if it was the resume's. */
+static struct taken taken_by(const struct done *d, uint64_t start, const struct resume *r)
+{
+    uint64_t from = most(start, r->submitted);
+    return (struct taken){r->submitted, from, most(d->first, from)};
+}
+
+/* The item, which began at `start` at the earliest, was the resume's. Before `unmatched` it may
+ * have been another's, whose end nobody saw. */
+static int match_from(struct matcher *m, const struct done *d, uint64_t start,
+                      const struct resume *r)
 {
     struct analysis *a = m->a;
     struct tenure *after = &a->tenures.data[r->tenure];
-    uint64_t start = most(item_start(m, d), r->submitted), end = least(d->end, r->time);
+    uint64_t end = least(d->end, r->time);
+
+    start = most(start, r->submitted);
     struct item item = {
         .request = r->request,
         .thread = d->worker,
@@ -233,6 +259,13 @@ static int match(struct matcher *m, const struct done *d, const struct resume *r
     return end > start ? item_add(a, &item) : 0;
 }
 
+static int match(struct matcher *m, const struct done *d, const struct resume *r)
+{
+    uint64_t start = item_start(m, d);
+    pool_order_note(&m->order, taken_by(d, start, r));
+    return match_from(m, d, start, r);
+}
+
 static int by_end(const void *x, const void *y)
 {
     const struct done *p = x, *q = y;
@@ -247,6 +280,28 @@ static bool in_time_order(struct matcher *m)
         if (m->items[k].end - m->items[k - 1].end < MOMENT_NS || m->items[k].weak)
             return false;
     return true;
+}
+
+/* Each of these items is for one of these resumes; for which, the pool's order may tell. */
+static int leave(struct matcher *m, const size_t *items, const size_t *resumes, size_t n)
+{
+    struct set set = {m->left_items.len, n, m->unmatched};
+
+    if (n && vec_push(&m->sets, set) < 0)
+        return -ENOMEM;
+    for (size_t k = 0; k < n; k++) {
+        struct done item = m->items[items[k]];
+        item.start = item_start(m, &item);
+        if (vec_push(&m->left_items, item) < 0 ||
+            vec_push(&m->left_resumes, m->resumes.data[resumes[k]]) < 0)
+            return -ENOMEM;
+    }
+    for (size_t k = 0; k < n; k++) {
+        const struct done *d = &m->items[items[k]];
+        m->b->split[d->worker] =
+            most(m->b->split[d->worker], least(d->end, vec_last(&m->resumes)->time));
+    }
+    return 0;
 }
 
 /* Items and the resumes [begin, begin + count) are as many. */
@@ -281,12 +336,7 @@ static int slice_match(struct matcher *m, size_t begin)
         resumes[i] = resumes[n];
         i = 0;
     }
-    for (size_t k = 0; k < n; k++) { /* each is one of these, which is not known */
-        const struct done *d = &m->items[items[k]];
-        m->b->split[d->worker] =
-            most(m->b->split[d->worker], least(d->end, vec_last(&m->resumes)->time));
-    }
-    return rc;
+    return rc < 0 ? rc : leave(m, items, resumes, n);
 }
 
 static void mark_used(struct matcher *m)
@@ -345,6 +395,52 @@ static int slices(struct matcher *m)
     return rc;
 }
 
+static int by_submission(const void *x, const void *y)
+{
+    const struct resume *p = x, *q = y;
+    return p->submitted < q->submitted ? -1 : p->submitted > q->submitted;
+}
+
+static int by_begin(const void *x, const void *y)
+{
+    const struct done *p = x, *q = y;
+    return p->start < q->start ? -1 : p->start > q->start;
+}
+
+/* The pool takes first what came first: so the items of a set are those of its resumes in their
+ * order, if it is certain in which order they were taken up. */
+static int set_match(struct matcher *m, const struct set *set)
+{
+    struct done *items = &m->left_items.data[set->first];
+    struct resume *resumes = &m->left_resumes.data[set->first];
+    int rc = 0;
+
+    qsort(items, set->count, sizeof(*items), by_begin);
+    qsort(resumes, set->count, sizeof(*resumes), by_submission);
+    for (size_t k = 0; k < set->count; k++) {
+        struct taken t = taken_by(&items[k], items[k].start, &resumes[k]);
+        if (!fits_from(&items[k], items[k].start, &resumes[k]))
+            return 0;
+        if (k + 1 < set->count) {
+            struct taken next = taken_by(&items[k + 1], items[k + 1].start, &resumes[k + 1]);
+            if (!pool_order_tells(&t, &next))
+                return 0;
+        }
+    }
+    m->unmatched = set->unmatched;
+    for (size_t k = 0; rc == 0 && k < set->count; k++)
+        rc = match_from(m, &items[k], items[k].start, &resumes[k]);
+    return rc;
+}
+
+static int sets_match(struct matcher *m)
+{
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < m->sets.len && pool_order_known(&m->order); i++)
+        rc = set_match(m, &m->sets.data[i]);
+    return rc;
+}
+
 int items_match(struct analysis *a, struct bouts *b, uint32_t loop)
 {
     struct matcher m = {.a = a, .b = b, .loop = loop};
@@ -358,6 +454,11 @@ int items_match(struct analysis *a, struct bouts *b, uint32_t loop)
     bool python = process_has(a, a->tl->threads.data[loop].process, RUNTIME_PYTHON);
     if (rc == 0 && !python && (m.in_order || answers_each(&m)))
         rc = slices(&m);
+    if (rc == 0 && !m.in_order)
+        rc = sets_match(&m);
+    vec_release(&m.left_items);
+    vec_release(&m.left_resumes);
+    vec_release(&m.sets);
     vec_release(&m.resumes);
     return rc;
 }

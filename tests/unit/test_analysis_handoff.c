@@ -363,6 +363,70 @@ static void test_not_what_it_began_before(void **state)
     made_release(&m);
 }
 
+#define LINE 40 /* requests that stand in line for the two workers */
+
+/* The piece of `worker` for request `k`: it ends with a word to the loop, which answers. */
+static void line_piece(struct made *m, unsigned k, uint32_t worker, uint64_t start, uint64_t sleep)
+{
+    waits(m, worker, start + 20, start + 980, start + 980, CALL_pread64, COLD);
+    yields(m, sleep, start + 1000, worker);
+    sends(m, start + 1010, 7, SOCKET(20 + k), OK);
+}
+
+/*
+ * All are read at once. The workers take turns, and what each did is told by the answer, but for
+ * the last two, which are answered together. `last_first`: the pool takes the newest first.
+ */
+static void in_line(struct made *m, bool last_first)
+{
+    uint64_t start = 2000, sleep = 1900;
+
+    made_init(m, 60000);
+    for (unsigned k = 0; k < LINE; k++)
+        accepted(m, 5, SOCKET(20 + k));
+    attach_waiting(m, 0, 7, 7, CALL_epoll_wait, EPOLL);
+    attach_waiting(m, 0, 8, 7, CALL_futex, QUEUE);
+    attach_waiting(m, 0, 9, 7, CALL_futex, QUEUE);
+    runtime_is(m, 7, RUNTIME_MEMCACHED, 0, 0); /* its handlers act at once */
+    yields(m, 0, 1000, 99);
+    for (unsigned k = 0; k < LINE; k++) {
+        char text[64];
+        snprintf(text, sizeof(text), "GET /%u HTTP/1.1\r\nHost: x\r\n\r\n", k);
+        receives(m, 1010 + 10 * k, 7, SOCKET(20 + k), 1000, text);
+    }
+    parks(m, 8, 0, 2000, 7);
+    parks(m, 9, 0, 2500, 7);
+    for (unsigned k = 0; k + 2 < LINE; k++, start += 500) {
+        line_piece(m, last_first ? LINE - 3 - k : k, 8 + k % 2, start, sleep);
+        sleep = start + 1020;
+    }
+    waits(m, 8, start + 20, start + 980, start + 980, CALL_pread64, COLD);
+    waits(m, 9, start + 520, start + 990, start + 990, CALL_pread64, WARM);
+    yields(m, sleep, start + 1000, 8);
+    sends(m, start + 1040, 7, SOCKET(20 + LINE - 2), OK);
+    sends(m, start + 1050, 7, SOCKET(20 + LINE - 1), OK);
+    end_waiting(m, 60000, 7, 7, start + 1060, CALL_epoll_wait, EPOLL);
+    end_waiting(m, 60000, 8, 7, start + 1005, CALL_futex, QUEUE);
+    end_waiting(m, 60000, 9, 7, start + 1010, CALL_futex, QUEUE);
+    made_finish(m);
+}
+
+static void test_a_line_is_a_line(void **state)
+{
+    (void)state;
+    struct made m;
+    in_line(&m, false);
+    assert_int_equal(given(&m, "GET /5", 9, LEDGER_BLOCKED), 960);
+    assert_int_equal(given(&m, "GET /38", 8, LEDGER_BLOCKED), 960);
+    assert_int_equal(given(&m, "GET /39", 9, LEDGER_BLOCKED), 470);
+    made_release(&m);
+    in_line(&m, true);
+    assert_int_equal(given(&m, "GET /5", 8, LEDGER_BLOCKED), 960);
+    assert_int_equal(spent(&m, "GET /38", LEDGER_BLOCKED), 0);
+    assert_int_equal(spent(&m, "GET /39", LEDGER_BLOCKED), 0);
+    made_release(&m);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -379,6 +443,7 @@ int main(void)
         cmocka_unit_test(test_claims_that_contradict),
         cmocka_unit_test(test_alone),
         cmocka_unit_test(test_not_what_it_began_before),
+        cmocka_unit_test(test_a_line_is_a_line),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
