@@ -16,8 +16,10 @@ char LICENSE[] SEC("license") = "GPL";
  * sched_waking's current is the waker only in a task's own context; in an interrupt it is a
  * bystander. arm64 keeps preempt_count in the task: softirq bits 8-15, hardirq 16-19, NMI 20-23
  * (include/linux/preempt.h). x86-64 keeps it in a per-CPU variable whose address not every kernel
- * gives out (CONFIG_KALLSYMS_ALL), but it runs interrupts and softirqs on a stack of their own
- * (arch/x86/include/asm/irq_stack.h): where this program's own frame lies tells.
+ * gives out (CONFIG_KALLSYMS_ALL), but it runs interrupts and softirqs on a stack of their own:
+ * where this program's own frame lies tells. Not so when they hit user mode: the task's stack is
+ * empty then and serves (arch/x86/include/asm/irq_stack.h), with no call in its saved registers
+ * (orig_ax -1, arch/x86/entry/entry_64.S). A thread that wakes another does so in a call.
  */
 #define PREEMPT_SOFTIRQ_SERVED 0x100
 #define PREEMPT_IRQ_MASK 0xff0000
@@ -32,7 +34,11 @@ static __always_inline bool in_interrupt(struct thread_state *t)
 
     /* Through memory: the verifier lets a typed pointer become a number no other way. */
     t->frame = (__u64)&here;
-    return t->frame - (__u64)task->stack >= THREAD_SIZE;
+    if (t->frame - (__u64)task->stack >= THREAD_SIZE)
+        return true;
+    if (task->flags & (PF_KTHREAD | PF_IO_WORKER | PF_USER_WORKER)) /* never in user mode */
+        return false;
+    return (__s64)((struct pt_regs *)bpf_task_pt_regs(task))->orig_ax < 0;
 #else
     (void)t;
     return task->thread_info.preempt_count & (PREEMPT_IRQ_MASK | PREEMPT_SOFTIRQ_SERVED);

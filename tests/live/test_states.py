@@ -59,6 +59,7 @@ KINDS = {
 DISK = {"read_cold", "pread_cold", "read_brief", "read_unlinked", "sendfile_cold", "fsync",
         "page_fault"}
 TOLERANCE = 200_000  # ns
+BYSTANDER = 2  # an interval's flag: its waker was one
 # On the loopback the receiving end of the socket runs in the sender; a file system computes.
 STRAY_FAULTS = 10 * MS
 TOLERANCES = {"send_tcp": 3 * MS, **{kind: 2 * MS for kind in DISK}}
@@ -194,6 +195,36 @@ def threads(t, truths, report):
         t.check(life >= end - begin, f"{kind}: lived {ms(life)}, its call took {ms(end - begin)}")
         t.check(thread["end_ns"] < report["capture"]["duration_ns"], f"{kind}: did not end")
         t.equal(thread["state_ns"]["unknown"], 0, f"{kind}: unknown")
+
+
+SLEEPERS = """
+import hashlib, threading, time
+print("ready", flush=True)
+input()
+sleepers = [threading.Thread(target=lambda: [time.sleep(.02) for _ in range(20)]) for _ in range(3)]
+for one in sleepers:
+    one.start()
+while any(one.is_alive() for one in sleepers):
+    hashlib.sha256(bytes(4_000_000))  # without the interpreter's lock
+"""
+
+
+@test("states: a timer that interrupts a computing thread is not that thread's wake-up")
+def timer_wakes(t):
+    """On one CPU that computes all the time, in user mode."""
+    process = t.start(["taskset", "-c", min(os.sched_getaffinity(0)), "/usr/bin/python3", "-c",
+                       SLEEPERS], stdin=-1)
+    process.line()
+    recording = t.record(process.pid)
+    process.say("go\n")
+    process.wait(30)
+    recording.end()
+    timeline, report = recording.timeline(), recording.report()
+    ends = [i for thread in threads_of(report)
+            for i in timeline.intervals(thread["tid"]) if i.get("call") == "clock_nanosleep"]
+    t.check(len(ends) >= 50, f"{len(ends)} sleeps were seen, not 60")
+    named = [i for i in ends if i["waker"] == process.pid and not i["flags"] & BYSTANDER]
+    t.equal(len(named), 0, f"of {len(ends)} sleeps ended by the thread that computes")
 
 
 OPEN = ["read_pipe", "read_eventfd", "read_tty", "recv_accepted", "recv_unix", "accept",
