@@ -61,6 +61,35 @@ static size_t bell_find(const struct bouts *b, size_t count, uint32_t worker, ui
     return low;
 }
 
+/* The interval of `t` that `at` lies in. */
+static size_t interval_at(const struct thread *t, uint64_t at)
+{
+    size_t low = 0, high = t->intervals.len;
+    while (high - low > 1) {
+        size_t mid = low + (high - low) / 2;
+        if (t->intervals.data[mid].start_ns <= at)
+            low = mid;
+        else
+            high = mid;
+    }
+    return low;
+}
+
+/* Nobody wakes another while it is off CPU itself: the waker's time may be by another clock than
+ * that of the wake-up. */
+static uint64_t rung_at(const struct analysis *a, uint32_t worker, uint64_t at)
+{
+    const struct thread *t = &a->tl->threads.data[worker];
+    size_t i = t->intervals.len ? interval_at(t, at) : 0;
+
+    if (!t->intervals.len || t->intervals.data[i].state == STATE_RUNNING)
+        return at;
+    uint64_t start = t->intervals.data[i].start_ns, end = interval_end(t, i);
+    if (start <= at && at - start <= MOMENT_NS && at - start <= end - at)
+        return start;
+    return at < end && end - at <= MOMENT_NS ? end : at;
+}
+
 /* Wake-ups of loops by threads of the same process. */
 static int bells_wakes(struct walk *w)
 {
@@ -77,7 +106,7 @@ static int bells_wakes(struct walk *w)
             uint32_t worker = iv->flags & INTERVAL_WAKER_IRQ ? NONE : thread_at(a, iv->waker, at);
             if (worker == NONE || worker == i || a->tl->threads.data[worker].process != t->process)
                 continue;
-            if (vec_push(&w->b->bells, ((struct bell){at, worker, i})) < 0)
+            if (vec_push(&w->b->bells, ((struct bell){rung_at(a, worker, at), worker, i})) < 0)
                 return -ENOMEM;
         }
     }

@@ -127,13 +127,24 @@ static void cut_but_doubts(struct cutter *c, uint64_t to, enum ledger_key key)
     cut(c, to, key, GRADE_INFERRED);
 }
 
+/* By a runtime's word it was handed to a worker: it stood in the queue or was in work, and waited
+ * for nothing else. */
+static bool in_pool(const struct cutter *c)
+{
+    const struct tenure *after = c->gap->after;
+    if (!after || after->cause != CAUSE_HANDOFF)
+        return after && after->handed;
+    return after->gap_inferred &&
+           c->a->procs.data[c->a->tl->threads.data[after->thread].process].submits;
+}
+
 /* [at, to) by a loop that slept meanwhile. */
 static void cut_slept(struct cutter *c, uint64_t to)
 {
     const struct gap *g = c->gap;
     uint64_t begin, end;
 
-    if (!g->before || !sleeps(c->a, g->loop, c->at, least(to, g->to), &begin, &end) ||
+    if (!g->before || in_pool(c) || !sleeps(c->a, g->loop, c->at, least(to, g->to), &begin, &end) ||
         losses_within(c->a, c->at, end) ||
         c->a->procs.data[c->a->tl->threads.data[g->loop].process].sqpoll)
         return;

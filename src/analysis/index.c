@@ -31,6 +31,21 @@ static int index_build(const struct analysis *a, struct by_thread *b, size_t gro
     return 0;
 }
 
+/* Who did it then and there, by its own time; NONE: nobody, or another in its name. */
+static uint32_t act_thread(const struct analysis *a, size_t i)
+{
+    const struct record *r = &a->records.data[i];
+    const struct event_io *io = (const void *)r->ev;
+    bool moves = r->ev->kind == EVENT_RECV || r->ev->kind == EVENT_SEND;
+    bool own = (moves && !(io->flags & IO_URING)) || r->ev->kind == EVENT_WORK;
+    return own && !r->by_kernel ? r->thread : NONE;
+}
+
+int acts_by_thread(const struct analysis *a, struct by_thread *b)
+{
+    return index_build(a, b, a->lives.len, a->records.len, act_thread);
+}
+
 static uint32_t tenure_thread(const struct analysis *a, size_t i)
 {
     return a->tenures.data[i].thread;

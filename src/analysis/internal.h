@@ -27,6 +27,8 @@
 #define NEVER UINT64_MAX
 #define NONE UINT32_MAX
 
+/* Clocks and records of one moment differ by so much. */
+#define MOMENT_NS 50000u
 /* What passes for "at the same moment": from the arrival of data to the wake-up it causes. */
 #define WAKE_DELAY_NS 100000u
 /* From a loop's wake-up to the receive it woke for. What takes longer is other work: to accept a
@@ -417,6 +419,8 @@ struct by_thread {
     uint32_t *from, *index;
 };
 void by_thread_release(struct by_thread *b);
+/* In records: what a thread did itself, with its socket or by a runtime's word. */
+int acts_by_thread(const struct analysis *a, struct by_thread *b);
 int tenures_by_thread(const struct analysis *a, struct by_thread *b);
 int touches_by_thread(const struct analysis *a, struct by_thread *b);
 int threads_by_process(const struct analysis *a, struct by_thread *b);

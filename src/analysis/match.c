@@ -15,8 +15,6 @@
 #define MATCH_MAX 24
 /* So many items that are done behind a sleep may tell of what was before it. */
 #define WINDOW_MAX (8 * MATCH_MAX)
-/* Clocks and records of one moment differ by so much. */
-#define MOMENT_NS 50000u
 /* So long may a worker be on its way from its word to the loop to its park. */
 #define PARK_NS 2000000u
 /* So long may it take from its wake-up to its queue. */
@@ -242,13 +240,15 @@ static int match_from(struct matcher *m, const struct done *d, uint64_t start,
     uint64_t end = least(d->end, r->time);
 
     start = most(start, r->submitted);
+    bool told = m->in_order && start >= m->unmatched; /* that it was handed over at once */
     struct item item = {
         .request = r->request,
         .thread = d->worker,
         .start = least(start < m->unmatched ? most(start, m->unmatched) : start, end),
         .end = end,
-        .queued_from =
-            handed_over(a, d, r) ? a->tenures.data[r->before].end : full_since(a, d->worker, start),
+        .queued_from = told || handed_over(a, d, r) ? a->tenures.data[r->before].end
+                       : m->in_order                ? NEVER
+                                                    : full_since(a, d->worker, start),
         .queued_to = start,
     };
 

@@ -24,8 +24,6 @@
 #define PLACE_NS 1000000u
 /* So soon it parks, or begins with the next piece, when it has the pool's lock. */
 #define LOOK_NS 100000u
-/* Clocks and records of one moment differ by so much. */
-#define MOMENT_NS 50000u
 
 static uint64_t work_key(const struct analysis *a, const struct event_work *e, uint32_t thread)
 {

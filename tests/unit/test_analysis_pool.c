@@ -321,6 +321,44 @@ static void test_the_loop_is_not_back_yet(void **state)
     made_release(&m);
 }
 
+/* Nobody says who takes what. The worker wakes the loop for A before it reads for B, also if the
+ * clocks have it the other way round. */
+static void test_a_wake_up_by_another_clock(void **state)
+{
+    (void)state;
+    struct made m;
+    two_posted(&m);
+    parks(&m, 8, 0, 1055);
+    reads(&m, 8, 1100, 3000, FILE_A);
+    reads(&m, 8, 3020, 6000, FILE_B);
+    yields(&m, 1050, 3045, 8);
+    sends(&m, 3050, 7, A, OK);
+    yields(&m, 3060, 6010, 8);
+    sends(&m, 6020, 7, B, OK);
+    pool_finish(&m, 6030, 6015, 0);
+    assert_int_equal(spent(&m, "GET /a", LEDGER_BLOCKED), 1900);
+    assert_int_equal(spent(&m, "GET /b", LEDGER_BLOCKED), 2980);
+    assert_true(spent(&m, "GET /b", LEDGER_QUEUED) >= 1900); /* until A's is done */
+    made_release(&m);
+}
+
+/* What is posted is in its pool until the loop is back, whether or not anybody is seen at it. */
+static void test_what_is_posted_waits_for_nothing_else(void **state)
+{
+    (void)state;
+    struct made m;
+    two_posted(&m);
+    parks(&m, 8, 0, 1500);
+    reads(&m, 8, 1600, 2000, FILE_A);
+    yields(&m, 1050, 3010, 99);
+    sends(&m, 3020, 7, A, OK);
+    sends(&m, 3030, 7, B, OK);
+    pool_finish(&m, 3040, 2010, 0);
+    assert_int_equal(spent(&m, "GET /a", LEDGER_AWAITING), 0);
+    assert_int_equal(spent(&m, "GET /b", LEDGER_AWAITING), 0);
+    made_release(&m);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -332,6 +370,8 @@ int main(void)
         cmocka_unit_test(test_a_task_that_sends),
         cmocka_unit_test(test_a_take_that_is_not_told),
         cmocka_unit_test(test_the_loop_is_not_back_yet),
+        cmocka_unit_test(test_a_wake_up_by_another_clock),
+        cmocka_unit_test(test_what_is_posted_waits_for_nothing_else),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -40,6 +40,33 @@ static void test_preempted_is_runnable(void **state)
     made_release(&m);
 }
 
+/* What a thread does just inside of a wait was before it, or behind it; by another clock. What it
+ * does in the midst of one cannot be: then nobody knows. */
+static void test_acts_by_another_clock(void **state)
+{
+    (void)state;
+    struct made m;
+    made_init(&m, 2000);
+    accepted(&m, 5, SOCKET(1));
+    attach_running(&m, 0, 7, 7);
+    waits(&m, 7, 100, 300, 310, CALL_openat, PATH_OBJ(1));
+    waits(&m, 7, 400, 600, 600, CALL_pread64, FILE_OBJ(1));
+    waits(&m, 7, 700, 900, 910, CALL_pread64, FILE_OBJ(1));
+    waits(&m, 7, 1000, 1400, 1400, CALL_pread64, FILE_OBJ(1));
+    receives(&m, 120, 7, SOCKET(1), 90, GET("/a"));
+    says(&m, 130, 7, 64, WORK_SUBMIT, WORK_LIBUV);
+    says(&m, 580, 7, 64, WORK_RESUME, WORK_LIBUV);
+    says(&m, 905, 7, 64, WORK_RESUME, WORK_LIBUV);
+    says(&m, 1200, 7, 64, WORK_RESUME, WORK_LIBUV);
+    end_running(&m, 2000, 7, 7);
+    made_finish(&m);
+    expect_states(&m, 0,
+                  "running 0-130, blocked 130-300, runnable 300-310, running 310-400, "
+                  "blocked 400-580, running 580-700, blocked 700-900, runnable 900-905, "
+                  "running 905-1000, blocked 1000-1400, running 1400-2000");
+    made_release(&m);
+}
+
 /* The first record of a thread that waited at the attach says only how the wait ended. */
 static void test_attach_in_mid_wait(void **state)
 {
@@ -533,6 +560,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_one_wait_is_three_intervals),
         cmocka_unit_test(test_preempted_is_runnable),
+        cmocka_unit_test(test_acts_by_another_clock),
         cmocka_unit_test(test_attach_in_mid_wait),
         cmocka_unit_test(test_wait_that_outlasts_the_capture),
         cmocka_unit_test(test_attach_race),
