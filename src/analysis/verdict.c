@@ -239,13 +239,13 @@ static int group_add(struct analysis *a, struct wait_groups *g, uint32_t process
         }
         name = g->names.data[object - 1] - 1;
     }
-    uint64_t key = (uint64_t)process << 32 | name;
+    /* A folder's files and the paths in it that are looked up have one name, and are two things. */
+    uint8_t kind = object ? tl->objects.data[object - 1].kind : OBJ_UNKNOWN;
+    const uint64_t what[] = {process, name, kind};
+    uint64_t key = table_hash(what, sizeof(what));
     if (!table_get(&g->index, key, &index)) {
-        struct wait_group fresh = {.process = process,
-                                   .name = name,
-                                   .object_plus1 = object,
-                                   .kind =
-                                       object ? tl->objects.data[object - 1].kind : OBJ_UNKNOWN};
+        struct wait_group fresh = {
+            .process = process, .name = name, .object_plus1 = object, .kind = kind};
         index = g->all.len;
         if (vec_push(&g->all, fresh) < 0 || table_put(&g->index, key, index) < 0)
             return -ENOMEM;

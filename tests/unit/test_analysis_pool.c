@@ -359,6 +359,42 @@ static void test_what_is_posted_waits_for_nothing_else(void **state)
     made_release(&m);
 }
 
+static void file_is(struct made *m, uint64_t obj, uint16_t flags, const char *path, size_t len)
+{
+    struct {
+        struct event_file f;
+        char path[16];
+    } r = {.f = {.obj = obj, .mode = S_IFREG, .flags = flags, .path_len = (uint32_t)len}};
+    assert_true(len <= sizeof(r.path));
+    memcpy(r.path, path, len);
+    made_add(m, &r, EVENT_FILE, sizeof(r.f) + ((len + 7) & ~(size_t)7), 7, AT(1));
+}
+
+/* The loop opens what is in a folder, a worker reads it: one name, two things. It is the files that
+ * are waited for most, though the first wait was for a path. */
+static void test_a_path_is_no_file(void **state)
+{
+    (void)state;
+    struct made m;
+    pool_init(&m);
+    file_is(&m, PATH_OBJ(1), FILE_ARGUMENT, "/www/a", 6);
+    file_is(&m, FILE_A, 0, "a\0www\0", 6);
+    yields(&m, 0, 1000, 99);
+    receives(&m, 1010, 7, A, 1000, GET("/a"));
+    waits(&m, 7, 1100, 1200, 1200, CALL_openat, PATH_OBJ(1));
+    posts(&m, 1220, TASK_A);
+    parks(&m, 8, 0, 1255);
+    takes(&m, 1260, 8, TASK_A);
+    reads(&m, 8, 1300, 6000, FILE_A);
+    yields(&m, 1250, 6040, 8);
+    sends(&m, 6050, 7, A, OK);
+    pool_finish(&m, 6060, 6045, 0);
+    const struct verdict *v = &m.tl.processes.data[0].verdict;
+    assert_int_equal(v->waits_on, OBJ_FILE);
+    assert_string_equal(text_of(&m, v->waits_on_name), "/www/a");
+    made_release(&m);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -372,6 +408,7 @@ int main(void)
         cmocka_unit_test(test_the_loop_is_not_back_yet),
         cmocka_unit_test(test_a_wake_up_by_another_clock),
         cmocka_unit_test(test_what_is_posted_waits_for_nothing_else),
+        cmocka_unit_test(test_a_path_is_no_file),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
