@@ -192,8 +192,8 @@ static int bout_end(struct walk *w, uint32_t worker, struct bout *x, uint64_t at
     return rc;
 }
 
-static uint32_t waker_of(const struct analysis *a, const struct thread *t,
-                         const struct interval *iv, uint64_t end)
+uint32_t wait_waker(const struct analysis *a, const struct thread *t, const struct interval *iv,
+                    uint64_t end)
 {
     uint32_t waker = iv->flags & INTERVAL_WAKER_IRQ ? NONE : thread_at(a, iv->waker, end);
     bool own = waker != NONE && a->tl->threads.data[waker].process == t->process;
@@ -242,8 +242,9 @@ static int worker_walk(struct walk *w, uint32_t worker)
         if (rc == 0 && (park || iv->state == STATE_UNKNOWN)) {
             rc = bout_end(w, worker, &x, iv->start_ns);
             if (park && rc == 0) {
-                rc = vec_push(&w->b->parks,
-                              ((struct park){iv->start_ns, end, worker, waker_of(a, t, iv, end)}));
+                rc =
+                    vec_push(&w->b->parks,
+                             ((struct park){iv->start_ns, end, worker, wait_waker(a, t, iv, end)}));
                 x.start = end;
             }
         } else if (state_is_wait(iv->state)) {

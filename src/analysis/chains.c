@@ -76,9 +76,8 @@ static size_t touches_until(const struct analysis *a, const struct bouts *b, uin
     return low;
 }
 
-/* The last of them; NULL: none. */
-static const struct touch *touch_before(const struct analysis *a, const struct bouts *b,
-                                        uint32_t thread, uint64_t at)
+const struct touch *touch_before(const struct analysis *a, const struct bouts *b, uint32_t thread,
+                                 uint64_t at)
 {
     size_t end = touches_until(a, b, thread, at);
     return end > b->touches.from[thread] ? &a->touches.data[b->touches.index[end - 1]] : NULL;
@@ -89,8 +88,8 @@ static const struct touch *touch_before(const struct analysis *a, const struct b
  * before, or reads before the woken worker begins to wait in its work, that worker may take
  * instead.
  */
-static bool loop_had(const struct analysis *a, const struct bouts *b, uint32_t loop,
-                     uint32_t request, uint64_t at, uint64_t begins)
+bool loop_had(const struct analysis *a, const struct bouts *b, uint32_t loop, uint32_t request,
+              uint64_t at, uint64_t begins)
 {
     const struct touch *t = touch_before(a, b, loop, at);
     if (!t || t->request_plus1 != request + 1 || loop_slept(a, loop, t->time, at))
@@ -108,7 +107,7 @@ static bool loop_had(const struct analysis *a, const struct bouts *b, uint32_t l
     return true;
 }
 
-static size_t interval_of(const struct thread *t, uint64_t at)
+size_t interval_of(const struct thread *t, uint64_t at)
 {
     size_t low = 0, high = t->intervals.len;
     while (high - low > 1) {
@@ -233,6 +232,20 @@ static int claim_back(struct claims *c, uint32_t request, uint32_t worker, uint6
     return rc;
 }
 
+/* From `start` to that touch the worker has its request anyhow: see jobs.c. */
+static bool has_already(const struct analysis *a, const struct touch *touch, uint32_t worker,
+                        uint64_t start)
+{
+    size_t looked = 0;
+    for (uint32_t i = a->drafts.data[touch->request_plus1 - 1].first_tenure_plus1;
+         i && looked++ < STRETCH_MAX; i = a->tenures.data[i - 1].next_plus1) {
+        const struct tenure *x = &a->tenures.data[i - 1];
+        if (x->thread == worker && x->start <= start && start < x->end)
+            return true;
+    }
+    return false;
+}
+
 /* A worker that the loop woke for a request. */
 static int claim_on(struct claims *c, size_t park)
 {
@@ -252,7 +265,7 @@ static int claim_on(struct claims *c, size_t park)
         return 0;
     const struct touch *next = touch_before(a, c->b, p->worker, end);
     if (next && next->time > start && next->request_plus1 &&
-        next->request_plus1 != t->request_plus1)
+        (next->request_plus1 != t->request_plus1 || has_already(a, next, p->worker, start)))
         return 0;
     one_object_first(a, p->worker, start, &end);
     return claim_add(

@@ -191,6 +191,8 @@ static void cut_handoff(struct cutter *c)
     } else {
         cut(c, after->ready, LEDGER_AWAITING, GRADE_INFERRED);
         cut(c, after->busy_from, LEDGER_QUEUED, grade);
+        if (after->unsure_head)
+            cut_ambiguous(c, c->gap->to);
     }
     cut_unknown(c, c->gap->to);
 }

@@ -3,6 +3,7 @@
  * its steps, process by process:
  *
  *     bouts     what each worker did, cut into items
+ *     jobs      what workers did for the requests that they answered themselves
  *     chains    who answered in another's place, and who worked for it
  *     match     which request each item was for, by what the loop turned to afterwards
  *     rest      what the only request that was open must have been served by
@@ -78,6 +79,8 @@ int handoffs_build(struct analysis *a)
     struct bouts b = {.bells = VEC_INIT};
     int rc = bouts_build(a, &b);
 
+    if (rc == 0)
+        rc = jobs_charge(a, &b);
     if (rc == 0)
         rc = chains_follow(a, &b);
     if (rc == 0)

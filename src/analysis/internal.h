@@ -234,7 +234,8 @@ struct tenure {
 struct touch {
     uint64_t time, ready; /* ready NEVER: not known, or a send */
     uint32_t thread, request_plus1;
-    bool unknown; /* for some request, but not known for which */
+    bool unknown;      /* for some request, but not known for which */
+    bool own, replied; /* of the request's own connection; an answer */
 };
 
 /* A thread sent something that is of no request: a byte that wakes a loop, perhaps. */
@@ -347,6 +348,11 @@ void parks_prepare(struct analysis *a);
 bool wait_is_park(const struct analysis *a, uint32_t thread, const struct interval *iv);
 /* The same, or for its pool's lock: it is done with what it had begun. */
 bool wait_ends_work(const struct analysis *a, uint32_t thread, const struct interval *iv);
+/* Does it wait for Python's interpreter? */
+bool wait_is_gil(const struct analysis *a, const struct thread *t, const struct interval *iv);
+/* The thread of its own process that ended the wait at `end`; NONE: not known, or none. */
+uint32_t wait_waker(const struct analysis *a, const struct thread *t, const struct interval *iv,
+                    uint64_t end);
 
 /* ---- states.c ---- */
 int states_build(struct analysis *a);
@@ -476,7 +482,19 @@ struct bouts {
 int bouts_build(struct analysis *a, struct bouts *b);
 void bouts_release(struct bouts *b);
 
+/* ---- jobs.c ---- */
+int jobs_charge(struct analysis *a, const struct bouts *b);
+
 /* ---- chains.c ---- */
+/* Did the loop have the request at `at`, and nothing else to hand over? A worker that it woke then
+ * begins to wait in its work at `begins`. */
+bool loop_had(const struct analysis *a, const struct bouts *b, uint32_t loop, uint32_t request,
+              uint64_t at, uint64_t begins);
+/* The index of the thread's interval that `at` lies in. */
+size_t interval_of(const struct thread *t, uint64_t at);
+/* The thread's last touch at `at` or before; NULL: none. */
+const struct touch *touch_before(const struct analysis *a, const struct bouts *b, uint32_t thread,
+                                 uint64_t at);
 int chains_follow(struct analysis *a, const struct bouts *b);
 
 /* ---- match.c ---- */

@@ -7,10 +7,10 @@
 #define FUTEX_WAIT 0
 #define FUTEX_WAIT_BITSET 9
 
-static bool is_gil(const struct analysis *a, const struct thread *t, const struct interval *iv)
+bool wait_is_gil(const struct analysis *a, const struct thread *t, const struct interval *iv)
 {
     const struct proc *p = &a->procs.data[t->process];
-    return iv->object_plus1 && p->gil_end > p->gil_start &&
+    return iv->state == STATE_LOCK && iv->object_plus1 && p->gil_end > p->gil_start &&
            a->tl->objects.data[iv->object_plus1 - 1].id == p->gil_start;
 }
 
@@ -26,7 +26,7 @@ bool wait_is_park(const struct analysis *a, uint32_t thread, const struct interv
 
     switch (iv->state) {
     case STATE_LOCK:
-        if (is_gil(a, t, iv))
+        if (wait_is_gil(a, t, iv))
             return false;
         return cmd == FUTEX_WAIT ? !a->lives.data[thread].bitsets : true;
     case STATE_BLOCKED:

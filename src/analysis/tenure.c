@@ -448,9 +448,14 @@ static int touch_note(struct analysis *a, uint32_t request, const struct act *ac
     l->touched = true;
     l->received |= act->receives;
     l->entered_since_touch = false;
-    return vec_push(&a->touches,
-                    ((struct touch){act->time, act->receives ? act->ready : NEVER, act->thread,
-                                    request == NONE ? 0 : request + 1, unknown}));
+    bool own = request != NONE && act->obj == a->socks.data[a->drafts.data[request].sock].obj;
+    return vec_push(&a->touches, ((struct touch){.time = act->time,
+                                                 .ready = act->receives ? act->ready : NEVER,
+                                                 .thread = act->thread,
+                                                 .request_plus1 = request == NONE ? 0 : request + 1,
+                                                 .unknown = unknown,
+                                                 .own = own,
+                                                 .replied = own && act->replies}));
 }
 
 /*
