@@ -302,10 +302,10 @@ static void test_no_waits_is_not_said_lightly(void **state)
 {
     (void)state;
     struct buf out = BUF_INIT;
-    for (uint8_t model = MODEL_BLOCKING; model < MODEL_COUNT; model++) {
+    for (int model = MODEL_BLOCKING; model < MODEL_COUNT; model++) {
         struct verdict v = pool;
         struct process_sums sums = pool_sums;
-        v.model = model;
+        v.model = (uint8_t)model;
         v.thread_waits = false;
         sums.ledger_ns[LEDGER_QUEUED] -= sums.latency_ns / 5;
         sums.ledger_ns[LEDGER_UNATTRIBUTED] = sums.latency_ns / 11;
