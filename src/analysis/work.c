@@ -215,8 +215,14 @@ void work_back(struct analysis *a, uint32_t request, struct act *act)
     d->posted_plus1 = 0;
     d->woken = NEVER;
     act->untold = !w->tenure_plus1;
-    act->cause = w->tenure_plus1 ? CAUSE_READY : CAUSE_NONE;
-    act->ready = w->tenure_plus1 ? w->ended : NEVER;
+    thread_scan(a, act->thread, act->time);
+    /* If it went to sleep since it has been back before, and this is for something else: there is
+     * room in the socket again, or it is time to send more. */
+    uint64_t slept = a->lives.data[act->thread].yield_start;
+    if (act->untold || (slept != NEVER && slept > w->ended + MOMENT_NS))
+        return;
+    act->cause = CAUSE_READY;
+    act->ready = w->ended;
 }
 
 /*

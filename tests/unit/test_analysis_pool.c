@@ -321,6 +321,27 @@ static void test_the_loop_is_not_back_yet(void **state)
     made_release(&m);
 }
 
+/* The loop is back at 3040 and cannot send, or may not yet: what it sends at 8010 was not ready. */
+static void test_back_and_not_at_its_end(void **state)
+{
+    (void)state;
+    struct made m;
+    pool_init(&m);
+    yields(&m, 0, 1000, 99);
+    receives(&m, 1010, 7, A, 1000, GET("/a"));
+    posts(&m, 1020, TASK_A);
+    parks(&m, 8, 0, 1055);
+    takes(&m, 1060, 8, TASK_A);
+    reads(&m, 8, 1100, 3000, FILE_A);
+    yields(&m, 1050, 3040, 8);
+    yields(&m, 3160, 8000, 99);
+    sends(&m, 8010, 7, A, OK);
+    pool_finish(&m, 8060, 3045, 0);
+    assert_int_equal(spent(&m, "GET /a", LEDGER_BLOCKED), 1900);
+    assert_int_equal(spent(&m, "GET /a", LEDGER_AWAITING), 8000 - 3160);
+    made_release(&m);
+}
+
 /* Nobody says who takes what. The worker wakes the loop for A before it reads for B, also if the
  * clocks have it the other way round. */
 static void test_a_wake_up_by_another_clock(void **state)
@@ -406,6 +427,7 @@ int main(void)
         cmocka_unit_test(test_a_task_that_sends),
         cmocka_unit_test(test_a_take_that_is_not_told),
         cmocka_unit_test(test_the_loop_is_not_back_yet),
+        cmocka_unit_test(test_back_and_not_at_its_end),
         cmocka_unit_test(test_a_wake_up_by_another_clock),
         cmocka_unit_test(test_what_is_posted_waits_for_nothing_else),
         cmocka_unit_test(test_a_path_is_no_file),
