@@ -15,6 +15,8 @@
 #include "analysis/internal.h"
 
 #define TCP_SYN_SENT 2
+/* So soon behind the reply that it waited for a request is answered, or asked for the next. */
+#define RELAY_NS 300000u
 
 static uint32_t owner_of(const struct analysis *a, const struct sock *s)
 {
@@ -68,6 +70,17 @@ static uint32_t user_of(const struct analysis *a, const struct sock *s, uint32_t
                                                                                     : NONE;
 }
 
+/*
+ * Of a pool of connections that are all taken, the next in line gets one as its reply is read: up
+ * to when that reply was there the line waited for another request. Who asks by a timer is no such
+ * one, nor who has just been read.
+ */
+static uint64_t line_of(const struct life *l, const struct sock *s, uint64_t at)
+{
+    bool freed = l->relays && l->prev_recv == s->freed && at - s->freed <= RELAY_NS;
+    return freed ? s->freed_ready : NEVER;
+}
+
 static int send_nameless(struct analysis *a, struct sock *s, const struct act *act)
 {
     const struct life *l = &a->lives.data[act->thread];
@@ -76,6 +89,10 @@ static int send_nameless(struct analysis *a, struct sock *s, const struct act *a
     /* More of the same, or a second one before the first has its reply. */
     if (s->nameless != NEVER && l->prev_touch != s->nameless)
         s->ambiguous = true;
+    if (s->nameless == NEVER) {
+        s->nameless_from = act->time;
+        s->line_ready = line_of(l, s, act->time);
+    }
     s->nameless = act->time;
     return tenure_foreign(a, act);
 }
@@ -128,8 +145,14 @@ int downstream_recv(struct analysis *a, struct sock *s, const struct act *act,
 {
     struct act mine = *act;
     uint32_t owner = owner_of(a, s);
+    struct life *l = &a->lives.data[act->thread];
 
+    thread_scan(a, act->thread, act->time);
+    s->freed_ready = act->ready;
+    s->freed = act->time;
     if (s->ambiguous || owner == NONE || (!io->bytes && !s->owes)) {
+        if (!s->ambiguous && owner == NONE && s->nameless != NEVER && io->bytes)
+            l->orphan = (struct orphan){act->time, act->ready, s->nameless_from, s->line_ready};
         s->nameless = NEVER;
         owe(a, s, false);
         return tenure_foreign(a, act);
@@ -144,6 +167,31 @@ int downstream_recv(struct analysis *a, struct sock *s, const struct act *act,
     if (!io->bytes || s->reply_have >= s->reply_want)
         owe(a, s, false);
     return rc;
+}
+
+/*
+ * A loop that never did anything with a reply but to answer a request at once reads one, and the
+ * next that it does is to answer a request that waits for nothing else that is known: that one had
+ * asked.
+ *
+ *     recv A's reply ── send A ── ask for ? ──┤ sleeps ├── recv its reply ── send B
+ *                                        B, then
+ */
+int downstream_adopt(struct analysis *a, uint32_t request, struct act *act)
+{
+    thread_scan(a, act->thread, act->time);
+    const struct life *l = &a->lives.data[act->thread];
+    const struct draft *d = &a->drafts.data[request];
+    const struct orphan *o = &l->orphan;
+
+    if (!l->relays || !l->touched || l->prev_touch != o->time || o->ready == NEVER ||
+        act->time - o->time > RELAY_NS || d->answered || d->outstanding || d->handed ||
+        d->uring_ready != NEVER || d->last_thread != act->thread || d->top_touch > o->asked)
+        return 0;
+    act->cause = CAUSE_READY;
+    act->ready = o->ready;
+    act->inferred = true;
+    return tenure_asked(a, request, act->thread, o);
 }
 
 int downstream_connect(struct analysis *a, struct sock *s, const struct act *act)
@@ -175,6 +223,10 @@ struct habit {
     bool at_once;          /* the last that happened was a question, and before it a receive */
     uint32_t direct;       /* receive, question, receive */
     bool deferred;
+    const struct sock *reply; /* of whom the last that happened was a reply, and when; or NULL */
+    uint64_t reply_time;
+    uint32_t relayed; /* replies that a request was answered with at once */
+    bool keeps;       /* and others that were not */
 };
 
 /* So often must a thread have asked between two receives to be called direct. */
@@ -187,7 +239,23 @@ static void habit_advance(struct habit *h, const struct thread *t, uint64_t now)
             continue;
         h->recvs = h->asked = 0;
         h->at_once = false;
+        h->keeps |= h->reply != NULL;
+        h->reply = NULL;
     }
+}
+
+/* A reply is read, or something comes behind one that may have come in parts. */
+static void habit_relay(struct habit *h, const struct sock *s, bool receives, uint64_t now)
+{
+    bool part = receives && h->reply == s;
+    bool answer = !receives && s->role == ROLE_ACCEPTED && now - h->reply_time <= RELAY_NS;
+
+    if (h->reply && !part) {
+        h->relayed += answer;
+        h->keeps |= !answer;
+    }
+    h->reply = receives && s->role == ROLE_CONNECTED ? s : NULL;
+    h->reply_time = now;
 }
 
 static void habit_note(struct habit *h, struct sock *s, bool receives)
@@ -237,8 +305,9 @@ int downstream_survey(struct analysis *a)
         struct sock *s = socket_find(a, conn ? c->obj : io->obj);
         if (!s || !s->tcp)
             continue;
-        habit_advance(&habits[r->thread], &a->tl->threads.data[r->thread],
-                      analysis_rel(a, r->time_ns));
+        uint64_t now = analysis_rel(a, r->time_ns);
+        habit_advance(&habits[r->thread], &a->tl->threads.data[r->thread], now);
+        habit_relay(&habits[r->thread], s, receives, now);
         habit_note(&habits[r->thread], s, receives);
     }
     for (size_t i = 0; i < a->lives.len; i++) {
@@ -247,6 +316,7 @@ int downstream_survey(struct analysis *a)
         bool seen = !habits[i].deferred && habits[i].direct >= DIRECT_MIN;
         l->known = l->yields && (l->known || acts_at_once(a, process));
         l->direct = l->known || (l->yields && seen);
+        l->relays = l->yields && seen && !habits[i].keeps && habits[i].relayed >= DIRECT_MIN;
         l->dispatches = process_has(a, process, RUNTIME_JVM);
         l->batches = process_has(a, process, RUNTIME_REDIS);
     }

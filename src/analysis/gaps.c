@@ -197,6 +197,30 @@ static void cut_handoff(struct cutter *c)
     cut_unknown(c, c->gap->to);
 }
 
+/* When the loop, which waits in its multiplexed wait at `at` or was woken from it, runs; `at` when
+ * it does something else. */
+static uint64_t runs_from(const struct analysis *a, uint32_t thread, uint64_t at)
+{
+    const struct thread *t = &a->tl->threads.data[thread];
+    size_t low = 0, high = t->intervals.len;
+
+    while (high - low > 1) {
+        size_t mid = low + (high - low) / 2;
+        if (t->intervals.data[mid].start_ns <= at)
+            low = mid;
+        else
+            high = mid;
+    }
+    const struct interval *iv = &t->intervals.data[low];
+    if (high > low && low && iv->state == STATE_RUNNABLE)
+        iv--;
+    bool waits = high > low && iv->state == STATE_YIELDED;
+    for (; waits && low < t->intervals.len; low++)
+        if (t->intervals.data[low].state == STATE_RUNNING)
+            return most(at, t->intervals.data[low].start_ns);
+    return at;
+}
+
 /* An event ended it whose time is known. */
 static void cut_awaited(struct cutter *c)
 {
@@ -208,8 +232,14 @@ static void cut_awaited(struct cutter *c)
     enum grade grade = sure ? GRADE_EXACT : GRADE_INFERRED;
 
     cut(c, after->ready, LEDGER_AWAITING, grade);
-    if (after->unsure_head)
+    if (after->unsure_head) {
+        /* It was ready, and nobody serves it before its loop runs; unless that was not asked. */
+        uint64_t asked = loop ? after->busy_from : g->to;
+        cut_unknown(c, asked);
+        cut(c, runs_from(c->a, after->thread, most(after->ready, asked)), LEDGER_LOOP_BUSY,
+            GRADE_INFERRED);
         cut_ambiguous(c, g->to);
+    }
     cut_unknown(c, same || loop ? after->busy_from : g->to);
     cut(c, g->to, LEDGER_LOOP_BUSY, grade);
 }
@@ -232,6 +262,9 @@ size_t gap_parts(const struct analysis *a, const struct gap *gap, struct gap_par
         cut_ambiguous(&c, before->unsure_until);
     if ((cause == CAUSE_READY || cause == CAUSE_CONNECTED) && after->ready != NEVER) {
         cut_awaited(&c);
+    } else if (cause == CAUSE_LINE && after->ready != NEVER) {
+        cut(&c, after->ready, LEDGER_AWAITING, GRADE_INFERRED);
+        cut(&c, gap->to, LEDGER_LOOP_BUSY, GRADE_INFERRED);
     } else if (cause == CAUSE_BUSY) {
         cut_but_doubts(&c, gap->to, LEDGER_LOOP_BUSY);
     } else if (cause == CAUSE_HANDOFF) {

@@ -64,6 +64,12 @@ struct record {
     bool by_kernel;  /* a thread of io_uring did it, for `thread`: see uring_prepare() */
 };
 
+/* A reply whose question was sent for nobody known. */
+struct orphan {
+    uint64_t time, ready;       /* received, and there */
+    uint64_t asked, line_ready; /* of its question: see struct sock */
+};
+
 /* What the stages need to know of a thread beside its entry in the timeline, at the same index. */
 struct life {
     /* lives */
@@ -79,6 +85,7 @@ struct life {
     uint32_t first_awake, awakes; /* in analysis.awake */
     uint32_t first_loose, looses; /* in analysis.loose */
     bool direct;                  /* its handlers act at once: see downstream_survey() */
+    bool relays;                  /* and each reply that it reads is an answer at once: as well */
     bool begins;                  /* a runtime tells of its pieces of work */
     bool carries;        /* one request after the other, and not to their ends: see parks.c */
     bool bitsets;        /* it waits for condition variables: see parks.c */
@@ -89,6 +96,7 @@ struct life {
     bool strays;                 /* it hands work over for nobody, too */
     bool flushes;                /* and sends the answers of several together */
     bool callbacks;              /* and works for long in callbacks that are no steps */
+    struct orphan orphan;        /* the last that it received */
     bool entered_since_touch;    /* a context was entered since it touched a socket */
     uint32_t depth;              /* of contexts that are entered; `entered` has the outermost */
     struct entered {
@@ -107,7 +115,7 @@ struct life {
     bool received;                   /* from a socket, since the last multiplexed wait */
     bool touched;                    /* a socket, since the last multiplexed wait */
     uint32_t born_for_plus1;         /* the request its maker had */
-    uint64_t prev_touch;             /* 0: none */
+    uint64_t prev_touch, prev_recv;  /* 0: none */
     uint64_t last_wake;              /* end of its last wait, or its start */
     uint64_t yield_start, yield_end; /* its last multiplexed wait; NEVER: none */
     uint64_t off_start, on_start;    /* when it last left the CPU, and came back */
@@ -154,6 +162,9 @@ struct sock {
     bool inferred;                   /* whose it is follows from the order of events alone */
     bool ambiguous;                  /* replies cannot be told apart any more */
     uint64_t nameless;               /* when somebody unknown sent and has no reply yet; NEVER */
+    uint64_t nameless_from;          /* when that one began to */
+    uint64_t line_ready;             /* when the reply before was there; NEVER: see line_of() */
+    uint64_t freed_ready, freed;     /* when the last reply was there, and was received */
     uint64_t reply_want, reply_have; /* bytes; want 0: not known */
     bool asked_head;                 /* by HTTP's HEAD: the reply has no body, whatever it says */
     bool survey_asked;               /* the last that was done with it was to connect or to send */
@@ -198,6 +209,7 @@ enum cause {
     CAUSE_AMBIGUOUS = 4, /* from `busy_from` on others may have been at work as well */
     CAUSE_BUSY = 5,      /* its loop was busy with others, and knew what to do */
     CAUSE_HANDOFF = 6,   /* handed to this thread; it was in its queue from `ready` on */
+    CAUSE_LINE = 7,      /* it asked, on a connection that was another's until `ready`; NEVER */
 };
 
 /* A thread has a request from `start` to `end`; all the thread's time in it is the request's. */
@@ -378,6 +390,9 @@ struct act { /* what a thread did with a request's object */
 /* Brings a thread's view up to `until`: waits that end its tenure are seen here. */
 void thread_scan(struct analysis *a, uint32_t thread, uint64_t until);
 int tenure_touch(struct analysis *a, uint32_t request, const struct act *act);
+/* The thread has asked for the request before, as turns out now, and touched nothing of its since
+ * then. */
+int tenure_asked(struct analysis *a, uint32_t request, uint32_t thread, const struct orphan *o);
 /* A touch of a socket that belongs to no request. */
 int tenure_foreign(struct analysis *a, const struct act *act);
 void tenure_finish(struct analysis *a, uint32_t thread);
@@ -406,6 +421,8 @@ int downstream_connect(struct analysis *a, struct sock *s, const struct act *act
 void downstream_connected(struct analysis *a, const struct sock *s, uint64_t at);
 /* Finds the threads whose handlers act at once. */
 int downstream_survey(struct analysis *a);
+/* A request is answered: behind the reply that it waited for, if `act` is told so. */
+int downstream_adopt(struct analysis *a, uint32_t request, struct act *act);
 
 /* It is said for whom the thread connects or sends on `s`; that is no more than inferred. */
 void downstream_claim(struct analysis *a, struct sock *s, uint32_t request);

@@ -218,7 +218,10 @@ static int accepted_send(struct analysis *a, struct sock *s, const struct event_
     bool interim = !d->answered && d->proto->interim && d->proto->interim(io->data, len);
     struct act mine = *act;
     mine.replies = !interim;
-    int rc = d->streams ? tenure_foreign(a, act) : tenure_touch(a, request, &mine);
+    int rc = interim || d->streams ? 0 : downstream_adopt(a, request, &mine);
+
+    if (rc == 0)
+        rc = d->streams ? tenure_foreign(a, act) : tenure_touch(a, request, &mine);
 
     d->data_sends++;
     d->bytes_out += io->bytes;

@@ -388,6 +388,38 @@ static bool interleaves(const struct analysis *a, uint32_t request, const struct
            (established == NEVER || established < l->yield_start);
 }
 
+static int tenure_append(struct analysis *a, const struct tenure *n)
+{
+    struct draft *d = &a->drafts.data[n->request];
+    if (a->tenures.len >= NONE - 1 || vec_push(&a->tenures, *n) < 0)
+        return -ENOMEM;
+    uint32_t plus1 = (uint32_t)a->tenures.len;
+    if (d->last_tenure_plus1)
+        a->tenures.data[d->last_tenure_plus1 - 1].next_plus1 = plus1;
+    else
+        d->first_tenure_plus1 = plus1;
+    d->last_tenure_plus1 = plus1;
+    return 0;
+}
+
+int tenure_asked(struct analysis *a, uint32_t request, uint32_t thread, const struct orphan *o)
+{
+    return tenure_append(a, &(struct tenure){
+                                .request = request,
+                                .thread = thread,
+                                .start = o->asked,
+                                .first_touch = o->asked,
+                                .last_touch = o->asked,
+                                .end = o->asked,
+                                .wait_off = NEVER,
+                                .ready = o->line_ready,
+                                .busy_from = o->line_ready,
+                                .slice = NONE,
+                                .cause = CAUSE_LINE,
+                                .gap_inferred = true,
+                            });
+}
+
 static int tenure_open(struct analysis *a, uint32_t request, const struct act *act)
 {
     struct life *l = &a->lives.data[act->thread];
@@ -428,14 +460,9 @@ static int tenure_open(struct analysis *a, uint32_t request, const struct act *a
         .moment = act->moment,
     };
     tenure_cause(a, &n, act, pick.ambiguous);
-    if (a->tenures.len >= NONE - 1 || vec_push(&a->tenures, n) < 0)
+    if (tenure_append(a, &n) < 0)
         return -ENOMEM;
     l->tenure_plus1 = (uint32_t)a->tenures.len;
-    if (d->last_tenure_plus1)
-        a->tenures.data[d->last_tenure_plus1 - 1].next_plus1 = l->tenure_plus1;
-    else
-        d->first_tenure_plus1 = l->tenure_plus1;
-    d->last_tenure_plus1 = l->tenure_plus1;
     return 0;
 }
 
@@ -445,6 +472,7 @@ static int touch_note(struct analysis *a, uint32_t request, const struct act *ac
     const struct sock *s = request == NONE && act->obj ? socket_find(a, act->obj) : NULL;
     bool unknown = request == NONE && !(s && s->role == ROLE_ACCEPTED);
     l->prev_touch = act->time;
+    l->prev_recv = act->receives ? act->time : l->prev_recv;
     l->touched = true;
     l->received |= act->receives;
     l->entered_since_touch = false;

@@ -508,6 +508,80 @@ static void test_direct_handlers_tell_by_order(void **state)
     made_release(&m);
 }
 
+/*
+ * One connection to the backend, and B stands in line for it while A has it. IN_LINE_OTHER: what is
+ * answered behind B's reply is a third one, which had not been read when that was asked.
+ * IN_LINE_KEEPS: the loop has read replies before that no request was answered with.
+ * IN_LINE_LATE: it has done other things since the connection was free.
+ *
+ *     4010 recv A ─ ask ─ 4030 recv B ──┤ sleeps ├ 5000 … 6000 recv A's ─ send A ─ 6020 ask ──┤
+ *     A's reply is there at 4900, the loop is busy up to 6000     ├ 7000 recv B's ─ send B
+ */
+enum in_line { IN_LINE, IN_LINE_OTHER, IN_LINE_KEEPS, IN_LINE_LATE };
+
+static void line_made(struct made *m, enum in_line how)
+{
+    bool other = how == IN_LINE_OTHER;
+    loop_init(m, 20000);
+    accepted(m, 5, SOCKET(3));
+    accepted(m, 5, SOCKET(4));
+    uint64_t t = 20;
+    yields(m, 0, t, t);
+    receives(m, t, 7, SOCKET(3), t, GET("/sleeps"));
+    for (int i = 0; i < 20; i++, t += 100) { /* its handlers act at once */
+        receives(m, t + 1, 7, A, t, GET("/n"));
+        sends(m, t + 2, 7, DB2, "for A");
+        receives(m, t + 3, 7, B, t, GET("/n"));
+        yields(m, t + 15, t + 50, t + 50);
+        receives(m, t + 52, 7, DB2, t + 50, "A's");
+        sends(m, t + 54, 7, A, OK);
+        sends(m, t + 58, 7, B, OK);
+        if (how == IN_LINE_KEEPS && i == 10)
+            receives(m, t + 59, 7, DB2, t + 58, "news");
+        yields(m, t + 60, t + 100, t + 100);
+    }
+    yields(m, t + 10, 4000, 4000);
+    receives(m, 4010, 7, A, 4000, GET("/a"));
+    sends(m, 4020, 7, DB, "for A");
+    receives(m, 4030, 7, B, 4000, GET("/b"));
+    yields(m, 4040, 4900, 4901);
+    preempted(m, 7, 4910, 5990);
+    receives(m, 6000, 7, DB, 4900, "A's");
+    sends(m, 6010, 7, A, OK);
+    sends(m, how == IN_LINE_LATE ? 6400 : 6020, 7, DB, "for B");
+    if (other)
+        receives(m, 6040, 7, SOCKET(4), 6030, GET("/c"));
+    yields(m, 6500, 7000, 7000);
+    receives(m, 7010, 7, DB, 7000, "B's");
+    sends(m, 7020, 7, other ? SOCKET(4) : B, OK);
+    yields(m, 7030, 8000, 8000);
+    sends(m, 8010, 7, SOCKET(3), OK);
+    if (other)
+        sends(m, 8020, 7, B, OK);
+    loop_finish(m, 20000, 8030);
+}
+
+static void test_in_line_for_a_connection(void **state)
+{
+    (void)state;
+    struct made m;
+    line_made(&m, IN_LINE);
+    assert_in_range(spent(&m, "GET /b", LEDGER_AWAITING), 4900 - 4050 + 7000 - 6020,
+                    4900 - 4030 + 7000 - 6020);
+    assert_in_range(spent(&m, "GET /b", LEDGER_LOOP_BUSY), 6020 - 4900, 6020 - 4900 + 10);
+    assert_in_range(spent(&m, "GET /b", LEDGER_UNATTRIBUTED), 0, 20);
+    made_release(&m);
+    for (int how = IN_LINE_OTHER; how <= IN_LINE_KEEPS; how++) {
+        line_made(&m, (enum in_line)how);
+        assert_in_range(spent(&m, "GET /b", LEDGER_LOOP_BUSY), 0, 20);
+        made_release(&m);
+    }
+    line_made(&m, IN_LINE_LATE); /* what it waited for until it asked is not known */
+    assert_in_range(spent(&m, "GET /b", LEDGER_LOOP_BUSY), 0, 20);
+    assert_in_range(spent(&m, "GET /b", LEDGER_UNATTRIBUTED), 1400, 1540);
+    made_release(&m);
+}
+
 /* Loop and workers: with one request in the process, the worker that the loop wakes works for it.
  */
 static void test_offload_alone(void **state)
@@ -604,6 +678,7 @@ int main(void)
         cmocka_unit_test(test_nobodys_sleep_makes_a_verdict),
         cmocka_unit_test(test_sleep_for_nobody_makes_none),
         cmocka_unit_test(test_direct_handlers_tell_by_order),
+        cmocka_unit_test(test_in_line_for_a_connection),
         cmocka_unit_test(test_offload_alone),
         cmocka_unit_test(test_selecting_worker_is_no_loop),
         cmocka_unit_test(test_selecting_worker_that_sleeps),

@@ -209,31 +209,37 @@ static void kernel_thread(struct made *m, uint32_t tid, const char *comm)
     made_add(m, &e, EVENT_THREAD, sizeof(e), tid, AT(0));
 }
 
-/* With SQPOLL the ring's thread does it all. It serves nobody, and of the loop's own time nothing
- * is known but what it waits for. */
+/* With SQPOLL the ring's thread does it all; what the request waits for is there at `done`. */
+static void sqpoll_made(struct made *m, uint64_t done)
+{
+    struct slip receive = {.slip = 1, .obj = A, .tag = 0xa, .opcode = OP_RECV, .flags = 1};
+    struct slip timer = {.slip = 1, .tag = 0xa, .opcode = OP_TIMEOUT, .flags = 1};
+    struct slip answer = {.slip = 1, .obj = A, .tag = 0xa, .opcode = OP_SEND, .flags = 1};
+    uring_init(m, 3000);
+    kernel_thread(m, SQP, "iou-sqp-7");
+    submits(m, 10, SQP, receive);
+    gets(m, 22, SQP, A, 20, GET("/1"));
+    completes(m, 23, SQP, receive);
+    yields(m, 0, 23, 25);
+    submits(m, 30, SQP, timer);
+    completes(m, done, SQP, timer);
+    yields(m, 32, 1031, 1033);
+    submits(m, 1040, SQP, answer);
+    gives(m, 1042, SQP, A, OK);
+    submits(m, 1050, SQP, receive);
+    uring_finish(m, 3000, 1045);
+}
+
+/* It serves nobody, and of the loop's own time nothing is known but what it waits for. */
 static void test_sqpoll_serves_nobody(void **state)
 {
     (void)state;
     struct made m;
-    struct slip receive = {.slip = 1, .obj = A, .tag = 0xa, .opcode = OP_RECV, .flags = 1};
-    struct slip timer = {.slip = 1, .tag = 0xa, .opcode = OP_TIMEOUT, .flags = 1};
-    struct slip answer = {.slip = 1, .obj = A, .tag = 0xa, .opcode = OP_SEND, .flags = 1};
-    uring_init(&m, 3000);
-    kernel_thread(&m, SQP, "iou-sqp-7");
-    submits(&m, 10, SQP, receive);
-    gets(&m, 22, SQP, A, 20, GET("/1"));
-    completes(&m, 23, SQP, receive);
-    yields(&m, 0, 23, 25);
-    submits(&m, 30, SQP, timer);
-    completes(&m, 1030, SQP, timer);
-    yields(&m, 32, 1031, 1033);
-    submits(&m, 1040, SQP, answer);
-    gives(&m, 1042, SQP, A, OK);
-    submits(&m, 1050, SQP, receive);
-    uring_finish(&m, 3000, 1045);
+    sqpoll_made(&m, 1030);
     const struct request *r = request_named(&m, "GET /1");
     assert_int_equal(r->ledger_ns[LEDGER_QUEUED], US(22 - 20));
     assert_int_equal(r->ledger_ns[LEDGER_AWAITING], US(1030 - 30));
+    assert_int_equal(r->ledger_ns[LEDGER_LOOP_BUSY], US(1033 - 1030));
     /* what the loop did before and behind its wait, but for its way onto the CPU */
     assert_in_range(r->ledger_ns[LEDGER_UNATTRIBUTED], US(10), US(1042 - 20) - US(1000) - US(2));
     const struct process *p = &m.tl.processes.data[0];
@@ -242,6 +248,18 @@ static void test_sqpoll_serves_nobody(void **state)
     assert_int_equal(m.tl.threads.data[0].role, THREAD_ROLE_LOOP);
     assert_int_equal(m.tl.threads.data[1].role, THREAD_ROLE_OTHER);
     assert_true(m.tl.threads.data[1].kernel);
+    made_release(&m);
+}
+
+/* A loop that sleeps on was not asked: what stands ready meanwhile may wait for anything. */
+static void test_sqpoll_loop_sleeps_on(void **state)
+{
+    (void)state;
+    struct made m;
+    sqpoll_made(&m, 500);
+    const struct request *r = request_named(&m, "GET /1");
+    assert_int_equal(r->ledger_ns[LEDGER_AWAITING], US(500 - 30));
+    assert_int_equal(r->ledger_ns[LEDGER_LOOP_BUSY], US(1033 - 1031));
     made_release(&m);
 }
 
@@ -394,6 +412,7 @@ int main(void)
         cmocka_unit_test(test_one_tag_for_all_tells_nothing),
         cmocka_unit_test(test_a_call_for_two_is_ambiguous),
         cmocka_unit_test(test_sqpoll_serves_nobody),
+        cmocka_unit_test(test_sqpoll_loop_sleeps_on),
         cmocka_unit_test(test_workers_are_named_after_their_maker),
         cmocka_unit_test(test_deferred_completion_is_not_dated),
         cmocka_unit_test(test_lost_completion),
