@@ -323,8 +323,11 @@ static struct pick pick_up(const struct analysis *a, uint32_t request, const str
     return (struct pick){brief ? l->prev_touch : act->time, false, !brief};
 }
 
-/* The loop turns to the request again, and no event says why. In the same slice it was busy with
- * others, or with all; in a later one it has known why since it woke, if it has read nothing since.
+/*
+ * The loop turns to the request again, and no event says why. In the same slice it was busy with
+ * others, or with all, if it is known that the request waited for nothing else: a loop that has
+ * always something to do asks for more without sleeping, and no record tells. In a later slice it
+ * has known why since it woke, if it has read nothing since.
  */
 static void came_back(const struct analysis *a, struct tenure *n, const struct draft *d,
                       const struct act *act)
@@ -336,7 +339,8 @@ static void came_back(const struct analysis *a, struct tenure *n, const struct d
     if (!last || last->thread != n->thread)
         return;
     /* A step of its task may have waited for anything, an answer that stands ready may not. */
-    if (last->slice == l->slice && l->direct && l->touched && !n->handed && !act->resumes)
+    bool told = l->batches || l->makes || l->contexts || l->tasks;
+    if (last->slice == l->slice && told && l->direct && l->touched && !n->handed && !act->resumes)
         n->cause = CAUSE_BUSY;
     if (last->slice != l->slice && !l->received && l->yield_end != NEVER &&
         act->time - l->yield_end <= FRESH_NS)
