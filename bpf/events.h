@@ -265,22 +265,25 @@ enum work_op {
     WORK_BEGIN = 2,  /* this thread, a worker, begins with it */
     WORK_END = 3,    /* and is done with it */
     WORK_RESUME = 4, /* this thread, a loop, turns to it; what it turned to before is over */
+    WORK_READY = 5,  /* what a task waits for is there */
 };
 
 enum work_kind {
     WORK_LIBUV = 1, /* struct uv__work */
-    WORK_TASK = 2,  /* asyncio: the coroutine of a task; SUBMIT: the task is made, RESUME: a step */
+    /* asyncio: the coroutine of a task; SUBMIT: the task is made, RESUME: a step begins. Only with
+     * --precise: END: it ends, and the item is the future that the task waits for now, if any;
+     * READY: a future, by whoever sets its result. */
+    WORK_TASK = 2,
     WORK_FUTURE = 3, /* Python: what goes through a queue to a thread; anyio: a context */
-    WORK_NGINX = 4,  /* ngx_thread_task_t */
-    /* Python: a context (PEP 567). Each callback of asyncio and uvloop runs in one, a task in its
-     * own, copied from that of whoever made it. All on a loop's thread: SUBMIT: it was made, as a
-     * copy of the one that the thread is in; RESUME: it is entered; END: it is left, for the one
-     * that it was entered from, if any. */
-    WORK_CONTEXT = 5,
+    /* uvloop, only with --precise: in a task's step a timer is set. SUBMIT: the item is when it is
+     * due, ns like the time of the record. */
+    WORK_TIMER = 5,
+    WORK_NGINX = 4, /* ngx_thread_task_t */
 };
 
 enum work_flag {
-    WORK_IN_LINE = 1, /* SUBMIT: just before it got one of the pool's places (anyio) */
+    WORK_GIVES_WAY = 2, /* END of a task's step: it waits for nothing but its turn (sleep(0)) */
+    WORK_IN_LINE = 1,   /* SUBMIT: just before it got one of the pool's places (anyio) */
 };
 
 struct event_work {

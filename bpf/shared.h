@@ -39,13 +39,14 @@ struct call_entry {
 
 /* Hits that are no word on work by themselves; see work.bpf.h. */
 enum work_hook {
-    HOOK_STEP = 64, /* asyncio: a task's step begins */
+    HOOK_STEP = 64, /* asyncio: a task's step begins; the third argument: its result's place */
+    HOOK_STEPPED,   /* … and ends */
+    HOOK_TIMER,     /* libuv: a timer is set; the third argument: for how long, in ms */
     HOOK_PUT,       /* Python: a queue of an executor is given something, its first argument */
     HOOK_GET,       /* … is asked for something */
     HOOK_TAKEN,     /* … gave it */
     HOOK_ENTER,     /* Python: a context is entered */
     HOOK_LEAVE,     /* … a context is left */
-    HOOK_COPY,      /* … a context was made, as a copy of another */
     HOOK_POOL,      /* nginx: the lock of a thread pool is given back */
 };
 

@@ -46,7 +46,9 @@ struct thread_state {
     /* Python's Context.run(): how deep it is in it; and was when the task's step began. */
     __u8 depth, step_depth;
     __u8 pad[2];
-    __u64 item; /* Python: what a worker has begun and not ended */
+    __u64 item;   /* Python: what a worker has begun and not ended */
+    __u64 result; /* where the task's step that it is in puts what it waits for */
+    __u64 none;   /* and Python's None, which it was sent */
 };
 
 struct {

@@ -11,9 +11,8 @@
 
 /* thread_state.work */
 enum work_state {
-    WORK_IS_LOOP = 1,     /* takes steps of asyncio's tasks */
-    WORK_IN_STEP = 2,     /* in one, or behind it where its end is not told */
-    WORK_IN_CONTEXTS = 4, /* its contexts are told: they say more than the steps of tasks */
+    WORK_IS_LOOP = 1, /* takes steps of asyncio's tasks */
+    WORK_IN_STEP = 2, /* in one, or behind it where its end is not told */
 };
 
 /*
@@ -40,11 +39,13 @@ struct {
 } handed_over SEC(".maps");
 
 #if defined(__TARGET_ARCH_x86)
+#define third(ctx) ((ctx)->dx)
 #define ARGUMENTS(ctx)                  \
     {                                   \
         (ctx)->di, (ctx)->si, (ctx)->ax \
     }
 #else
+#define third(ctx) ((ctx)->regs[2])
 #define ARGUMENTS(ctx)                                 \
     {                                                  \
         (ctx)->regs[0], (ctx)->regs[1], (ctx)->regs[0] \
@@ -175,29 +176,11 @@ static __always_inline bool is_loop(struct thread_state *t)
 }
 
 /*
- * anyio, as FastAPI and Starlette use it for handlers and dependencies that are no coroutines: the
- * loop copies its context and hands the copy to a thread that enters it by run()
- * (anyio/_backends/_asyncio.py, run_sync_in_worker_thread). The loop copies many more, so that the
- * submission is told when it turned out to be one.
- */
-static __always_inline void on_copy(struct thread_state *t, __u64 context, __u32 tid)
-{
-    struct handed_key key = {.address = context, .pid = bpf_get_current_pid_tgid() >> 32};
-    struct handed entry = {.time_ns = bpf_ktime_get_ns(), .tid = tid};
-
-    /* A worker's is that of the callback by which it tells the loop that it is done. */
-    if (!context || !(is_loop(t) || t->item))
-        return;
-    send_work(context, WORK_SUBMIT, WORK_CONTEXT, tid, entry.time_ns);
-    if (!t->item)
-        bpf_map_update_elem(&handed_over, &key, &entry, BPF_ANY);
-}
-
-/*
- * Without contexts Context.run() alone is told. Within a task's step anyio enters the copy by it,
- * to say in it which loop this is, and hands it over then. asyncio's own loop runs all its
- * callbacks by it, steps too: those contexts live on, or are gone before something else has their
- * address, and are handed to nobody.
+ * anyio, as FastAPI and Starlette use it for handlers and dependencies that are no coroutines: in a
+ * task's step the loop enters a copy of its context by Context.run(), to say in it which loop this
+ * is, and hands the copy to a thread that enters it by the same (anyio/_backends/_asyncio.py,
+ * run_sync_in_worker_thread). asyncio's own loop runs all its callbacks so, steps too: those
+ * contexts live on, or are gone before something else has their address, and are handed to nobody.
  */
 static __always_inline void on_run(struct thread_state *t, __u64 context, __u32 tid)
 {
@@ -210,35 +193,44 @@ static __always_inline void on_run(struct thread_state *t, __u64 context, __u32 
     t->depth++;
 }
 
-static __always_inline void on_enter(struct thread_state *t, __u64 context, __u8 kind, __u32 tid)
+static __always_inline void on_enter(struct thread_state *t, __u64 context, __u32 tid)
 {
-    if (!is_loop(t)) {
-        if (!t->item)
-            take_over(t, context, WORK_IN_LINE, tid);
-    } else if (kind == WORK_CONTEXT) {
-        t->work |= WORK_IN_CONTEXTS;
-        send_work(context, WORK_RESUME, WORK_CONTEXT, tid, bpf_ktime_get_ns());
-    } else {
+    if (is_loop(t))
         on_run(t, context, tid);
-    }
+    else if (!t->item)
+        take_over(t, context, WORK_IN_LINE, tid);
 }
 
-static __always_inline void on_leave(struct thread_state *t, __u64 context, __u8 kind, __u32 tid)
+static __always_inline void on_leave(struct thread_state *t, __u64 context, __u32 tid)
 {
-    if (context == t->item) {
+    if (context == t->item)
         on_end(t, tid);
-    } else if (kind == WORK_CONTEXT) {
-        if (is_loop(t))
-            send_work(context, WORK_END, WORK_CONTEXT, tid, bpf_ktime_get_ns());
-    } else if (t->depth && --t->depth < t->step_depth) {
+    else if (t->depth && --t->depth < t->step_depth)
         t->work &= ~WORK_IN_STEP;
-    }
 }
 
-static __always_inline void on_step(struct thread_state *t)
+/* PyIter_Send(coroutine, None, &result) */
+static __always_inline void on_step(struct thread_state *t, __u64 none, __u64 result)
 {
     t->work |= WORK_IS_LOOP | WORK_IN_STEP;
     t->step_depth = t->depth;
+    t->none = none;
+    t->result = result;
+}
+
+/* The result is the future for which the coroutine waits, None when it only gives way, or what it
+ * gave back in the end. */
+static __always_inline void on_stepped(struct thread_state *t, __u32 tid)
+{
+    __u64 future = 0;
+
+    if (!t->result)
+        return;
+    bpf_probe_read_user(&future, sizeof(future), (void *)t->result);
+    t->result = 0;
+    t->work &= ~WORK_IN_STEP;
+    send_flagged(future, WORK_END, WORK_TASK, future == t->none ? WORK_GIVES_WAY : 0, tid,
+                 bpf_ktime_get_ns());
 }
 
 /*
@@ -306,6 +298,18 @@ static __always_inline __u32 task_socket(__u64 item)
     return (__u32)socket_object(BPF_CORE_READ(socket, sk));
 }
 
+/* uv_timer_start(timer, callback, timeout, …): a loop's clock has whole milliseconds of
+ * CLOCK_MONOTONIC, and uvloop sets it before (uv_update_time()). */
+#define TIMER_MS_MAX (1ull << 32)
+
+static __always_inline void on_timer(struct thread_state *t, __u64 ms, __u32 tid)
+{
+    __u64 now = bpf_ktime_get_ns();
+
+    if (t->work & WORK_IN_STEP && ms < TIMER_MS_MAX)
+        send_work((now / 1000000 + ms) * 1000000, WORK_SUBMIT, WORK_TIMER, tid, now);
+}
+
 SEC("uprobe")
 int on_work(struct pt_regs *ctx)
 {
@@ -317,17 +321,21 @@ int on_work(struct pt_regs *ctx)
     if (!t)
         return 0;
     cookie = bpf_get_attach_cookie(ctx);
+    op = WORK_COOKIE_OP(cookie);
+    if (op == HOOK_STEPPED) {
+        on_stepped(t, tid);
+        return 0;
+    }
     item = argument(ctx, WORK_COOKIE_ARGUMENT(cookie)) + WORK_COOKIE_BEFORE(cookie);
     if (!item)
         return 0;
-    op = WORK_COOKIE_OP(cookie);
     if (op == HOOK_STEP) {
-        if (t->work & WORK_IN_CONTEXTS)
-            return 0;
-        on_step(t);
+        on_step(t, argument(ctx, 1), third(ctx));
         op = WORK_RESUME;
     }
-    if (op == HOOK_PUT) {
+    if (op == HOOK_TIMER) {
+        on_timer(t, third(ctx), tid);
+    } else if (op == HOOK_PUT) {
         on_put(item, tid);
     } else if (op == HOOK_GET) {
         on_end(t, tid);
@@ -335,11 +343,9 @@ int on_work(struct pt_regs *ctx)
         if (!is_loop(t))
             take_over(t, item, 0, tid);
     } else if (op == HOOK_ENTER) {
-        on_enter(t, item, WORK_COOKIE_KIND(cookie), tid);
+        on_enter(t, item, tid);
     } else if (op == HOOK_LEAVE) {
-        on_leave(t, item, WORK_COOKIE_KIND(cookie), tid);
-    } else if (op == HOOK_COPY) {
-        on_copy(t, item, tid);
+        on_leave(t, item, tid);
     } else if (op == HOOK_POOL) {
         on_pool(item, tid);
     } else {

@@ -191,7 +191,6 @@ void analysis_free(struct analysis *a)
     vec_release(&a->steps);
     table_release(&a->work_index);
     table_release(&a->task_conns);
-    table_release(&a->last_entries);
     vec_release(&a->doubts);
     vec_release(&a->awake);
     vec_release(&a->loose);

@@ -195,7 +195,7 @@ static int claim_add(struct claims *c, struct claim claim)
 static bool is_told(const struct analysis *a, uint32_t loop)
 {
     const struct proc *p = &a->procs.data[a->tl->threads.data[loop].process];
-    return p->submits || p->hands_over || a->lives.data[loop].contexts;
+    return p->submits || p->hands_over;
 }
 
 /* From the worker that has the request at `at` back, as far as each was woken by the next. */

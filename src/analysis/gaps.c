@@ -159,13 +159,15 @@ static void cut_slept(struct cutter *c, uint64_t to)
  */
 static void cut_resumed(struct cutter *c)
 {
-    static const struct step unknown = {.due_by = NEVER};
+    static const struct step unknown = {.due_by = NEVER, .timer = NEVER};
     const struct gap *g = c->gap;
     uint32_t plus1 = g->after->step_plus1;
     const struct step *step = plus1 ? &c->a->steps.data[plus1 - 1] : &unknown;
     uint64_t begin, until = least(step->waited_until, g->to), slept = 0;
     uint64_t due_by = least(least(step->due_by, g->after->busy_from), g->to);
 
+    if (step->timer < g->to) /* whatever workers and the loop did, it waited for that */
+        cut(c, step->timer, LEDGER_AWAITING, GRADE_INFERRED);
     if (losses_within(c->a, c->at, g->to) ||
         c->a->procs.data[c->a->tl->threads.data[g->loop].process].sqpoll)
         return;
@@ -176,6 +178,8 @@ static void cut_resumed(struct cutter *c)
     if (waited && due_by <= c->at + AWAKE_NS)
         cut_but_doubts(c, due_by, LEDGER_AWAITING);
     cut_unknown(c, due_by);
+    if (step->due_by <= due_by) /* in the loop's queue nobody else has it */
+        cut(c, g->to, LEDGER_LOOP_BUSY, GRADE_INFERRED);
     cut_but_doubts(c, g->to, LEDGER_LOOP_BUSY);
 }
 

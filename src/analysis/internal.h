@@ -39,9 +39,6 @@
 /* A send that takes longer than this was not answered from within. See request_pipelined(). */
 #define SEND_NS 500000u
 
-/* So many contexts of asyncio, one inside the other, are told apart. */
-#define CONTEXTS_MAX 4
-
 /* What is known of a process beside its entry in the timeline, at the same index. */
 struct proc {
     uint32_t runtimes; /* bits: 1 << enum runtime */
@@ -91,18 +88,12 @@ struct life {
     bool bitsets;        /* it waits for condition variables: see parks.c */
     uint32_t work_plus1; /* the item that it has begun and not ended */
     uint32_t pool_lock;  /* low half of the address of the lock that it takes behind each; or 0 */
-    bool contexts, makes, tasks; /* it tells of asyncio's: see work.c */
-    bool dispatches;             /* the JVM's: it has few callbacks of its own */
-    bool strays;                 /* it hands work over for nobody, too */
-    bool flushes;                /* and sends the answers of several together */
-    bool callbacks;              /* and works for long in callbacks that are no steps */
-    struct orphan orphan;        /* the last that it received */
-    bool entered_since_touch;    /* a context was entered since it touched a socket */
-    uint32_t depth;              /* of contexts that are entered; `entered` has the outermost */
-    struct entered {
-        uint32_t request; /* NONE: nobody's */
-        bool lone;        /* its context is entered this once */
-    } entered[CONTEXTS_MAX];
+    bool makes, tasks, steps_end;    /* it tells of asyncio's: see work.c */
+    bool dispatches;                 /* the JVM's: it has few callbacks of its own */
+    bool strays;                     /* it hands work over for nobody, too */
+    bool flushes;                    /* and sends the answers of several together */
+    bool callbacks;                  /* and works for long in callbacks that are no steps */
+    struct orphan orphan;            /* the last that it received */
     bool known;                      /* the same, and not from what it was seen to do */
     bool batches;                    /* it answers all that it has read behind the last read */
     uint32_t slice;                  /* counts its multiplexed waits */
@@ -262,7 +253,6 @@ struct work {
     uint32_t worker, tenure_plus1; /* since its begin */
     uint64_t submitted, ended;     /* ended 0: not yet */
     bool owed;                     /* its request waits for it */
-    bool entered;                  /* a context: once before */
     uint8_t kind;                  /* enum work_kind; of one that was handed over */
 };
 
@@ -272,6 +262,7 @@ struct step {
     uint64_t queued;       /* exactly then; NEVER: not known */
     uint64_t waited_until; /* what it waited for was not there before; 0: not known */
     uint64_t due_by;       /* it was in the queue from here on; NEVER: not known */
+    uint64_t timer;        /* that it waited for was due then; NEVER: none, or not known */
     size_t record;
     uint32_t thread;
 };
@@ -314,10 +305,9 @@ struct analysis {
     struct uring *uring; /* NULL: nobody uses io_uring */
     VEC(struct signal) signals;
     VEC(struct work) works;
-    struct table work_index;   /* hash of what it is → works */
-    struct table last_entries; /* records that enter a context for the last time */
-    struct table task_conns;   /* record of a task's step → the connection it works for */
-    VEC(struct step) steps;    /* by record */
+    struct table work_index; /* hash of what it is → works */
+    struct table task_conns; /* record of a task's step → the connection it works for */
+    VEC(struct step) steps;  /* by record */
 };
 
 /* ---- analysis.c ---- */

@@ -113,7 +113,7 @@ static int loose_collect(struct survey *s, uint32_t thread)
     struct life *l = &a->lives.data[thread];
     uint32_t i = s->tenures.from[thread];
     /* Its callbacks are all told; or what it does behind its last receive is for all of them. */
-    bool none = l->contexts || l->batches;
+    bool none = l->steps_end || l->batches;
     int rc = 0;
 
     l->first_loose = (uint32_t)a->loose.len;

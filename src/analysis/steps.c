@@ -15,6 +15,10 @@
  *              │ looked               │ looked
  *     A: not ready up to the last but one look before X's; in the queue when Z was made
  *
+ * With --precise a step's end says for which future the task waits from then on, and somebody who
+ * gives that future its result puts the task into the queue (Modules/_asyncio.c,
+ * future_schedule_callbacks()): then that moment is known.
+ *
  * An eager task (3.12) takes its first step as it is made, and no queue is asked.
  */
 #include "analysis/internal.h"
@@ -33,13 +37,17 @@ struct place {
 
 /* A task, from its making to the next at its address. */
 struct task {
-    struct place last; /* its making, or its last step */
+    struct place last;  /* its making, or its last step */
+    struct place ready; /* it came into the queue since; time 0: that is not known */
+    uint64_t due;       /* the one timer that it set in its last step; NEVER; 0: it set several */
+    bool timed;         /* and that made it ready */
     uint32_t thread;
     bool fresh; /* no step yet */
 };
 
 struct loop {
     uint32_t last_plus1; /* its last step */
+    uint32_t task_plus1; /* that it is in */
     uint64_t made;       /* the address of the task that it has just made; 0 */
     uint64_t woke;       /* its last multiplexed wait's end, if it did nothing since; NEVER */
     uint64_t off;        /* since then it wanted a CPU, or the interpreter's lock, for so long */
@@ -51,14 +59,20 @@ struct survey {
     struct loop *loops;
     VEC(struct task) tasks;
     struct table index;       /* task's key → tasks */
+    struct table futures;     /* future's key → tasks: the one that waits for it */
     VEC(uint32_t) before;     /* by step: the one before it on its thread, + 1 */
     VEC(struct place) behind; /* by step: not in the queue before */
 };
 
-static struct task *task_of(struct survey *s, const struct event_work *e, uint32_t thread)
+static uint64_t key_of(const struct survey *s, const struct event_work *e, uint32_t thread)
 {
     const uint64_t what[2] = {e->item, s->a->tl->threads.data[thread].process};
-    uint64_t key = table_hash(what, sizeof(what)), index;
+    return table_hash(what, sizeof(what));
+}
+
+static struct task *task_of(struct survey *s, const struct event_work *e, uint32_t thread)
+{
+    uint64_t key = key_of(s, e, thread), index;
 
     if (table_get(&s->index, key, &index))
         return &s->tasks.data[index];
@@ -87,17 +101,64 @@ static int step_add(struct survey *s, const struct event_work *e, uint32_t threa
     struct step step = {.record = record,
                         .time = now,
                         .thread = thread,
-                        .queued = known && t->fresh ? t->last.time : NEVER,
-                        .due_by = NEVER};
+                        .queued = !known          ? NEVER
+                                  : t->ready.time ? t->ready.time
+                                  : t->fresh      ? t->last.time
+                                                  : NEVER,
+                        .due_by = NEVER,
+                        .timer = known && t->timed ? t->due : NEVER};
 
     if (known)
-        since = later(since, t->last);
+        since = later(later(since, t->last), t->ready);
     if (vec_push(&s->a->steps, step) < 0 || vec_push(&s->before, l->last_plus1) < 0 ||
         vec_push(&s->behind, since) < 0)
         return -ENOMEM;
     l->last_plus1 = (uint32_t)s->a->steps.len;
-    *t = (struct task){.last = {now, l->last_plus1}, .thread = thread};
+    l->task_plus1 = (uint32_t)(t - s->tasks.data) + 1;
+    *t = (struct task){.last = {now, l->last_plus1}, .thread = thread, .due = NEVER};
     return 0;
+}
+
+/* A step ends, and its task waits for a future, or has only given way to others; or a coroutine has
+ * ended, and what it gave back is made ready by nobody. */
+static int step_end(struct survey *s, const struct event_work *e, uint32_t thread)
+{
+    struct loop *l = &s->loops[thread];
+    uint32_t plus1 = l->task_plus1;
+
+    l->task_plus1 = 0;
+    if (!plus1 || plus1 > s->tasks.len)
+        return 0;
+    if (e->flags & WORK_GIVES_WAY)
+        s->tasks.data[plus1 - 1].ready =
+            (struct place){analysis_rel(s->a, e->event.time_ns), l->last_plus1};
+    return e->item ? table_put(&s->futures, key_of(s, e, thread), plus1 - 1) : 0;
+}
+
+static void future_ready(struct survey *s, const struct event_work *e, uint32_t thread,
+                         size_t record)
+{
+    uint64_t key = key_of(s, e, thread), index;
+
+    if (!table_get(&s->futures, key, &index))
+        return;
+    table_remove(&s->futures, key);
+    struct task *t = &s->tasks.data[index];
+    uint64_t now = analysis_rel(s->a, s->a->records.data[record].time_ns);
+    if (t->thread != thread || t->fresh || t->ready.time)
+        return;
+    t->ready = (struct place){now, s->loops[thread].last_plus1};
+    t->timed = t->due > t->last.time && t->due <= now && !s->loops[thread].task_plus1;
+}
+
+static void timer_set(struct survey *s, const struct event_work *e, uint32_t thread)
+{
+    uint32_t plus1 = s->loops[thread].task_plus1;
+
+    if (plus1 && plus1 <= s->tasks.len) {
+        struct task *t = &s->tasks.data[plus1 - 1];
+        t->due = t->due == NEVER ? analysis_rel(s->a, e->item) : 0;
+    }
 }
 
 static int see_work(struct survey *s, const struct event_work *e, uint32_t thread, size_t record)
@@ -110,12 +171,19 @@ static int see_work(struct survey *s, const struct event_work *e, uint32_t threa
         uint64_t now = analysis_rel(s->a, s->a->records.data[record].time_ns);
         if (!t)
             return -ENOMEM;
-        *t = (struct task){.last = {now, l->last_plus1}, .thread = thread, .fresh = true};
+        *t = (struct task){
+            .last = {now, l->last_plus1}, .thread = thread, .fresh = true, .due = NEVER};
         l->made = e->item;
         return 0;
     }
     if (e->kind == WORK_TASK && e->op == WORK_RESUME)
         rc = step_add(s, e, thread, record);
+    else if (e->kind == WORK_TASK && e->op == WORK_END)
+        rc = step_end(s, e, thread);
+    else if (e->kind == WORK_TASK && e->op == WORK_READY)
+        future_ready(s, e, thread, record);
+    else if (e->kind == WORK_TIMER && e->op == WORK_SUBMIT)
+        timer_set(s, e, thread);
     l->made = 0;
     return rc;
 }
@@ -183,12 +251,17 @@ static void settle(struct survey *s)
         if (l->upper < x->time)
             x->due_by = l->upper;
         x->waited_until = waited_until(s->behind.data, i);
+        if (x->timer <= x->time)
+            x->waited_until = x->due_by = x->timer;
     }
 }
 
 int steps_survey(struct analysis *a)
 {
-    struct survey s = {.a = a, .loops = calloc(a->lives.len + 1, sizeof(*s.loops))};
+    struct survey s = {.a = a,
+                       .index = TABLE_INIT,
+                       .futures = TABLE_INIT,
+                       .loops = calloc(a->lives.len + 1, sizeof(*s.loops))};
     int rc = s.loops ? 0 : -ENOMEM;
 
     for (size_t i = 0; rc == 0 && i < a->lives.len; i++) {
@@ -204,6 +277,7 @@ int steps_survey(struct analysis *a)
     vec_release(&s.before);
     vec_release(&s.behind);
     table_release(&s.index);
+    table_release(&s.futures);
     return rc;
 }
 

@@ -101,7 +101,7 @@ static bool acts_for(const struct analysis *a, uint32_t thread, const struct ten
 /* Does the thread's runtime say whose each of its steps is, and does it work in nothing else? */
 static bool tells_steps(const struct life *l)
 {
-    return l->contexts || (!l->callbacks && (l->makes || (l->tasks && !l->flushes)));
+    return l->steps_end || (!l->callbacks && (l->makes || (l->tasks && !l->flushes)));
 }
 
 /* From its last touch to `at` a callback that touches nothing may have run, of another request's.
@@ -194,7 +194,7 @@ static void slice_end(struct analysis *a, uint32_t thread, const struct interval
     if (l->tenure_plus1)
         tenure_close(a, thread, iv->start_ns);
     l->touched = l->received = false;
-    l->slice_open = l->depth = 0;
+    l->slice_open = 0;
     l->slice++;
     l->yield_start = iv->start_ns;
     l->yield_end = end;
@@ -339,7 +339,7 @@ static void came_back(const struct analysis *a, struct tenure *n, const struct d
     if (!last || last->thread != n->thread)
         return;
     /* A step of its task may have waited for anything, an answer that stands ready may not. */
-    bool told = l->batches || l->makes || l->contexts || l->tasks;
+    bool told = l->batches || l->makes || l->tasks;
     if (last->slice == l->slice && told && l->direct && l->touched && !n->handed && !act->resumes)
         n->cause = CAUSE_BUSY;
     if (last->slice != l->slice && !l->received && l->yield_end != NEVER &&
@@ -360,7 +360,7 @@ static void tenure_cause(const struct analysis *a, struct tenure *n, const struc
                                       : act->cause;
     n->unsure_head = ambiguous && known;
     n->ready = act->ready;
-    n->resumed = n->cause == CAUSE_NONE && act->resumes && (l->makes || l->contexts);
+    n->resumed = n->cause == CAUSE_NONE && act->resumes && l->makes;
     n->step_plus1 = act->step_plus1;
     n->gap_inferred = act->inferred;
     n->busy_from = NEVER;
@@ -479,7 +479,6 @@ static int touch_note(struct analysis *a, uint32_t request, const struct act *ac
     l->prev_recv = act->receives ? act->time : l->prev_recv;
     l->touched = true;
     l->received |= act->receives;
-    l->entered_since_touch = false;
     bool own = request != NONE && act->obj == a->socks.data[a->drafts.data[request].sock].obj;
     return vec_push(&a->touches, ((struct touch){.time = act->time,
                                                  .ready = act->receives ? act->ready : NEVER,
@@ -559,7 +558,7 @@ int tenure_touch(struct analysis *a, uint32_t request, const struct act *plain)
         d->read_slice == l->slice)
         l->slice_open--;
     x->shared |=
-        act->moment || (l->yields && !l->contexts && thread_rivals(a, act->thread, request) > 0);
+        act->moment || (l->yields && !l->steps_end && thread_rivals(a, act->thread, request) > 0);
 
     if (l->yields)
         d->handed = false;

@@ -11,8 +11,9 @@
  *                connection that it sends on next, so it is looked for from the end of the
  *                capture to its begin. A loop that collects answers and sends them together, as
  *                uvloop does, tells nothing so.
- *     contexts   the same for every callback: RESUME when its context is entered, END when it is
- *                left, SUBMIT when one is copied from the current one.
+ *                With --precise END when a step ends, with the future that the task waits for now,
+ *                and READY when somebody sets that future's result: the task could go on from then
+ *                on, and waits for its loop.
  *     executors  SUBMIT in a task's step, BEGIN and END by a worker; the task's next step follows.
  *
  * An address comes again once its piece is gone: a SUBMIT begins another piece, and a task's steps
@@ -297,6 +298,24 @@ static int end(struct analysis *a, const struct event_work *e, struct act *act)
     return 0;
 }
 
+/* The step that the loop was in is over, and what it does then is not its request's. */
+static int stepped(struct analysis *a, struct act *act)
+{
+    struct life *l = &a->lives.data[act->thread];
+    uint32_t request = tenure_request(a, act->thread);
+
+    if (request == NONE)
+        return tenure_foreign(a, act);
+    int rc = tenure_touch(a, request, act);
+    if (rc == 0) {
+        struct tenure *x = &a->tenures.data[l->tenure_plus1 - 1];
+        x->end = l->tenure_end = act->time;
+        x->replied = true;
+        l->tenure_plus1 = 0;
+    }
+    return rc;
+}
+
 /* A task's step, whose connection tasks_survey() has found. */
 static uint32_t task_request(struct analysis *a, size_t record)
 {
@@ -305,15 +324,6 @@ static uint32_t task_request(struct analysis *a, size_t record)
     if (!s || !s->request_plus1 || a->drafts.data[s->request_plus1 - 1].closed)
         return NONE;
     return s->request_plus1 - 1;
-}
-
-/* ---- contexts: entered and left like calls, one inside the other */
-
-/* The loop's callback that takes what it has just received runs in a context that all share. */
-static bool takes_received(const struct analysis *a, const struct life *l)
-{
-    return l->tenure_plus1 && a->tenures.data[l->tenure_plus1 - 1].received &&
-           !l->entered_since_touch;
 }
 
 static int turn_to(struct analysis *a, uint32_t request, struct act *act)
@@ -329,54 +339,6 @@ static int turn_to(struct analysis *a, uint32_t request, struct act *act)
     return tenure_touch(a, request, act);
 }
 
-static int context_enter(struct analysis *a, const struct event_work *e, struct act *act,
-                         size_t record)
-{
-    struct life *l = &a->lives.data[act->thread];
-    struct work *w = work_find(a, e, act->thread);
-    bool takes = takes_received(a, l);
-    uint32_t request = w && work_draft(a, w) ? w->request_plus1 - 1 : NONE;
-
-    if (request == NONE && takes)
-        request = tenure_request(a, act->thread);
-    else
-        takes = false;
-    bool lone = w && !w->entered && table_get(&a->last_entries, record, NULL);
-    if (w)
-        w->entered = true;
-    if (l->depth < CONTEXTS_MAX)
-        l->entered[l->depth] = (struct entered){request, lone && !takes};
-    l->depth++;
-    int rc = takes ? 0 : request != NONE ? turn_to(a, request, act) : tenure_foreign(a, act);
-    l->entered_since_touch = true;
-    return rc;
-}
-
-/* Back to the context that it was entered from. One that is entered but once is that of a callback,
- * or of a task that is done: most often it has made its request's task ready. */
-static int context_leave(struct analysis *a, struct act *act)
-{
-    struct life *l = &a->lives.data[act->thread];
-    uint32_t left = NONE, back = NONE;
-
-    if (!l->depth)
-        return 0;
-    l->depth--;
-    if (l->depth < CONTEXTS_MAX) {
-        left = l->entered[l->depth].request;
-        if (left != NONE && l->entered[l->depth].lone && !a->drafts.data[left].closed)
-            a->drafts.data[left].woken = act->time;
-    }
-    if (l->depth && l->depth <= CONTEXTS_MAX)
-        back = l->entered[l->depth - 1].request;
-    if (back != NONE && back == left)
-        return 0;
-    if (back == NONE || a->drafts.data[back].closed)
-        return tenure_foreign(a, act);
-    act->receives = act->resumes = true;
-    return tenure_touch(a, back, act);
-}
-
 static int bind(struct analysis *a, const struct event_work *e, struct act *act)
 {
     uint32_t request = tenure_request(a, act->thread);
@@ -387,28 +349,17 @@ static int bind(struct analysis *a, const struct event_work *e, struct act *act)
     return 0;
 }
 
-static int context_event(struct analysis *a, const struct event_work *e, struct act *act,
-                         size_t record)
-{
-    thread_scan(a, act->thread, act->time);
-    if (e->op == WORK_RESUME)
-        return context_enter(a, e, act, record);
-    if (e->op == WORK_END)
-        return context_leave(a, act);
-    return e->op == WORK_SUBMIT ? bind(a, e, act) : 0;
-}
-
-/* ---- */
-
 static int step(struct analysis *a, const struct event_work *e, struct act *act, size_t record)
 {
     struct life *l = &a->lives.data[act->thread];
 
-    if (l->contexts) /* they tell as much, and more */
-        return 0;
     thread_scan(a, act->thread, act->time);
     if (e->op == WORK_SUBMIT)
         return l->makes ? bind(a, e, act) : 0;
+    if (e->op == WORK_END)
+        return stepped(a, act);
+    if (e->op != WORK_RESUME)
+        return 0;
     const struct work *w = l->makes ? work_find(a, e, act->thread) : NULL;
     uint32_t request = l->flushes ? NONE : task_request(a, record);
     if (request == NONE && work_draft(a, w))
@@ -451,8 +402,6 @@ int work_event(struct analysis *a, const struct record *r)
 
     if (!t || act.time < t->start_ns || act.time > t->end_ns)
         return 0;
-    if (e->kind == WORK_CONTEXT)
-        return context_event(a, e, &act, (size_t)(r - a->records.data));
     if (e->kind == WORK_TASK)
         return step(a, e, &act, (size_t)(r - a->records.data));
     switch (e->op) {
@@ -478,18 +427,6 @@ struct seen {
     uint32_t reads, makers; /* receives that begin something, and those that make a task at once */
 };
 
-/* Coming from the end: the last time that a context is entered before it is made anew. */
-static int survey_context(struct analysis *a, struct table *later, uint64_t key,
-                          const struct event_work *e, size_t record)
-{
-    if (e->op == WORK_SUBMIT)
-        table_remove(later, key);
-    if (e->op != WORK_RESUME || table_get(later, key, NULL))
-        return 0;
-    int rc = table_put(later, key, 1);
-    return rc < 0 ? rc : table_put(&a->last_entries, record, 1);
-}
-
 static int survey_work(struct analysis *a, struct table *tasks, const struct event_work *e,
                        uint32_t thread, size_t record, struct seen *seen)
 {
@@ -500,12 +437,10 @@ static int survey_work(struct analysis *a, struct table *tasks, const struct eve
     if ((e->kind == WORK_LIBUV && e->op == WORK_SUBMIT) ||
         (e->kind == WORK_NGINX && e->op == WORK_BEGIN))
         a->procs.data[a->tl->threads.data[thread].process].hands_over = true;
-    l->contexts |= e->kind == WORK_CONTEXT;
     seen->makes = e->kind == WORK_TASK && e->op == WORK_SUBMIT;
     if (seen->makes) /* what has its address before is another */
         table_remove(tasks, key);
-    if (e->kind == WORK_CONTEXT)
-        return survey_context(a, tasks, key, e, record);
+    l->steps_end |= e->kind == WORK_TASK && e->op == WORK_END;
     if (e->kind != WORK_TASK || e->op != WORK_RESUME)
         return 0;
     l->tasks = true;
@@ -556,7 +491,7 @@ int tasks_survey(struct analysis *a)
         /* One that makes a task for each request; else tasks may be those of connections, made
          * when there is no request yet, and whose turn it is then is chance. */
         l->makes = seen[i].makers && seen[i].makers >= seen[i].reads - seen[i].reads / 10;
-        l->known = l->contexts || l->makes || (l->tasks && !l->flushes);
+        l->known = l->makes || (l->tasks && !l->flushes);
     }
     table_release(&tasks);
     free(seen);

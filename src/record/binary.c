@@ -19,22 +19,18 @@ enum {
     IN_PYTHON = 8,
     IN_JVM = 16,
     IN_ASYNCIO = 32,
-    IN_QUEUE = 64
+    IN_QUEUE = 64,
+    IN_UVLOOP = 128
 };
 
 static const struct {
     const char *begin; /* of the name, without the folder */
     unsigned files;
 } libraries[] = {
-    {"libuv.so", IN_LIBUV},    {"libnode.so", IN_NODE},   {"libjvm.so", IN_JVM},
-    {"libpython3", IN_PYTHON}, {"_asyncio.", IN_ASYNCIO}, {"_queue.", IN_QUEUE},
+    {"libuv.so", IN_LIBUV},       {"libnode.so", IN_NODE},   {"libjvm.so", IN_JVM},
+    {"libpython3", IN_PYTHON},    {"_asyncio.", IN_ASYNCIO}, {"_queue.", IN_QUEUE},
+    {"loop.cpython-", IN_UVLOOP},
 };
-
-/*
- * Of some hooks only one or the other is wanted: the lineage of contexts, whole, says more of a
- * Python event loop than the steps of its tasks.
- */
-enum when { ALWAYS, WITH_CONTEXTS, WITHOUT_CONTEXTS };
 
 struct hook {
     const char *symbol;
@@ -46,7 +42,6 @@ struct hook {
     const char *beside; /* SYMBOL_METHOD: another method of the same type */
     const char *label;  /* in the capture's list of probes, where `symbol` says too little */
     const char *needs;  /* without that symbol this one says nothing */
-    enum when when;
 };
 
 #define HAS_UV (IN_PROGRAM | IN_LIBUV | IN_NODE)
@@ -65,6 +60,13 @@ struct hook {
         .symbol = (symbol_), .files = IN_QUEUE, .where = SYMBOL_METHOD, .label = (label_), \
         .cookie = WORK_COOKIE(op, WORK_FUTURE, argument, 0), .beside = "put_nowait"        \
     }
+/* Modules/_asyncio.c: what a task waits for becomes ready by these; Task has some of the same name,
+ * which do something else. */
+#define FUTURE(symbol_, label_)                                                                   \
+    {                                                                                             \
+        .symbol = (symbol_), .files = IN_ASYNCIO, .where = SYMBOL_METHOD, .label = (label_),      \
+        .cookie = WORK_COOKIE(WORK_READY, WORK_TASK, 0, 0), .beside = "get_loop", .precise = true \
+    }
 /* What was asked for, by get() or get_nowait(), which may hold the same code each. */
 #define TAKEN(nth_)                                                               \
     {                                                                             \
@@ -72,19 +74,6 @@ struct hook {
         .label = "SimpleQueue.get result",                                        \
         .cookie = WORK_COOKIE(HOOK_TAKEN, WORK_FUTURE, WORK_REGISTER, 0)          \
     }
-/*
- * Python/context.c since Python 3.7: PyContext_Enter() and PyContext_Exit(), by which uvloop runs
- * callbacks, and the method Context.run(), by which asyncio does, come together in functions with
- * no name, (thread, context); PyContext_CopyCurrent(), by which a task gets its context, the
- * method Context.copy() and copy_context() in one that makes the context.
- */
-#define CONTEXT(symbol_, where_, op, argument)                                 \
-    {                                                                          \
-        .symbol = (symbol_), .files = HAS_PYTHON, .where = (where_),           \
-        .cookie = WORK_COOKIE(op, WORK_CONTEXT, argument, 0), .precise = true, \
-        .when = WITH_CONTEXTS                                                  \
-    }
-
 /*
  * libuv 1.x, src/threadpool.c: uv__work_submit(loop, w, kind, work, done) puts w into the queue, a
  * worker calls w->work(w), the loop calls w->done(w, status); these are all that libuv itself
@@ -114,36 +103,42 @@ static const struct hook hooks[] = {
     {.symbol = "PyIter_Send",
      .files = IN_ASYNCIO,
      .cookie = WORK_COOKIE(HOOK_STEP, WORK_TASK, 0, 0),
-     .where = SYMBOL_CALL,
-     .when = WITHOUT_CONTEXTS},
+     .where = SYMBOL_CALL},
     /* Task.__init__() copies the context and then takes the coroutine. */
     {.symbol = "PyContext_CopyCurrent",
      .files = IN_ASYNCIO,
      .cookie = WORK_COOKIE(WORK_SUBMIT, WORK_TASK, WORK_REGISTER, 0),
      .where = SYMBOL_MEMBER,
-     .label = "Task.__init__",
-     .when = WITHOUT_CONTEXTS},
+     .label = "Task.__init__"},
+    {.symbol = "PyIter_Send",
+     .files = IN_ASYNCIO,
+     .cookie = WORK_COOKIE(HOOK_STEPPED, WORK_TASK, 0, 0),
+     .where = SYMBOL_BEHIND,
+     .label = "Task step end",
+     .precise = true},
+    /* uvloop has libuv in it, or Debian's beside it. */
+    {.symbol = "uv_timer_start",
+     .files = IN_LIBUV | IN_UVLOOP,
+     .cookie = WORK_COOKIE(HOOK_TIMER, WORK_TIMER, 0, 0),
+     .precise = true},
+    FUTURE("set_result", "Future.set_result"),
+    FUTURE("set_exception", "Future.set_exception"),
     QUEUE("put", "SimpleQueue.put", HOOK_PUT, 1),
     QUEUE("get", "SimpleQueue.get", HOOK_GET, 0),
     QUEUE("get_nowait", "SimpleQueue.get_nowait", HOOK_GET, 0),
     TAKEN(0),
     TAKEN(1),
-    CONTEXT("PyContext_Enter", SYMBOL_TAIL, HOOK_ENTER, 1),
-    CONTEXT("PyContext_Exit", SYMBOL_TAIL, HOOK_LEAVE, 1),
-    CONTEXT("PyContext_CopyCurrent", SYMBOL_RESULT, HOOK_COPY, WORK_RESULT),
     {.symbol = "run",
      .files = HAS_PYTHON,
      .cookie = WORK_COOKIE(HOOK_ENTER, WORK_FUTURE, 0, 0),
      .where = SYMBOL_METHOD,
      .beside = "copy",
-     .label = "Context.run",
-     .when = WITHOUT_CONTEXTS},
+     .label = "Context.run"},
     {.symbol = "PyContext_Exit", /* inside of the method above */
      .files = HAS_PYTHON,
      .cookie = WORK_COOKIE(HOOK_LEAVE, WORK_FUTURE, 1, 0),
      .where = SYMBOL_INNER,
-     .needs = "run",
-     .when = WITHOUT_CONTEXTS},
+     .needs = "run"},
     /* nginx, src/core/ngx_thread_pool.c: ngx_thread_task_post(pool, task) */
     {.symbol = "ngx_thread_task_post",
      .files = IN_PROGRAM,
@@ -208,21 +203,6 @@ static uint32_t runtimes_of(struct symbols *s, const struct symbol *wanted, size
     return all;
 }
 
-/* Whether all that WITH_CONTEXTS stands for is there. */
-static bool has_contexts(const struct hook *const *of, const struct symbol *wanted, size_t count)
-{
-    size_t there = 0;
-
-    for (size_t i = 0; i < count; i++) {
-        if (of[i]->when != WITH_CONTEXTS)
-            continue;
-        if (!wanted[i].offset)
-            return false;
-        there++;
-    }
-    return there > 0;
-}
-
 static void fill(struct binary *b, struct symbols *s, const char *name, unsigned files,
                  bool precise)
 {
@@ -234,20 +214,21 @@ static void fill(struct binary *b, struct symbols *s, const char *name, unsigned
     for (size_t i = 0; i < HOOKS; i++) {
         if (!(hooks[i].files & files) || (hooks[i].precise && !precise))
             continue;
-        wanted[n] = (struct symbol){.name = hooks[i].symbol,
-                                    .where = hooks[i].where,
-                                    .beside = hooks[i].beside,
-                                    .nth = hooks[i].nth};
+        wanted[n] =
+            (struct symbol){.name = hooks[i].symbol,
+                            .where = hooks[i].where,
+                            .beside = hooks[i].beside,
+                            .nth = hooks[i].nth,
+                            .arguments = WORK_COOKIE_OP(hooks[i].cookie) == HOOK_TIMER ? 3 : 2};
         of[n++] = &hooks[i];
     }
-    if (!(files & IN_JVM) && symbols_find(s, wanted, n) < n && files & HAS_UV)
+    if (!(files & IN_JVM) && symbols_find(s, wanted, n) < n && files & (HAS_UV | IN_UVLOOP))
         symbols_find_local(s, wanted, n,
                            found(wanted, n, "uv_async_send") ? LOCAL_LARGE : LOCAL_SMALL);
     if (found(wanted, n, "_PyRuntime") || files & (IN_ASYNCIO | IN_QUEUE))
         places_find(s, wanted, n);
     places_cheap(s, wanted, n);
     b->runtimes = runtimes_of(s, wanted, n, name, files);
-    b->contexts = has_contexts(of, wanted, n);
     gil = found(wanted, n, "_PyRuntime");
     if (gil) {
         b->gil_address = gil->address;
@@ -258,12 +239,10 @@ static void fill(struct binary *b, struct symbols *s, const char *name, unsigned
                           .offset = wanted[i].offset,
                           .cookie = of[i]->cookie};
 
-        if ((of[i]->needs && !found(wanted, n, of[i]->needs)) ||
-            of[i]->when == (b->contexts ? WITHOUT_CONTEXTS : WITH_CONTEXTS))
+        if (of[i]->needs && !found(wanted, n, of[i]->needs))
             continue;
         if (wanted[i].where == SYMBOL_MEMBER || wanted[i].where == SYMBOL_TAKEN)
             p.cookie += WORK_COOKIE(0, 0, wanted[i].reg, 0);
-        p.without_contexts = of[i]->when == WITHOUT_CONTEXTS;
         if (p.offset && p.cookie && b->point_count < BINARY_POINTS)
             b->points[b->point_count++] = p;
     }

@@ -12,10 +12,9 @@
 
 /* A place to put a uprobe. */
 struct point {
-    const char *name;      /* of the function; static */
-    uint64_t offset;       /* in the file */
-    uint64_t cookie;       /* WORK_COOKIE */
-    bool without_contexts; /* of no use where another file of the process tells contexts */
+    const char *name; /* of the function; static */
+    uint64_t offset;  /* in the file */
+    uint64_t cookie;  /* WORK_COOKIE */
 };
 
 #define BINARY_POINTS 32
@@ -25,7 +24,6 @@ struct binary {
     int64_t written_s, written_ns;
     uint32_t runtimes;              /* a bit 1 << enum runtime for each that it holds */
     uint64_t gil_address, gil_size; /* Python's; as the file has it, size 0 when not known */
-    bool contexts;                  /* Python: the points tell all of its contexts */
     size_t point_count;
     struct point points[BINARY_POINTS];
 };

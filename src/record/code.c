@@ -52,9 +52,9 @@ static int register_of(unsigned field, unsigned high)
     return (int)((field & 7) | (high ? 8 : 0));
 }
 
-static bool spoils(const struct insn *i)
+static bool spoils(const struct insn *i, unsigned arguments)
 {
-    return i->changed == RSI || i->changed == RDI;
+    return i->changed == RSI || i->changed == RDI || (i->changed == RDX && arguments > 2);
 }
 
 /* An instruction with a ModRM byte at `at`, `immediate` more bytes, that writes to what its `reg`
@@ -141,8 +141,12 @@ static struct insn decode(const unsigned char *at, size_t len)
         decode_modrm(&i, at + n + 1, len - n - 1, n + 1, 0, 'r', rex);
     else if (op == 0x89 || op == 0x31 || op == 0x01 || op == 0x29)
         decode_modrm(&i, at + n + 1, len - n - 1, n + 1, 0, 'm', rex);
-    else if (op == 0x85 || op == 0x39 || op == 0x3b)
+    else if (op == 0x84 || op == 0x85 || op == 0x39 || op == 0x3b)
         decode_modrm(&i, at + n + 1, len - n - 1, n + 1, 0, '-', rex);
+    else if (op == 0xa8 && len > n + 1) /* test of al */
+        i.len = n + 2;
+    else if (op == 0xf6 && len > n + 1 && (at[n + 1] & 0x38) == 0) /* test */
+        decode_modrm(&i, at + n + 1, len - n - 1, n + 1, 1, '-', rex);
     else if (op == 0x83)
         decode_modrm(&i, at + n + 1, len - n - 1, n + 1, 1, 'm', rex);
     else if (op == 0xff && len > n + 1 && (at[n + 1] & 0x30) == 0) /* inc, dec */
@@ -154,7 +158,7 @@ static struct insn decode(const unsigned char *at, size_t len)
     return i;
 }
 
-int code_cheap_place(const unsigned char *code, size_t len)
+int code_cheap_place(const unsigned char *code, size_t len, unsigned arguments)
 {
     size_t at = 0;
 
@@ -165,7 +169,7 @@ int code_cheap_place(const unsigned char *code, size_t len)
 
         if (i.len && i.cheap)
             return (int)at;
-        if (!i.len || spoils(&i))
+        if (!i.len || spoils(&i, arguments))
             break;
         at += i.len;
     }
@@ -190,41 +194,17 @@ int64_t code_tail(const unsigned char *code, size_t len)
     return 0;
 }
 
-int64_t code_leave(const unsigned char *code, size_t len)
+int code_next_cheap(const unsigned char *code, size_t len)
 {
     size_t at = 0;
 
-    if (len > FUNCTION_MAX)
-        len = FUNCTION_MAX;
     while (at < len) {
         struct insn i = decode(code + at, len - at);
 
         if (!i.len)
             break;
-        at += i.len;
-        if (i.jump && (i.jump > FUNCTION_MAX || i.jump < -(int64_t)at))
-            return (int64_t)at + i.jump;
-    }
-    return 0;
-}
-
-int code_result_place(const unsigned char *code, size_t len)
-{
-    static const unsigned char test_rax[] = {0x48, 0x85, 0xc0};
-    bool called = false, tested = false;
-    size_t at = 0;
-
-    if (len > FUNCTION_MAX)
-        len = FUNCTION_MAX;
-    while (at < len) {
-        struct insn i = decode(code + at, len - at);
-
-        if (!i.len || (called && i.changed == RAX))
-            break;
-        if (called && i.cheap)
-            return tested ? (int)at : -1;
-        tested |= called && i.len == sizeof(test_rax) && !memcmp(code + at, test_rax, i.len);
-        called |= code[at] == CALL;
+        if (i.cheap)
+            return (int)at;
         at += i.len;
     }
     return -1;
@@ -395,9 +375,9 @@ uint64_t code_call(const unsigned char *code, size_t len, uint64_t address, uint
 
 #else
 
-int code_cheap_place(const unsigned char *code, size_t len)
+int code_cheap_place(const unsigned char *code, size_t len, unsigned arguments)
 {
-    (void)code;
+    (void)code, (void)arguments;
     return len ? 0 : -1;
 }
 
@@ -407,13 +387,7 @@ int64_t code_tail(const unsigned char *code, size_t len)
     return 0;
 }
 
-int64_t code_leave(const unsigned char *code, size_t len)
-{
-    (void)code, (void)len;
-    return 0;
-}
-
-int code_result_place(const unsigned char *code, size_t len)
+int code_next_cheap(const unsigned char *code, size_t len)
 {
     (void)code, (void)len;
     return -1;

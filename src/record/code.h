@@ -15,19 +15,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* How far behind its begin a function has such a place that every call comes by, with the first two
- * arguments untouched; -1: there is none. */
-int code_cheap_place(const unsigned char *code, size_t len);
+/* How far behind its begin a function has such a place that every call comes by, with the first
+ * `arguments`, 2 or 3, untouched; -1: there is none. */
+int code_cheap_place(const unsigned char *code, size_t len, unsigned arguments);
 /* Where the function jumps to, when it does nothing before but move values between registers, as a
  * number of bytes behind its begin; 0: it is no such function. */
 int64_t code_tail(const unsigned char *code, size_t len);
-/* Where a short function jumps out of itself, into another, on the way that falls through all its
- * branches, as a number of bytes behind its begin; 0: nowhere. */
-int64_t code_leave(const unsigned char *code, size_t len);
-/* How far behind its begin a function has a place where a uprobe costs little and what its first
- * call gave back, a pointer that was compared with NULL, still stands where results do; -1: it has
+/* How far the first place is from which a uprobe costs little, wherever that leads; -1: there is
  * none. */
-int code_result_place(const unsigned char *code, size_t len);
+int code_next_cheap(const unsigned char *code, size_t len);
 /*
  * At `at`, behind a call, its result becomes a member of an object. The next member of that object
  * to which a reference is taken, on the way on which the result is no NULL: gives a place behind

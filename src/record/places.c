@@ -45,6 +45,20 @@ static void find_call(struct symbols *s, struct symbol *w)
     w->offset = w->address ? symbols_offset(s, w->address) : 0;
 }
 
+static void find_behind(struct symbols *s, struct symbol *w)
+{
+    unsigned char code[CODE_MAX];
+    int place;
+
+    find_call(s, w);
+    if (!w->address)
+        return;
+    w->address += CALL_SIZE;
+    place = code_next_cheap(code, symbols_code(s, w->address, code, sizeof(code)));
+    w->offset = place < 0 ? 0 : symbols_offset(s, w->address + (uint64_t)place);
+    w->address = w->offset ? w->address + (uint64_t)place : 0;
+}
+
 static void find_member(struct symbols *s, struct symbol *w)
 {
     struct symbols_bytes text;
@@ -111,12 +125,6 @@ static uint64_t tail_of(struct symbols *s, const char *name)
     return to ? head.address + to : 0;
 }
 
-static void find_tail(struct symbols *s, struct symbol *w)
-{
-    w->address = tail_of(s, w->name);
-    w->offset = symbols_offset(s, w->address);
-}
-
 /*
  * PyContext_Exit(context) calls the interpreter's own _PyContext_Exit(thread, context), which has
  * no name in a stripped file, by a jump; context_run() calls the same. Hooked there it costs
@@ -131,26 +139,6 @@ static void find_inner(struct symbols *s, struct symbol *w, uint64_t method)
         return;
     w->address = code_call(code, symbols_code(s, method, code, sizeof(code)), method, inner);
     w->offset = w->address ? symbols_offset(s, w->address) : 0;
-}
-
-/* context_new_from_vars() in Python/context.c: PyContext_CopyCurrent() ends in it. */
-static void find_result(struct symbols *s, struct symbol *w)
-{
-    struct symbol head = {.name = w->name};
-    unsigned char code[CODE_MAX];
-    uint64_t to;
-    int place;
-
-    if (!symbols_find(s, &head, 1))
-        return;
-    to = (uint64_t)code_leave(code, symbols_code(s, head.address, code, sizeof(code)));
-    if (!to)
-        return;
-    place = code_result_place(code, symbols_code(s, head.address + to, code, sizeof(code)));
-    if (place < 0)
-        return;
-    w->offset = symbols_offset(s, head.address + to + (uint64_t)place);
-    w->address = w->offset ? head.address + to + (uint64_t)place : 0;
 }
 
 static bool words_read(struct symbols *s, const char *name, struct words *out)
@@ -253,10 +241,8 @@ void places_find(struct symbols *s, struct symbol *wanted, size_t count)
             find_call(s, &wanted[i]);
         else if (wanted[i].where == SYMBOL_MEMBER)
             find_member(s, &wanted[i]);
-        else if (wanted[i].where == SYMBOL_TAIL)
-            find_tail(s, &wanted[i]);
-        else if (wanted[i].where == SYMBOL_RESULT)
-            find_result(s, &wanted[i]);
+        else if (wanted[i].where == SYMBOL_BEHIND)
+            find_behind(s, &wanted[i]);
         else if (wanted[i].where == SYMBOL_TAKEN)
             find_taken(s, &wanted[i]);
         methods |= wanted[i].where == SYMBOL_METHOD;
@@ -276,7 +262,7 @@ void places_find(struct symbols *s, struct symbol *wanted, size_t count)
 /* Such a place is a cheap one, and no function's begin. */
 static bool is_inside(enum symbol_where where)
 {
-    return where == SYMBOL_CALL || where == SYMBOL_INNER || where == SYMBOL_RESULT ||
+    return where == SYMBOL_CALL || where == SYMBOL_BEHIND || where == SYMBOL_INNER ||
            where == SYMBOL_MEMBER || where == SYMBOL_TAKEN;
 }
 
@@ -288,7 +274,8 @@ void places_cheap(struct symbols *s, struct symbol *wanted, size_t count)
 
         if (!wanted[i].offset || is_inside(wanted[i].where))
             continue;
-        place = code_cheap_place(code, symbols_code(s, wanted[i].address, code, sizeof(code)));
+        place = code_cheap_place(code, symbols_code(s, wanted[i].address, code, sizeof(code)),
+                                 wanted[i].arguments);
         if (place > 0)
             wanted[i].offset += (uint64_t)place;
     }

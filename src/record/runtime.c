@@ -29,7 +29,6 @@ struct hooked {
 struct process {
     uint32_t pid;
     uint32_t told; /* a bit for each enum runtime that the capture knows */
-    bool contexts; /* struct binary's, of any of its files */
     size_t looks;
     uint64_t since_ns, next_ns; /* next_ns 0: no look is due */
     VEC(uint64_t) seen;         /* files that were looked at */
@@ -76,7 +75,6 @@ static void process_clear(struct process *p)
     vec_release(&p->hooks);
     vec_release(&p->seen);
     p->told = 0;
-    p->contexts = false;
 }
 
 static struct process *process_start(struct runtimes *r, uint32_t pid, uint64_t now_ns)
@@ -166,10 +164,7 @@ static int hook(struct runtimes *r, struct process *p, const struct binary *b, i
     size_t n = 0;
     int ret;
 
-    p->contexts |= b->contexts;
     for (size_t i = 0; i < b->point_count; i++) {
-        if (b->points[i].without_contexts && p->contexts)
-            continue;
         offsets[n] = b->points[i].offset;
         cookies[n++] = b->points[i].cookie;
     }

@@ -20,18 +20,18 @@ enum symbol_where {
     SYMBOL_METHOD, /* the C function behind a Python method; `beside`: one of the same type's */
     SYMBOL_INNER,  /* the one place where the method found before calls what this function, a short
                     * one, jumps to at its end */
-    SYMBOL_RESULT, /* behind the call that makes the object which this function gives back */
+    SYMBOL_BEHIND, /* behind that place, where the call has come back */
     SYMBOL_MEMBER, /* in the one function that makes what this function of another file gives back a
                     * member of an object: where the next member is known */
     SYMBOL_TAKEN,  /* where it takes something out of a list: the first such place, or the second */
-    SYMBOL_TAIL,   /* the function into which this one, a short one, jumps at its end */
 };
 
 struct symbol {
     const char *name; /* wanted */
     enum symbol_where where;
     const char *beside;
-    unsigned nth; /* SYMBOL_TAKEN: which place, from 0 */
+    unsigned nth;       /* SYMBOL_TAKEN: which place, from 0 */
+    unsigned arguments; /* the function's first so many are asked for */
     /* Found: `address` as the file has it, 0 when it is not there; bytes; `offset` in the file,
      * 0 when it is no code. */
     uint64_t address, size, offset;

@@ -251,8 +251,8 @@ static void scene_threads(struct world *w, size_t n)
     }
 }
 
-/* asyncio's contexts: two requests at a time, each one's steps in a context of its own. */
-static void scene_contexts(struct world *w, size_t n)
+/* asyncio with --precise: two requests at a time, each one's steps and what they wait for. */
+static void scene_steps(struct world *w, size_t n)
 {
     thread(w, 10, 10);
     connection(w, SOCKET(1));
@@ -260,16 +260,19 @@ static void scene_contexts(struct world *w, size_t n)
     for (size_t i = 0; i < n; i += 2) {
         sleeps(w, 10, 5000, 99);
         for (uint64_t k = 1; k <= 2; k++) {
-            says(w, 10, 1, WORK_RESUME, WORK_CONTEXT);
             receives(w, 10, SOCKET(k));
-            says(w, 10, 100 + k + i, WORK_SUBMIT, WORK_CONTEXT);
-            says(w, 10, 1, WORK_END, WORK_CONTEXT);
+            says(w, 10, 100 + k + i, WORK_SUBMIT, WORK_TASK);
+        }
+        for (uint64_t k = 1; k <= 2; k++) {
+            says(w, 10, 100 + k + i, WORK_RESUME, WORK_TASK);
+            says(w, 10, 1000000 + k + i, WORK_END, WORK_TASK);
         }
         sleeps(w, 10, 5000, 99);
         for (uint64_t k = 1; k <= 2; k++) {
-            says(w, 10, 100 + k + i, WORK_RESUME, WORK_CONTEXT);
+            says(w, 10, 1000000 + k + i, WORK_READY, WORK_TASK);
+            says(w, 10, 100 + k + i, WORK_RESUME, WORK_TASK);
             answers(w, 10, SOCKET(k));
-            says(w, 10, 100 + k + i, WORK_END, WORK_CONTEXT);
+            says(w, 10, 0, WORK_END, WORK_TASK);
         }
     }
 }
@@ -358,12 +361,12 @@ static const struct scene {
     void (*make)(struct world *, size_t);
     size_t n;
 } scenes[] = {
-    {"workers", scene_workers, 40000},   {"open", scene_open, 40000},
-    {"slice", scene_slice, 40000},       {"dense", scene_dense, 40000},
-    {"prefork", scene_prefork, 80000},   {"threads", scene_threads, 40000},
-    {"contexts", scene_contexts, 40000}, {"libuv", scene_libuv, 40000},
-    {"holds", scene_holds, 20000},       {"losses", scene_losses, 40000},
-    {"chains", scene_chains, 40000},     {"victims", scene_victims, 20000},
+    {"workers", scene_workers, 40000}, {"open", scene_open, 40000},
+    {"slice", scene_slice, 40000},     {"dense", scene_dense, 40000},
+    {"prefork", scene_prefork, 80000}, {"threads", scene_threads, 40000},
+    {"steps", scene_steps, 40000},     {"libuv", scene_libuv, 40000},
+    {"holds", scene_holds, 20000},     {"losses", scene_losses, 40000},
+    {"chains", scene_chains, 40000},   {"victims", scene_victims, 20000},
 };
 
 /* In user mode: what the kernel takes to hand out pages is not the analysis's. */

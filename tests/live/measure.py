@@ -3,10 +3,11 @@
 import os
 import re
 import signal
+import socket
 import statistics
 import time
 
-from harness import S, Failure
+from harness import S, Failure, free_port
 
 
 def pairs(t, pid, count, once):
@@ -73,6 +74,83 @@ def redis_rate(t, count, requests):
 
     once()
     return pairs(t, server.pid, count, once)
+
+
+FASTAPI = """
+import aiofiles, asyncio, fastapi
+app = fastapi.FastAPI()
+@app.get("/hello")
+async def hello():
+    return "hello"
+@app.get("/sleep")
+async def sleep():
+    await asyncio.sleep(0.001)
+@app.get("/aiofiles")
+async def aio():
+    async with aiofiles.open(__file__) as file:
+        return len(await file.read())
+"""
+
+
+def fastapi(t, loop):
+    with open(os.path.join(t.dir, "costly.py"), "w", encoding="ascii") as file:
+        file.write(FASTAPI)
+    port = free_port()
+    server = t.start(["/usr/bin/python3", "-m", "uvicorn", "costly:app", "--port", port,
+                      "--log-level", "warning", "--loop", loop], cwd=t.dir)
+    for _ in range(200):
+        try:
+            server.conns = [socket.create_connection(("127.0.0.1", port), 5)]
+            break
+        except OSError:
+            time.sleep(0.05)
+    else:
+        raise Failure(f"{server.argv[0]} does not answer: {server.stderr()}")
+    server.conns += [socket.create_connection(("127.0.0.1", port), 5) for _ in range(7)]
+    return server
+
+
+def cpu_of_process(pid):
+    """Seconds that its threads ran: the clock that clock_getcpuclockid(3) tells of."""
+    return time.clock_gettime((~pid << 3) | 2)
+
+
+def fastapi_cost(t, loop, path, count, requests):
+    """Of each round the server's CPU seconds a request: untraced, by default, with --precise; in
+    another order each time. Eight connections ask at once, again and again."""
+    server = fastapi(t, loop)
+    ask = f"GET /{path} HTTP/1.1\r\nHost: a\r\n\r\n".encode()
+
+    def once(n=requests):
+        begin = cpu_of_process(server.pid)
+        for _ in range(n // len(server.conns)):
+            for conn in server.conns:
+                conn.sendall(ask)
+            for conn in server.conns:
+                got = b""
+                while b"\r\n\r\n" not in got or got.endswith(b"\r\n\r\n"):
+                    got += conn.recv(4096)
+                if not got.startswith(b"HTTP/1.1 200 "):
+                    raise Failure(f"it answered {got[:80]!r}")
+        return (cpu_of_process(server.pid) - begin) / n
+
+    def recorded(*options):
+        recording = t.record(server.pid, *options)
+        once(80)
+        took = once()
+        recording.end()
+        os.unlink(recording.path)
+        return took
+
+    ways = [once, recorded, lambda: recorded("--precise")]
+    once()
+    found = []
+    for i in range(count):
+        order = [(i + k) % 3 for k in range(3)]
+        took = {way: ways[way]() for way in order}
+        found.append([took[way] for way in range(3)])
+    server.end()
+    return found
 
 
 def attach_times(t, count):

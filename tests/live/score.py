@@ -52,21 +52,16 @@ FLOORS = {
     ("kotlin", "delay"): (0.20, 0.06, 0.10),
     ("kotlin", "io"): (0.55, 0.20, 0.10),
     ("kotlin", "mixed"): (0.40, 0.15, 0.15),
-    ("fastapi", "mixed"): (0.95, 0.80, 0.60),
-    ("fastapi", "sleep"): (0.99, 0.90, 0.45),
-    ("fastapi", "upstream"): (0.99, 0.90, 0.50),
-    ("fastapi", "victims"): (0.95, 0.40, 0.40),
+    ("fastapi", "mixed"): (0.95, 0.80, 0.75),
+    ("fastapi", "sleep"): (0.99, 0.95, 0.75),
+    ("fastapi", "victims"): (0.99, 0.75, 0.70),
     ("eventloop", "sleep"): (0.99, 0.95, 0.85),
     ("eventloop", "mixed"): (0.99, 0.97, 0.93),
     ("eventloop-offload", "db"): (0.95, 0.70, 0.70),
     ("redis", "BLPOP"): (0.97, 0.95, 0.95),
     ("redis", "GET"): (0.99, 0.97, 0.96),
 }
-FLOORS_PRECISE = {
-    ("fastapi", "def"): (0.95, 0.85, 0.80),
-    ("fastapi", "mixed"): (0.95, 0.85, 0.55),
-    ("fastapi", "aiofiles"): (0.95, 0.95, 0.90),
-}
+FLOORS_PRECISE = {}
 
 
 def floor(score, precise):

@@ -11,7 +11,7 @@ from reading import FILE, RECV, RUNTIME, SEND, WAIT, WORK, records
 from test_servers import fetch
 
 SUBMIT, BEGIN, END, RESUME = 1, 2, 3, 4  # enum work_op
-LIBUV, TASK, FUTURE, NGINX, CONTEXT = 1, 2, 3, 4, 5  # enum work_kind
+LIBUV, TASK, FUTURE, NGINX, TIMER = 1, 2, 3, 4, 5  # enum work_kind
 NODE, PYTHON, JVM, NGINX_SERVER, REDIS = 1, 2, 3, 4, 5  # enum runtime
 
 NODE_APP = """
@@ -49,7 +49,7 @@ def of_requests(t, all_records, ticks=False):
     has tasks of its own, which take steps between requests. A worker may come to the end of its
     work after the answer."""
     work, now, begun = {}, None, {}
-    own = (TASK, CONTEXT) if ticks else ()
+    own = (TASK, TIMER) if ticks else ()
     for r in sorted((r for r in all_records if r["kind"] in (RECV, SEND, WORK)),
                     key=lambda r: r["ns"]):
         if r["kind"] == RECV and r["data"].startswith(b"GET "):
@@ -192,10 +192,9 @@ def pair(t, work, loop):
 def check_work(t, path, steps, loop, want):
     """Of one request alone: `want` pieces of work, each submitted by the loop's thread within the
     step of one and the same task, begun and ended by another thread; steps before and after."""
-    own = [r for r in steps if r["what"] in (TASK, CONTEXT)]
-    t.check(own and len({r["what"] for r in own}) == 1, f"{path}: steps told in two ways: {own}")
+    own = [r for r in steps if r["what"] == TASK]
     t.check(all(r["tid"] == loop for r in own), f"{path}: steps {own}")
-    t.equal({r["what"] for r in steps} - {TASK, CONTEXT, FUTURE}, set(), f"{path}: kinds of work")
+    t.equal({r["what"] for r in steps} - {TASK, TIMER, FUTURE}, set(), f"{path}: kinds of work")
     tasks = [r for r in own if r["op"] == RESUME]
     futures = [r for r in steps if r["what"] == FUTURE]
     pieces, unknown, unbegun = pair(t, futures, loop)
@@ -215,7 +214,7 @@ def python_work(t, loop, arguments, want):
             t.equal(fetch(server.port, f"/{kind}/{i}")[0], 200, "status")
     recording.end()
     found, probes = records(recording.path)
-    for name in ["PyContext_Enter"] if arguments else ["PyIter_Send", "Task.__init__"]:
+    for name in ["PyIter_Send", "Task.__init__"] + (["Task step end"] if arguments else []):
         t.check(f"uprobe:{name}" in probes, f"the capture's probes: {probes}")
     runtimes = [r for r in found if r["kind"] == RUNTIME]
     t.equal([(r["tid"], r["runtime"]) for r in runtimes], [(server.pid, PYTHON)], "runtimes")
@@ -239,7 +238,7 @@ def python_asyncio_default(t):
     python_work(t, "asyncio", [], {"aio": 3, "plain": 1, "thread": 1, "sleep": 0})
 
 
-@test("runtimes: FastAPI on uvloop with --precise: the same by its contexts")
+@test("runtimes: FastAPI on uvloop with --precise: the same, with the ends of steps")
 def python_precise(t):
     python_work(t, "uvloop", ["--precise"], {"aio": 3, "plain": 1, "thread": 1, "sleep": 0})
 
@@ -293,31 +292,9 @@ def feed_pipes(paths):
         threading.Thread(target=feed, args=(path,), daemon=True).start()
 
 
-def contexts_of(t, found, loop):
-    """What the loop's thread was in: (from, to, stack of contexts), the outermost first; and
-    {path: contexts made between its receive and the next}."""
-    spans, made, stack, since, now = [], {}, [], 0, None
-    for r in sorted(found, key=lambda r: r["ns"]):
-        if r["tid"] != loop:
-            continue
-        if r["kind"] == RECV and r["data"].startswith(b"GET "):
-            now = made.setdefault(r["data"].split()[1].decode(), [])
-        elif r["kind"] == WORK and r["what"] == CONTEXT and r["op"] == SUBMIT and now is not None:
-            now.append((r["ns"], r["item"]))
-        elif r["kind"] == WORK and r["what"] == CONTEXT and r["op"] != SUBMIT:
-            spans.append((since, r["ns"], tuple(stack)))
-            since = r["ns"]
-            if r["op"] == RESUME:
-                t.check(r["item"] not in stack, f"entered twice: {r}")
-                stack.append(r["item"])
-            elif stack:  # it may have been entered before the attach
-                t.equal(r["item"], stack.pop(), "the context that is left")
-    t.check(len(spans) > 100, f"{len(spans)} times in or out of a context")
-    return spans, made
-
-
 def tasks_of(t, found, loop):
-    """The same of tasks, each of whose steps lasts until the next; the coroutine stands for it."""
+    """What the loop's thread was in: (from, to, task), each step lasting until the next, and the
+    coroutine standing for its task; and {path: tasks made between its receive and the next}."""
     spans, made, now, since = [], {}, None, None
     for r in sorted(found, key=lambda r: r["ns"]):
         if r["tid"] != loop:
@@ -349,7 +326,7 @@ def lineage(t, loop, *arguments):
     t.load(port, ["/read/%d", "/sleep/%d"], requests=80, connections=8)
     recording.end()
     found, _ = records(recording.path)
-    spans, made = (contexts_of if arguments else tasks_of)(t, found, server.pid)
+    spans, made = tasks_of(t, found, server.pid)
     pipes = {r["obj"]: int(r["path"].split(b"\0")[0]) for r in found if r["kind"] == FILE
              and r["path"].split(b"\0")[0].isdigit()}
     waits = [r for r in found if r["kind"] == WAIT and r["tid"] == server.pid and r["off"]
@@ -375,16 +352,6 @@ def tasks_uvloop(t):
 @test("runtimes: FastAPI on asyncio's own loop at 8 at once: the same")
 def tasks_asyncio(t):
     lineage(t, "asyncio")
-
-
-@test("runtimes: FastAPI on uvloop at 8 at once with --precise: by the lineage of contexts")
-def contexts_uvloop(t):
-    lineage(t, "uvloop", "--precise")
-
-
-@test("runtimes: FastAPI on asyncio's own loop at 8 at once with --precise: the same")
-def contexts_asyncio(t):
-    lineage(t, "asyncio", "--precise")
 
 
 @test("runtimes: the uprobes come and go under load, and the server answers all the while")

@@ -212,90 +212,109 @@ static void test_an_address_comes_again(void **state)
     made_release(&m);
 }
 
-/*
- * asyncio, its contexts: A's and B's are copied where each was read. The loop sleeps for both;
- * in B's context it computes from 3000 to 4000, in A's from 4000 to 4500.
- */
-static void test_contexts(void **state)
+/* A task for each of two requests, and its first step. With --precise each step's end is told. */
+static void precise_head(struct made *m)
+{
+    work_init(m, 30000000);
+    runtime_is(m, 7, RUNTIME_PYTHON, 0, 0);
+    yields(m, 0, 1000000, 99);
+    receives(m, 1010000, 7, A, 1000000, GET("/a"));
+    says(m, 1020000, 7, 501, WORK_SUBMIT, WORK_TASK);
+    receives(m, 1030000, 7, B, 1000000, GET("/b"));
+    says(m, 1040000, 7, 502, WORK_SUBMIT, WORK_TASK);
+    says(m, 1050000, 7, 501, WORK_RESUME, WORK_TASK);
+}
+
+static void precise_tail(struct made *m)
+{
+    says(m, 20020000, 7, 502, WORK_RESUME, WORK_TASK);
+    sends(m, 20030000, 7, B, OK);
+    says(m, 20040000, 7, 0, WORK_END, WORK_TASK);
+    work_finish(m, 30000000, 20050000, 0, 0);
+}
+
+/* Behind the end of A's step the loop computes in a callback, from 1100 to 9000 us. */
+static void test_what_comes_behind_a_steps_end(void **state)
 {
     (void)state;
     struct made m;
-    work_init(&m, 9000);
-    yields(&m, 0, 1000, 99);
-    receives(&m, 1010, 7, A, 1000, GET("/a"));
-    says(&m, 1020, 7, 501, WORK_SUBMIT, WORK_CONTEXT);
-    receives(&m, 1030, 7, B, 1000, GET("/b"));
-    says(&m, 1040, 7, 502, WORK_SUBMIT, WORK_CONTEXT);
-    yields(&m, 1050, 3000, 99);
-    says(&m, 3000, 7, 502, WORK_RESUME, WORK_CONTEXT);
-    sends(&m, 4000, 7, B, OK);
-    says(&m, 4000, 7, 502, WORK_END, WORK_CONTEXT);
-    says(&m, 4000, 7, 501, WORK_RESUME, WORK_CONTEXT);
-    sends(&m, 4500, 7, A, OK);
-    says(&m, 4500, 7, 501, WORK_END, WORK_CONTEXT);
-    work_finish(&m, 9000, 4510, 0, 0);
-    assert_int_equal(given(&m, "GET /b", 7, LEDGER_RUNNING), 1000 + 10 + 10);
-    assert_int_equal(given(&m, "GET /a", 7, LEDGER_RUNNING), 500 + 30);
+    precise_head(&m);
+    says(&m, 1100000, 7, 901, WORK_END, WORK_TASK);
+    says(&m, 9000000, 7, 502, WORK_RESUME, WORK_TASK);
+    says(&m, 9100000, 7, 902, WORK_END, WORK_TASK);
+    yields(&m, 9110000, 20000000, 99);
+    says(&m, 20000000, 7, 901, WORK_READY, WORK_TASK);
+    says(&m, 20001000, 7, 501, WORK_RESUME, WORK_TASK);
+    sends(&m, 20010000, 7, A, OK);
+    says(&m, 20015000, 7, 0, WORK_END, WORK_TASK);
+    precise_tail(&m);
+    assert_int_equal(given(&m, "GET /a", 7, LEDGER_RUNNING), 20000 + 50000 + 9000);
     assert_int_equal(spent(&m, "GET /a", LEDGER_BLOCKED), 0);
     made_release(&m);
 }
 
-/* One inside the other: behind its END the time is the outer one's again. */
-static void test_contexts_nest(void **state)
+/* A's timer of 4 ms is due at 5000 us, when the loop stands in a read of B's; it comes to it at
+ * 9200, and to A's step at 9300. */
+static void test_a_timer_that_is_late(void **state)
 {
     (void)state;
     struct made m;
-    work_init(&m, 9000);
-    yields(&m, 0, 1000, 99);
-    receives(&m, 1010, 7, A, 1000, GET("/a"));
-    says(&m, 1020, 7, 501, WORK_SUBMIT, WORK_CONTEXT);
-    receives(&m, 1030, 7, B, 1000, GET("/b"));
-    says(&m, 1040, 7, 502, WORK_SUBMIT, WORK_CONTEXT);
-    yields(&m, 1050, 3000, 99);
-    says(&m, 3000, 7, 501, WORK_RESUME, WORK_CONTEXT);
-    waits(&m, 7, 3100, 3300, 3300, CALL_pread64, COLD); /* A's */
-    says(&m, 3400, 7, 502, WORK_RESUME, WORK_CONTEXT);
-    waits(&m, 7, 3500, 3800, 3800, CALL_pread64, COLD); /* B's */
-    says(&m, 3900, 7, 502, WORK_END, WORK_CONTEXT);
-    waits(&m, 7, 4000, 4700, 4700, CALL_pread64, COLD); /* A's again */
-    sends(&m, 4800, 7, A, OK);
-    says(&m, 4800, 7, 501, WORK_END, WORK_CONTEXT);
-    yields(&m, 4900, 6000, 99);
-    says(&m, 6000, 7, 502, WORK_RESUME, WORK_CONTEXT);
-    sends(&m, 6010, 7, B, OK);
-    says(&m, 6010, 7, 502, WORK_END, WORK_CONTEXT);
-    work_finish(&m, 9000, 6100, 0, 0);
-    assert_int_equal(spent(&m, "GET /a", LEDGER_BLOCKED), 200 + 700);
-    assert_int_equal(spent(&m, "GET /b", LEDGER_BLOCKED), 300);
+    precise_head(&m);
+    says(&m, 1090000, 7, AT(5000000), WORK_SUBMIT, WORK_TIMER);
+    says(&m, 1100000, 7, 901, WORK_END, WORK_TASK);
+    says(&m, 1110000, 7, 502, WORK_RESUME, WORK_TASK);
+    waits(&m, 7, 1200000, 9000000, 9000000, CALL_pread64, COLD);
+    says(&m, 9100000, 7, 902, WORK_END, WORK_TASK);
+    says(&m, 9200000, 7, 901, WORK_READY, WORK_TASK);
+    says(&m, 9300000, 7, 501, WORK_RESUME, WORK_TASK);
+    sends(&m, 9400000, 7, A, OK);
+    says(&m, 9410000, 7, 0, WORK_END, WORK_TASK);
+    precise_tail(&m);
+    assert_int_equal(spent(&m, "GET /a", LEDGER_AWAITING), 5000000 - 1100000);
+    assert_int_equal(spent(&m, "GET /a", LEDGER_LOOP_BUSY), 9300000 - 5000000 + 20000);
+    assert_int_equal(spent(&m, "GET /a", LEDGER_UNATTRIBUTED), 0);
     made_release(&m);
 }
 
-/* The callback that takes what was received runs in the listener's context, which is nobody's: it
- * goes on for whom it was received. */
-static void test_the_listeners_context_takes_what_was_received(void **state)
+/* The same without the timer: from READY on it is certain that it waits for the loop, and of the
+ * time before it is not known when it was due. */
+static void test_ready_is_in_the_queue(void **state)
 {
     (void)state;
     struct made m;
-    work_init(&m, 9000);
-    yields(&m, 0, 1000, 99);
-    says(&m, 1000, 7, 400, WORK_RESUME, WORK_CONTEXT); /* the selector's */
-    receives(&m, 1010, 7, A, 1000, GET("/a"));
-    says(&m, 1020, 7, 401, WORK_RESUME, WORK_CONTEXT); /* the protocol's */
-    waits(&m, 7, 1100, 1900, 1900, CALL_pread64, COLD);
-    says(&m, 2000, 7, 401, WORK_END, WORK_CONTEXT);
-    says(&m, 2000, 7, 400, WORK_END, WORK_CONTEXT);
-    says(&m, 2010, 7, 400, WORK_RESUME, WORK_CONTEXT);
-    receives(&m, 2020, 7, B, 1000, GET("/b"));
-    says(&m, 2030, 7, 401, WORK_RESUME, WORK_CONTEXT);
-    waits(&m, 7, 2100, 2400, 2400, CALL_pread64, COLD);
-    sends(&m, 2500, 7, B, OK);
-    says(&m, 2500, 7, 401, WORK_END, WORK_CONTEXT);
-    says(&m, 2500, 7, 400, WORK_END, WORK_CONTEXT);
-    yields(&m, 2600, 5000, 99);
-    sends(&m, 5010, 7, A, OK);
-    work_finish(&m, 9000, 5020, 0, 0);
-    assert_int_equal(spent(&m, "GET /a", LEDGER_BLOCKED), 800);
-    assert_int_equal(spent(&m, "GET /b", LEDGER_BLOCKED), 300);
+    precise_head(&m);
+    says(&m, 1100000, 7, 901, WORK_END, WORK_TASK);
+    says(&m, 1110000, 7, 502, WORK_RESUME, WORK_TASK);
+    says(&m, 1200000, 7, 901, WORK_READY, WORK_TASK);
+    waits(&m, 7, 1210000, 9000000, 9000000, CALL_pread64, COLD);
+    says(&m, 9100000, 7, 902, WORK_END, WORK_TASK);
+    says(&m, 9300000, 7, 501, WORK_RESUME, WORK_TASK);
+    sends(&m, 9400000, 7, A, OK);
+    says(&m, 9410000, 7, 0, WORK_END, WORK_TASK);
+    precise_tail(&m);
+    assert_int_equal(spent(&m, "GET /a", LEDGER_LOOP_BUSY), 9300000 - 1200000 + 20000);
+    assert_true(spent(&m, "GET /a", LEDGER_AWAITING) <= 100000);
+    made_release(&m);
+}
+
+/* sleep(0): it is in the loop's queue again at once. */
+static void test_a_step_that_gives_way(void **state)
+{
+    (void)state;
+    struct made m;
+    struct event_work end = {
+        .item = 777, .op = WORK_END, .kind = WORK_TASK, .flags = WORK_GIVES_WAY};
+    precise_head(&m);
+    made_add(&m, &end, EVENT_WORK, sizeof(end), 7, AT(1100000));
+    says(&m, 1110000, 7, 502, WORK_RESUME, WORK_TASK);
+    waits(&m, 7, 1210000, 9000000, 9000000, CALL_pread64, COLD);
+    says(&m, 9100000, 7, 902, WORK_END, WORK_TASK);
+    says(&m, 9300000, 7, 501, WORK_RESUME, WORK_TASK);
+    sends(&m, 9400000, 7, A, OK);
+    says(&m, 9410000, 7, 0, WORK_END, WORK_TASK);
+    precise_tail(&m);
+    assert_int_equal(spent(&m, "GET /a", LEDGER_LOOP_BUSY), 9300000 - 1100000 + 20000);
+    assert_int_equal(spent(&m, "GET /a", LEDGER_AWAITING), 0);
     made_release(&m);
 }
 
@@ -607,9 +626,10 @@ int main(void)
         cmocka_unit_test(test_the_next_begin_is_the_end),
         cmocka_unit_test(test_a_synchronous_call_is_the_loops),
         cmocka_unit_test(test_an_address_comes_again),
-        cmocka_unit_test(test_contexts),
-        cmocka_unit_test(test_contexts_nest),
-        cmocka_unit_test(test_the_listeners_context_takes_what_was_received),
+        cmocka_unit_test(test_what_comes_behind_a_steps_end),
+        cmocka_unit_test(test_a_timer_that_is_late),
+        cmocka_unit_test(test_ready_is_in_the_queue),
+        cmocka_unit_test(test_a_step_that_gives_way),
         cmocka_unit_test(test_tasks),
         cmocka_unit_test(test_a_steps_long_tail_is_the_steps),
         cmocka_unit_test(test_a_long_tail_may_be_anybodys),

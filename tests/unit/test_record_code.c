@@ -15,31 +15,48 @@
 static void places(void **state)
 {
     (void)state;
-    assert_int_equal(code_cheap_place(BYTES(0x55, 0x48, 0x89, 0xe5)), 0);       /* push %rbp */
-    assert_int_equal(code_cheap_place(BYTES(0x41, 0x56)), 0);                   /* push %r14 */
-    assert_int_equal(code_cheap_place(BYTES(0xf3, 0x0f, 0x1e, 0xfa, 0x53)), 4); /* endbr64 */
+    assert_int_equal(code_cheap_place(BYTES(0x55, 0x48, 0x89, 0xe5), 2), 0);       /* push %rbp */
+    assert_int_equal(code_cheap_place(BYTES(0x41, 0x56), 2), 0);                   /* push %r14 */
+    assert_int_equal(code_cheap_place(BYTES(0xf3, 0x0f, 0x1e, 0xfa, 0x53), 2), 4); /* endbr64 */
     /* python3.11's RLock.__enter__: mov …(%rip),%rax; xor %ecx,%ecx; xor %r8d,%r8d; push %r14 */
-    assert_int_equal(code_cheap_place(BYTES(0x48, 0x8b, 0x05, 1, 2, 3, 4, 0x31, 0xc9, 0x45, 0x31,
-                                            0xc0, 0x41, 0x56)),
-                     12);
+    assert_int_equal(
+        code_cheap_place(
+            BYTES(0x48, 0x8b, 0x05, 1, 2, 3, 4, 0x31, 0xc9, 0x45, 0x31, 0xc0, 0x41, 0x56), 2),
+        12);
     /* libuv's uv__queue_done: mov -0x18(%rdi),%rdx; mov 0x20(%rdx),%eax; test %eax,%eax; je */
     assert_int_equal(
-        code_cheap_place(BYTES(0x48, 0x8b, 0x57, 0xe8, 0x8b, 0x42, 0x20, 0x85, 0xc0, 0x74, 0x1e)),
+        code_cheap_place(BYTES(0x48, 0x8b, 0x57, 0xe8, 0x8b, 0x42, 0x20, 0x85, 0xc0, 0x74, 0x1e),
+                         2),
         9);
+}
+
+/* Of a function that is asked for its third argument, too. */
+static void three_arguments(void **state)
+{
+    (void)state;
+    /* libuv's uv_timer_start: mov 0x58(%rdi),%eax; test $0x3,%al; jne */
+    assert_int_equal(
+        code_cheap_place(BYTES(0x8b, 0x47, 0x58, 0xa8, 0x03, 0x0f, 0x85, 1, 0, 0, 0), 3), 5);
+    /* the same with testb $0x3,0x58(%rdi) */
+    assert_int_equal(code_cheap_place(BYTES(0xf6, 0x47, 0x58, 0x03, 0x75, 0x10), 3), 4);
+    /* mov -0x18(%rdi),%rdx */
+    assert_int_equal(code_cheap_place(BYTES(0x48, 0x8b, 0x57, 0xe8, 0x55), 2), 4);
+    assert_int_equal(code_cheap_place(BYTES(0x48, 0x8b, 0x57, 0xe8, 0x55), 3), -1);
 }
 
 static void no_places(void **state)
 {
     (void)state;
-    assert_int_equal(code_cheap_place(BYTES(0x48, 0x89, 0xc7, 0x55)), -1); /* mov %rax,%rdi */
-    assert_int_equal(code_cheap_place(BYTES(0x48, 0x8d, 0x77, 0x08, 0x55)),
+    assert_int_equal(code_cheap_place(BYTES(0x48, 0x89, 0xc7, 0x55), 2), -1); /* mov %rax,%rdi */
+    assert_int_equal(code_cheap_place(BYTES(0x48, 0x8d, 0x77, 0x08, 0x55), 2),
                      -1); /* lea 8(%rdi),%rsi */
-    assert_int_equal(code_cheap_place(BYTES(0x48, 0x83, 0xc7, 0x08, 0x55)), -1); /* add $8,%rdi */
-    assert_int_equal(code_cheap_place(BYTES(0xc3, 0x55)), -1);                   /* ret */
-    assert_int_equal(code_cheap_place(BYTES(0xff, 0xe0, 0x55)), -1);             /* jmp *%rax */
-    assert_int_equal(code_cheap_place(BYTES(0x4c, 0x89, 0xc7, 0x55)), -1);       /* mov %r8,%rdi */
+    assert_int_equal(code_cheap_place(BYTES(0x48, 0x83, 0xc7, 0x08, 0x55), 2),
+                     -1);                                                     /* add $8,%rdi */
+    assert_int_equal(code_cheap_place(BYTES(0xc3, 0x55), 2), -1);             /* ret */
+    assert_int_equal(code_cheap_place(BYTES(0xff, 0xe0, 0x55), 2), -1);       /* jmp *%rax */
+    assert_int_equal(code_cheap_place(BYTES(0x4c, 0x89, 0xc7, 0x55), 2), -1); /* mov %r8,%rdi */
     /* but mov %rdi,%r15 writes to none of the two */
-    assert_int_equal(code_cheap_place(BYTES(0x49, 0x89, 0xff, 0x55)), 3);
+    assert_int_equal(code_cheap_place(BYTES(0x49, 0x89, 0xff, 0x55), 2), 3);
 }
 
 /* Every beginning of a function is a function that is cut: no byte behind it is looked at. */
@@ -53,10 +70,10 @@ static void cut(void **state)
         unsigned char *exact = test_malloc(len ? len : 1);
 
         memcpy(exact, whole, len);
-        assert_int_equal(code_cheap_place(exact, len), -1);
+        assert_int_equal(code_cheap_place(exact, len, 2), -1);
         test_free(exact);
     }
-    assert_int_equal(code_cheap_place(whole, sizeof(whole)), 18);
+    assert_int_equal(code_cheap_place(whole, sizeof(whole), 2), 18);
 }
 
 static void tails(void **state)
@@ -86,49 +103,21 @@ static void calls(void **state)
     assert_int_equal(code_call(code, 5, 0x1000, 0x1010), 0); /* cut */
 }
 
-/* python3.11's PyContext_CopyCurrent: push %rsi; call; test %rax,%rax; je far; mov 0x18(%rax),%rdi;
- * pop %rcx; jmp +0x237 */
-static const unsigned char copy_current[] = {0x56, 0xe8, 0x1a, 0,    0,    0,    0x48, 0x85, 0xc0,
-                                             0x0f, 0x84, 0x29, 0x6c, 0xe0, 0xff, 0x48, 0x8b, 0x78,
-                                             0x18, 0x59, 0xe9, 0x37, 0x02, 0,    0};
-
-static void leaves(void **state)
+static void next(void **state)
 {
-    (void)state;
-    assert_int_equal(code_leave(copy_current, sizeof(copy_current)), 25 + 0x237);
-    for (size_t len = 0; len < sizeof(copy_current); len++)
-        assert_int_equal(code_leave(copy_current, len), 0);
-    assert_int_equal(code_leave(BYTES(0x74, 0x05, 0xe9, 0, 1, 0, 0)), 7 + 0x100); /* je first */
-    assert_int_equal(code_leave(BYTES(0xeb, 0xfe)), 0);             /* within: a loop */
-    assert_int_equal(code_leave(BYTES(0xeb, 0x20)), 0);             /* or over something */
-    assert_int_equal(code_leave(BYTES(0xc3, 0xe9, 0, 1, 0, 0)), 0); /* ret first */
-    assert_int_equal(code_leave(BYTES(0xe9, 0, 0xff, 0xff, 0xff)), 5 - 0x100); /* backwards */
-}
-
-static void results(void **state)
-{
-    /* its context_new_from_vars: push %rbp; mov %rdi,%rbp; push %rbx; push %rcx; call;
-     * mov %rax,%rbx; test %rax,%rax; je */
-    static const unsigned char made[] = {0x55, 0x48, 0x89, 0xfd, 0x53, 0x51, 0xe8, 0x55, 0xfe, 0xff,
-                                         0xff, 0x48, 0x89, 0xc3, 0x48, 0x85, 0xc0, 0x74, 0x11};
+    /* behind task_step_impl's call of PyIter_Send, of 3.11: add $1,%eax; cmp $1,%eax; ja */
+    static const unsigned char stepped[] = {0x83, 0xc0, 0x01, 0x83, 0xf8, 0x01,
+                                            0x0f, 0x87, 0xea, 0,    0,    0};
 
     (void)state;
-    assert_int_equal(code_result_place(made, sizeof(made)), 17);
-    for (size_t len = 0; len < sizeof(made); len++)
-        assert_int_equal(code_result_place(made, len), -1);
-    /* not compared; of another register; overwritten: pop, mov and xor; no call at all */
-    assert_int_equal(code_result_place(BYTES(0xe8, 0, 0, 0, 0, 0x74, 0x11)), -1);
-    assert_int_equal(code_result_place(BYTES(0xe8, 0, 0, 0, 0, 0x48, 0x85, 0xdb, 0x74, 0)), -1);
-    assert_int_equal(code_result_place(BYTES(0xe8, 0, 0, 0, 0, 0x58, 0x48, 0x85, 0xc0, 0x74, 0x11)),
-                     -1);
-    assert_int_equal(
-        code_result_place(BYTES(0xe8, 0, 0, 0, 0, 0x48, 0x85, 0xc0, 0x89, 0xd8, 0x74, 0x11)), -1);
-    assert_int_equal(
-        code_result_place(BYTES(0xe8, 0, 0, 0, 0, 0x48, 0x85, 0xc0, 0x31, 0xc0, 0x74, 0x11)), -1);
-    assert_int_equal(code_result_place(BYTES(0x48, 0x85, 0xc0, 0x74, 0x11)), -1);
-    /* but %r8 is another register */
-    assert_int_equal(
-        code_result_place(BYTES(0xe8, 0, 0, 0, 0, 0x41, 0x58, 0x48, 0x85, 0xc0, 0x74, 0x11)), 10);
+    assert_int_equal(code_next_cheap(stepped, sizeof(stepped)), 6);
+    for (size_t len = 0; len < sizeof(stepped); len++)
+        assert_int_equal(code_next_cheap(stepped, len), -1);
+    /* of 3.12: mov 0x10(%rsp),%rdx; …; mov %rdx,%r12; …; ja */
+    assert_int_equal(code_next_cheap(BYTES(0x48, 0x8b, 0x54, 0x24, 0x10, 0x83, 0xc0, 0x01, 0x49,
+                                           0x89, 0xd4, 0x83, 0xf8, 0x01, 0x77, 0x05)),
+                     14);
+    assert_int_equal(code_next_cheap(BYTES(0xc3, 0x55)), -1); /* ret */
 }
 
 /* Task.__init__ behind its call of PyContext_CopyCurrent, from two builds of Python 3.11. */
@@ -227,9 +216,9 @@ static void taken(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(members), cmocka_unit_test(places),  cmocka_unit_test(no_places),
-        cmocka_unit_test(cut),     cmocka_unit_test(tails),   cmocka_unit_test(calls),
-        cmocka_unit_test(leaves),  cmocka_unit_test(results), cmocka_unit_test(taken),
+        cmocka_unit_test(members),   cmocka_unit_test(places), cmocka_unit_test(three_arguments),
+        cmocka_unit_test(no_places), cmocka_unit_test(cut),    cmocka_unit_test(tails),
+        cmocka_unit_test(calls),     cmocka_unit_test(next),   cmocka_unit_test(taken),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
@@ -239,10 +228,9 @@ int main(void)
 static void first_instruction(void **state)
 {
     (void)state;
-    assert_int_equal(code_cheap_place(BYTES(0xfd, 0x7b, 0xbf, 0xa9)), 0);
+    assert_int_equal(code_cheap_place(BYTES(0xfd, 0x7b, 0xbf, 0xa9), 2), 0);
     assert_int_equal(code_tail(BYTES(0, 0, 0, 0x14)), 0);
-    assert_int_equal(code_leave(BYTES(0, 0, 0, 0x14)), 0);
-    assert_int_equal(code_result_place(BYTES(0, 0, 0, 0x94)), -1);
+    assert_int_equal(code_next_cheap(BYTES(0, 0, 0, 0x94)), -1);
     assert_int_equal(code_member(BYTES(0, 0, 0, 0x94), 0, &(int){0}), -1);
     assert_int_equal(code_taken(BYTES(0, 0, 0, 0x94), 0, &(int){0}), -1);
 }

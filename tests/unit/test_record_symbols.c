@@ -109,8 +109,7 @@ static void look_at(int fd)
         {.name = "malloc", .where = SYMBOL_CALL},
         {.name = "get", .where = SYMBOL_METHOD, .beside = "put"},
         {.name = "malloc", .where = SYMBOL_INNER},
-        {.name = "known_function", .where = SYMBOL_TAIL},
-        {.name = "main", .where = SYMBOL_RESULT},
+        {.name = "malloc", .where = SYMBOL_BEHIND},
         {.name = "malloc", .where = SYMBOL_MEMBER},
         {.name = "get", .where = SYMBOL_TAKEN, .nth = 1},
     };
