@@ -93,6 +93,7 @@ struct life {
     bool strays;                     /* it hands work over for nobody, too */
     bool flushes;                    /* and sends the answers of several together */
     bool callbacks;                  /* and works for long in callbacks that are no steps */
+    bool background;                 /* and works while it has no request: see background.c */
     struct orphan orphan;            /* the last that it received */
     bool known;                      /* the same, and not from what it was seen to do */
     bool batches;                    /* it answers all that it has read behind the last read */
@@ -416,6 +417,10 @@ int downstream_adopt(struct analysis *a, uint32_t request, struct act *act);
 
 /* It is said for whom the thread connects or sends on `s`; that is no more than inferred. */
 void downstream_claim(struct analysis *a, struct sock *s, uint32_t request);
+
+/* ---- background.c ---- */
+/* Finds the loops that work in nobody's name, too. */
+int background_survey(struct analysis *a);
 
 /* ---- uring.c ---- */
 int uring_prepare(struct analysis *a);

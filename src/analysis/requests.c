@@ -351,6 +351,8 @@ int requests_build(struct analysis *a)
         rc = steps_survey(a);
     if (rc == 0)
         rc = downstream_survey(a);
+    if (rc == 0)
+        rc = background_survey(a);
     if (rc < 0)
         return rc;
     for (size_t i = 0; i < a->records.len; i++) {

@@ -69,11 +69,16 @@ uint32_t tenure_request(const struct analysis *a, uint32_t thread)
     return x && !a->drafts.data[x->request].closed ? x->request : NONE;
 }
 
+static uint64_t tail_ns(const struct life *l)
+{
+    return l->dispatches || l->tasks ? TOLD_TAIL_NS : TAIL_NS;
+}
+
 bool tenure_idle(const struct analysis *a, uint32_t thread, uint64_t at)
 {
     const struct tenure *x = current(a, thread);
     const struct life *l = &a->lives.data[thread];
-    return x && at > x->last_touch + (l->dispatches || l->tasks ? TOLD_TAIL_NS : TAIL_NS);
+    return x && at > x->last_touch + tail_ns(l);
 }
 
 uint32_t thread_rivals(const struct analysis *a, uint32_t thread, uint32_t request)
@@ -104,14 +109,14 @@ static bool tells_steps(const struct life *l)
     return l->steps_end || (!l->callbacks && (l->makes || (l->tasks && !l->flushes)));
 }
 
-/* From its last touch to `at` a callback that touches nothing may have run, of another request's.
- */
+/* From its last touch to `at` a callback that touches nothing may have run, of another request's or
+ * of nobody's. */
 static bool is_loose(const struct analysis *a, uint32_t thread, uint64_t at)
 {
     const struct life *l = &a->lives.data[thread];
     const struct tenure *x = current(a, thread);
-    return l->direct && !tells_steps(l) && tenure_idle(a, thread, at) &&
-           thread_rivals(a, thread, x->request) > 0;
+    return (l->direct || l->background) && !tells_steps(l) && tenure_idle(a, thread, at) &&
+           (l->background || thread_rivals(a, thread, x->request) > 0);
 }
 
 /* Ends the thread's tenure; `at` is how far it goes if nothing else speaks against it. */
@@ -308,11 +313,16 @@ static struct pick pick_up(const struct analysis *a, uint32_t request, const str
     bool alone = thread_rivals(a, act->thread, request) == 0;
     if (l->yields && !l->touched) { /* a timer or a callback: all that the slice did, or its end */
         uint64_t end = at_once ? l->last_wake : act->time;
-        return (struct pick){alone && l->yield_end != NEVER ? l->yield_end : end, false, false};
+        bool all = alone && !l->background && l->yield_end != NEVER;
+        return (struct pick){all ? l->yield_end : end, false, false};
     }
-    /* Behind an answer, or a wait for several, a loop that acts at once turns to the next. */
-    if (l->yields && l->direct)
-        return (struct pick){going ? act->time : free_since, false, false};
+    /* Behind an answer, or a wait for several, a loop that acts at once turns to the next; or to a
+     * callback that touches nothing, and then to it. */
+    if (l->yields && l->direct) {
+        bool late = act->time > later(free_since, l->on_start) + tail_ns(l);
+        bool others = !tells_steps(l) && (l->background || !alone);
+        return (struct pick){going || (late && others) ? act->time : free_since, false, false};
+    }
     if (alone && !l->yields)
         return (struct pick){l->last_wake >= l->prev_touch ? l->last_wake : act->time, false,
                              false};

@@ -134,10 +134,12 @@ static int submit(struct analysis *a, const struct event_work *e, struct act *ac
     owes(a, w, false);
     bool sure = request != NONE && (l->known || !thread_rivals(a, act->thread, request));
 
-    /* Node's timers and immediates run between two polls, and they begin work of nobody's, too. */
+    /* Node's timers and immediates run between two polls, and they begin work of nobody's, too:
+     * perhaps also soon behind a request that has asked and now waits. */
     if (e->kind == WORK_LIBUV) {
+        bool waits = request != NONE && a->drafts.data[request].outstanding;
         l->strays |= request == NONE;
-        if (sure && l->strays && tenure_idle(a, act->thread, act->time)) {
+        if (sure && l->strays && (waits || tenure_idle(a, act->thread, act->time))) {
             a->tenures.data[l->tenure_plus1 - 1].perhaps = true;
             sure = false;
         }

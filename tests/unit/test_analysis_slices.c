@@ -156,6 +156,92 @@ static void test_stray_work(void **state)
     made_release(&m);
 }
 
+/* What is handed over soon behind A's question to a backend is no A's for certain either. */
+static void test_stray_work_behind_a_question(void **state)
+{
+    (void)state;
+    struct made m;
+    slices_init(&m, 9000);
+    runtime_is(&m, 7, RUNTIME_NODE, 0, 0);
+    yields(&m, 0, 500);
+    says(&m, 510, 7, 65, WORK_SUBMIT, WORK_LIBUV);
+    yields(&m, 520, 1000);
+    receives(&m, 1010, 7, A, 1000, GET("/a"));
+    sends(&m, 1030, 7, DB, "?");
+    says(&m, 1050, 7, 64, WORK_SUBMIT, WORK_LIBUV);
+    waits(&m, 8, 0, 1060, 1060, CALL_futex, QUEUE);
+    says(&m, 1070, 8, 64, WORK_BEGIN, WORK_LIBUV);
+    yields(&m, 1080, 4000);
+    waits(&m, 8, 1090, 3990, 3990, CALL_pread64, COLD);
+    says(&m, 4010, 7, 64, WORK_RESUME, WORK_LIBUV);
+    yields(&m, 4020, 6000);
+    receives(&m, 6010, 7, DB, 6000, "!");
+    sends(&m, 6020, 7, A, OK);
+    slices_finish(&m, 9000, 6030, 4005);
+    assert_int_equal(spent(&m, "GET /a", LEDGER_BLOCKED), 0);
+    made_release(&m);
+}
+
+/*
+ * A waits for its timer, and its loop computes for 500 us before it answers. With a `job` it has
+ * computed for 400 us at a time while it had no request, too: then that may be of the job. So may
+ * what the loop does behind A's read. Each new connection explains one slice.
+ */
+static void computes_before_the_answer(struct made *m, bool job, bool accepts)
+{
+    uint64_t t = 0;
+    slices_init(m, 40000);
+    for (int i = 0; i < 4; i++, t += 2000) {
+        yields(m, t + (job || i == 0 ? 400 : 20), t + 2000);
+        if (accepts)
+            accepted(m, t + 1990, SOCKET(10 + i));
+    }
+    yields(m, t + (job ? 400 : 20), 10000);
+    receives(m, 10010, 7, A, 10000, GET("/a"));
+    yields(m, 11000, 20000);
+    sends(m, 20500, 7, A, OK);
+    slices_finish(m, 40000, 20510, 0);
+}
+
+static void test_background(void **state)
+{
+    (void)state;
+    struct made m;
+    computes_before_the_answer(&m, false, false);
+    assert_int_equal(spent(&m, "GET /a", LEDGER_RUNNING), 10 + 990 + 500);
+    made_release(&m);
+    computes_before_the_answer(&m, true, true);
+    assert_int_equal(spent(&m, "GET /a", LEDGER_RUNNING), 10 + 990 + 500);
+    made_release(&m);
+    computes_before_the_answer(&m, true, false);
+    assert_int_equal(spent(&m, "GET /a", LEDGER_RUNNING), 10);
+    assert_int_equal(spent(&m, "GET /a", LEDGER_UNATTRIBUTED), 990);
+    made_release(&m);
+}
+
+/* Behind B's answer the loop computes for long, and then answers A: that may be of neither. */
+static void test_long_between_two_answers(void **state)
+{
+    (void)state;
+    struct made m;
+    slices_init(&m, 9000);
+    runtime_is(&m, 7, RUNTIME_NODE, 0, 0);
+    accepted(&m, 5, SOCKET(3));
+    yields(&m, 0, 1000);
+    receives(&m, 1010, 7, A, 1000, GET("/a"));
+    receives(&m, 1020, 7, SOCKET(3), 1000, GET("/sleeps"));
+    yields(&m, 1030, 3000);
+    receives(&m, 3010, 7, B, 3000, GET("/b"));
+    sends(&m, 3020, 7, B, OK);
+    sends(&m, 5000, 7, A, OK);
+    yields(&m, 5010, 7000);
+    sends(&m, 7010, 7, SOCKET(3), OK);
+    slices_finish(&m, 9000, 7020, 0);
+    assert_in_range(spent(&m, "GET /a", LEDGER_RUNNING), 0, 20);
+    assert_int_equal(spent(&m, "GET /a", LEDGER_AWAITING), 3000 - 1030);
+    made_release(&m);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -163,6 +249,9 @@ int main(void)
         cmocka_unit_test(test_immediate_behind_anothers_question),
         cmocka_unit_test(test_immediate_before_the_same_ones_callback),
         cmocka_unit_test(test_stray_work),
+        cmocka_unit_test(test_stray_work_behind_a_question),
+        cmocka_unit_test(test_background),
+        cmocka_unit_test(test_long_between_two_answers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

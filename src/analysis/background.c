@@ -1,0 +1,156 @@
+/*
+ * background: which event loops work in nobody's name, too.
+ *
+ *     answers A ──┤ sleeps ├─ ? ──┤ sleeps ├─ ? ──┤ sleeps ├── recv B …
+ *
+ * A loop that has no request wakes, computes, and touches no connection: a timer of its own (it
+ * renews a cache, say), or a job that a request left behind. It will do so while it has requests as
+ * well, and then no record tells that from a request's own timer. Of a loop that was never seen to
+ * do so what it does with one request is that one's.
+ */
+#include "analysis/internal.h"
+
+#define TCP_ESTABLISHED 1
+#define TCP_CLOSE 7
+/* To look what is due, and to find nothing, takes less. */
+#define WORK_NS 150000u
+/* So often; less may be the runtime's, which collects garbage when nothing is to be done. */
+#define SEEN_MIN 3
+
+struct watch { /* of one thread */
+    size_t interval;
+    uint64_t slept;   /* when the multiplexed wait before this slice began; NEVER: none yet */
+    uint64_t ran;     /* in this slice */
+    uint64_t touched; /* the last record of its own; 0: none */
+    uint32_t open;    /* requests that it has read and that nobody has answered */
+    uint32_t seen;
+};
+
+struct survey {
+    struct analysis *a;
+    struct watch *watches;
+    uint32_t *readers_plus1; /* by socket: who has read what is not answered; 0: nobody */
+    VEC(uint64_t) made;      /* when connections were, one after the other: to accept is work */
+};
+
+static bool accepts_within(const struct survey *s, uint64_t from, uint64_t to)
+{
+    size_t low = 0, high = s->made.len;
+    while (low < high) {
+        size_t mid = low + (high - low) / 2;
+        if (s->made.data[mid] < from)
+            low = mid + 1;
+        else
+            high = mid;
+    }
+    return low < s->made.len && s->made.data[low] <= to;
+}
+
+/* The thread goes to sleep at `at`: was what it did in nobody's name? */
+static void judge(const struct survey *s, struct watch *w, uint64_t at)
+{
+    if (w->slept != NEVER && !w->open && w->ran > WORK_NS && w->touched < w->slept &&
+        !accepts_within(s, w->slept, at))
+        w->seen++;
+}
+
+/* Times of records and of waits differ by so little that a touch may seem to lie in the wait before
+ * its slice: w->touched is held against the begin of that. */
+static void watch_advance(const struct survey *s, uint32_t thread, uint64_t now)
+{
+    struct watch *w = &s->watches[thread];
+    const struct thread *t = &s->a->tl->threads.data[thread];
+
+    for (; w->interval < t->intervals.len && interval_end(t, w->interval) <= now; w->interval++) {
+        const struct interval *iv = &t->intervals.data[w->interval];
+        if (iv->state == STATE_RUNNING)
+            w->ran += interval_end(t, w->interval) - iv->start_ns;
+        if (iv->state == STATE_YIELDED)
+            judge(s, w, iv->start_ns);
+        if (iv->state == STATE_YIELDED || iv->state == STATE_UNKNOWN) {
+            w->slept = iv->state == STATE_YIELDED ? iv->start_ns : NEVER;
+            w->ran = 0;
+        }
+    }
+}
+
+static void answered(const struct survey *s, const struct sock *sock)
+{
+    uint32_t *reader_plus1 = &s->readers_plus1[sock - s->a->socks.data];
+    if (*reader_plus1)
+        s->watches[*reader_plus1 - 1].open--;
+    *reader_plus1 = 0;
+}
+
+static void asked(const struct survey *s, const struct sock *sock, uint32_t thread)
+{
+    uint32_t *reader_plus1 = &s->readers_plus1[sock - s->a->socks.data];
+    if (*reader_plus1)
+        return;
+    s->watches[thread].open++;
+    *reader_plus1 = thread + 1;
+}
+
+static int see_conn(struct survey *s, const struct record *r, uint64_t now)
+{
+    const struct event_conn *c = (const void *)r->ev;
+    const struct sock *sock = socket_find(s->a, c->obj);
+
+    if (!sock || sock->role != ROLE_ACCEPTED)
+        return 0;
+    if (c->new_state == TCP_CLOSE)
+        answered(s, sock);
+    return c->new_state == TCP_ESTABLISHED ? vec_push(&s->made, now) : 0;
+}
+
+static void see_io(const struct survey *s, const struct record *r)
+{
+    const struct event_io *io = (const void *)r->ev;
+    const struct sock *sock = socket_find(s->a, io->obj);
+
+    if (!sock || sock->role != ROLE_ACCEPTED || !io->bytes)
+        return;
+    if (r->ev->kind == EVENT_SEND)
+        answered(s, sock);
+    else
+        asked(s, sock, r->thread);
+}
+
+static int see(struct survey *s, const struct record *r)
+{
+    uint64_t now = analysis_rel(s->a, r->time_ns);
+    bool io = r->ev->kind == EVENT_RECV || r->ev->kind == EVENT_SEND;
+    bool own =
+        io || r->ev->kind == EVENT_CONN || r->ev->kind == EVENT_WORK || r->ev->kind == EVENT_URING;
+
+    if (own && r->thread != NONE) {
+        watch_advance(s, r->thread, now);
+        s->watches[r->thread].touched = now;
+        if (io)
+            see_io(s, r);
+    }
+    return r->ev->kind == EVENT_CONN ? see_conn(s, r, now) : 0;
+}
+
+int background_survey(struct analysis *a)
+{
+    struct survey s = {.a = a};
+    int rc = 0;
+
+    s.watches = calloc(a->lives.len + 1, sizeof(*s.watches));
+    s.readers_plus1 = calloc(a->socks.len + 1, sizeof(*s.readers_plus1));
+    if (!s.watches || !s.readers_plus1)
+        rc = -ENOMEM;
+    for (size_t i = 0; rc == 0 && i < a->lives.len; i++)
+        s.watches[i].slept = NEVER;
+    for (size_t i = 0; rc == 0 && i < a->records.len; i++)
+        rc = see(&s, &a->records.data[i]);
+    for (uint32_t i = 0; rc == 0 && i < a->lives.len; i++) {
+        watch_advance(&s, i, a->tl->threads.data[i].end_ns);
+        a->lives.data[i].background = a->lives.data[i].yields && s.watches[i].seen >= SEEN_MIN;
+    }
+    vec_release(&s.made);
+    free(s.readers_plus1);
+    free(s.watches);
+    return rc;
+}
