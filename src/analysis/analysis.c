@@ -191,6 +191,7 @@ void analysis_free(struct analysis *a)
     vec_release(&a->steps);
     table_release(&a->work_index);
     table_release(&a->task_conns);
+    table_release(&a->task_habits);
     vec_release(&a->doubts);
     vec_release(&a->awake);
     vec_release(&a->loose);

@@ -155,8 +155,48 @@ int doubts_finish(struct analysis *a, const struct bouts *b, uint32_t process)
     return rc;
 }
 
-/* Behind [from, to) nobody's time on the loop is left: adds what is, where it is long. */
-static int awake_free(struct analysis *a, uint64_t from, uint64_t to)
+/* What a thread has done for known requests, by time: its tenures, and steps of those that are
+ * answered, each up to its next touch. */
+struct known {
+    const struct analysis *a;
+    const struct bouts *b;
+    uint32_t thread, tenure, touch; /* the next of each */
+};
+
+static bool known_touch(const struct known *k, uint32_t i, struct doubt *span)
+{
+    uint32_t end = k->b->touches.from[k->thread + 1];
+    const struct touch *t = &k->a->touches.data[k->b->touches.index[i]];
+    uint64_t next = i + 1 < end ? k->a->touches.data[k->b->touches.index[i + 1]].time : NEVER;
+
+    *span = (struct doubt){t->time, next};
+    return t->others;
+}
+
+/* The next; false when there is none that starts before `to`. */
+static bool known_next(struct known *k, uint64_t to, struct doubt *span)
+{
+    uint32_t touches = k->b->touches.from[k->thread + 1];
+    struct doubt touch = {NEVER, 0};
+
+    while (k->touch < touches && !known_touch(k, k->touch, &touch)) {
+        k->touch++;
+        touch.start = NEVER;
+    }
+    if (k->tenure < k->b->tenures.from[k->thread + 1]) {
+        const struct tenure *x = &k->a->tenures.data[k->b->tenures.index[k->tenure]];
+        if (x->start <= touch.start) {
+            *span = (struct doubt){x->start, x->end};
+            k->tenure += x->start < to;
+            return x->start < to;
+        }
+    }
+    *span = touch;
+    k->touch += touch.start < to;
+    return touch.start < to;
+}
+
+static int awake_add(struct analysis *a, uint64_t from, uint64_t to)
 {
     return to > from + AWAKE_NS ? vec_push(&a->awake, ((struct doubt){from, to})) : 0;
 }
@@ -165,21 +205,22 @@ int doubts_awake(struct analysis *a, const struct bouts *b, uint32_t thread)
 {
     struct life *l = &a->lives.data[thread];
     uint32_t first = l->first_awake, end = l->first_awake + l->awakes;
-    uint32_t next = b->tenures.from[thread], last = b->tenures.from[thread + 1];
+    struct known known = {a, b, thread, b->tenures.from[thread], b->touches.from[thread]};
+    struct doubt span;
     int rc = 0;
 
     l->first_awake = (uint32_t)a->awake.len;
     for (; rc == 0 && first < end; first++) {
         struct doubt d = a->awake.data[first];
-        for (; rc == 0 && next < last; next++) {
-            const struct tenure *x = &a->tenures.data[b->tenures.index[next]];
-            if (x->start >= d.end)
-                break;
-            rc = awake_free(a, d.start, least(x->start, d.end));
-            d.start = most(d.start, x->end);
+        uint64_t woke = d.start;
+        while (rc == 0 && known_next(&known, d.end, &span)) {
+            if (span.start < woke)
+                continue;
+            rc = awake_add(a, d.start, least(span.start, d.end));
+            d.start = most(d.start, span.end);
         }
         if (rc == 0)
-            rc = awake_free(a, d.start, d.end);
+            rc = awake_add(a, d.start, d.end);
     }
     l->awakes = (uint32_t)a->awake.len - l->first_awake;
     return rc;

@@ -88,7 +88,7 @@ int handoffs_build(struct analysis *a)
     if (rc == 0)
         rc = tenures_sort(a, &b);
     for (uint32_t i = 0; rc == 0 && i < a->lives.len; i++)
-        if (a->lives.data[i].known && a->lives.data[i].makes)
+        if (a->lives.data[i].known && a->lives.data[i].tasks)
             rc = doubts_awake(a, &b, i);
     for (uint32_t i = 0; rc == 0 && i < a->tl->processes.len; i++)
         rc = process_match(a, &b, i);

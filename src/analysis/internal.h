@@ -88,12 +88,15 @@ struct life {
     bool bitsets;        /* it waits for condition variables: see parks.c */
     uint32_t work_plus1; /* the item that it has begun and not ended */
     uint32_t pool_lock;  /* low half of the address of the lock that it takes behind each; or 0 */
-    bool makes, tasks, steps_end;    /* it tells of asyncio's: see work.c */
+    bool makes, tasks, steps_end;    /* it tells of asyncio's: see tasks.c */
+    bool makings;                    /* and of each task that it makes */
     bool dispatches;                 /* the JVM's: it has few callbacks of its own */
     bool strays;                     /* it hands work over for nobody, too */
     bool flushes;                    /* and sends the answers of several together */
     bool callbacks;                  /* and works for long in callbacks that are no steps */
     bool background;                 /* and works while it has no request: see background.c */
+    bool stray_tasks, stray_askers;  /* and makes tasks in such, by habit: see tasks.c */
+    bool in_step;                    /* what it does is a known request's step, or not told */
     struct orphan orphan;            /* the last that it received */
     bool known;                      /* the same, and not from what it was seen to do */
     bool batches;                    /* it answers all that it has read behind the last read */
@@ -183,6 +186,7 @@ struct draft {
     bool uring_inferred;  /* that it was the request's */
     uint64_t woken;       /* what it waited for was there; NEVER: nothing that is not served */
     bool handed;          /* to a worker, by a runtime's word; none comes when it is back */
+    bool estranged;       /* it has made tasks, perhaps, and nobody knows which are its own */
     uint32_t
         posted_plus1;    /* the task that nginx's loop posted for it, and has not come back from */
     uint32_t read_slice; /* life.slice of the thread that read it first */
@@ -240,6 +244,7 @@ struct touch {
     uint32_t thread, request_plus1;
     bool unknown;      /* for some request, but not known for which */
     bool own, replied; /* of the request's own connection; an answer */
+    bool others;       /* a step for a request that is closed, or a connection that has none */
 };
 
 /* A thread sent something that is of no request: a byte that wakes a loop, perhaps. */
@@ -306,9 +311,10 @@ struct analysis {
     struct uring *uring; /* NULL: nobody uses io_uring */
     VEC(struct signal) signals;
     VEC(struct work) works;
-    struct table work_index; /* hash of what it is → works */
-    struct table task_conns; /* record of a task's step → the connection it works for */
-    VEC(struct step) steps;  /* by record */
+    struct table work_index;  /* hash of what it is → works */
+    struct table task_conns;  /* record of a task's step → the connection it works for */
+    struct table task_habits; /* record of a task's making → what it does in its life */
+    VEC(struct step) steps;   /* by record */
 };
 
 /* ---- analysis.c ---- */
@@ -377,6 +383,7 @@ struct act { /* what a thread did with a request's object */
     bool moment; /* done in the thread's name: what it did before and afterwards is not known */
     bool shared; /* what the thread did before may have been for others */
     uint32_t step_plus1;
+    bool others; /* see struct touch */
 };
 /* Brings a thread's view up to `until`: waits that end its tenure are seen here. */
 void thread_scan(struct analysis *a, uint32_t thread, uint64_t until);
@@ -451,8 +458,20 @@ int work_event(struct analysis *a, const struct record *r);
 void work_back(struct analysis *a, uint32_t request, struct act *act);
 /* The thread parks, or begins with something else, at `at`: it is done with its item. */
 void work_leave(struct analysis *a, uint32_t thread, uint64_t at);
+struct work *work_find(struct analysis *a, const struct event_work *e, uint32_t thread);
+uint64_t work_key(const struct analysis *a, const struct event_work *e, uint32_t thread);
+/* Whose it is, if that one is still open; NULL. `w` may be NULL. */
+struct draft *work_draft(struct analysis *a, const struct work *w);
+/* It is the request's, or nobody's (NONE), from now on. */
+int work_bind(struct analysis *a, const struct event_work *e, const struct act *act,
+              uint32_t request);
+/* The loop turns to the request. */
+int work_turn_to(struct analysis *a, uint32_t request, struct act *act);
+
+/* ---- tasks.c ---- */
 /* Finds whose each step of a task is, and which threads tell all of theirs. */
 int tasks_survey(struct analysis *a);
+int task_event(struct analysis *a, const struct event_work *e, struct act *act, size_t record);
 
 /* ---- steps.c ---- */
 int steps_survey(struct analysis *a);

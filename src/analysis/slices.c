@@ -11,8 +11,6 @@
  */
 #include "analysis/internal.h"
 
-/* A loop that is awake for longer may be late for what is due meanwhile. */
-#define AWAKE_NS 1000000u
 /* What is not longer is what a loop does between two callbacks. */
 #define LOOSE_NS 200000u
 /* So many slices tell what a loop's callbacks are like. */

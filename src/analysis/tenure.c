@@ -198,7 +198,7 @@ static void slice_end(struct analysis *a, uint32_t thread, const struct interval
 
     if (l->tenure_plus1)
         tenure_close(a, thread, iv->start_ns);
-    l->touched = l->received = false;
+    l->touched = l->received = l->in_step = false;
     l->slice_open = 0;
     l->slice++;
     l->yield_start = iv->start_ns;
@@ -370,7 +370,8 @@ static void tenure_cause(const struct analysis *a, struct tenure *n, const struc
                                       : act->cause;
     n->unsure_head = ambiguous && known;
     n->ready = act->ready;
-    n->resumed = n->cause == CAUSE_NONE && act->resumes && l->makes;
+    n->resumed = n->cause == CAUSE_NONE && act->resumes && !d->estranged &&
+                 (l->makes || (l->makings && tells_steps(l)));
     n->step_plus1 = act->step_plus1;
     n->gap_inferred = act->inferred;
     n->busy_from = NEVER;
@@ -496,7 +497,8 @@ static int touch_note(struct analysis *a, uint32_t request, const struct act *ac
                                                  .request_plus1 = request == NONE ? 0 : request + 1,
                                                  .unknown = unknown,
                                                  .own = own,
-                                                 .replied = own && act->replies}));
+                                                 .replied = own && act->replies,
+                                                 .others = act->others}));
 }
 
 /*

@@ -5,15 +5,7 @@
  *                hand-off. Whose it is, is whose turn it was at the SUBMIT.
  *     nginx      SUBMIT by the loop, BEGIN by a worker. The loop leaves the request alone until
  *                it is back, so that its next touch of it is the resume.
- *     asyncio    SUBMIT when a task is made, RESUME at each of its steps: whose the maker is, is
- *                whose the task is. One that was made for nobody, for a connection before its
- *                first request, say, is told by what it touches: all its steps belong to the
- *                connection that it sends on next, so it is looked for from the end of the
- *                capture to its begin. A loop that collects answers and sends them together, as
- *                uvloop does, tells nothing so.
- *                With --precise END when a step ends, with the future that the task waits for now,
- *                and READY when somebody sets that future's result: the task could go on from then
- *                on, and waits for its loop.
+ *     asyncio    SUBMIT when a task is made, RESUME at each of its steps: see tasks.c.
  *     executors  SUBMIT in a task's step, BEGIN and END by a worker; the task's next step follows.
  *
  * An address comes again once its piece is gone: a SUBMIT begins another piece, and a task's steps
@@ -26,13 +18,13 @@
 /* So soon it parks, or begins with the next piece, when it has the pool's lock. */
 #define LOOK_NS 100000u
 
-static uint64_t work_key(const struct analysis *a, const struct event_work *e, uint32_t thread)
+uint64_t work_key(const struct analysis *a, const struct event_work *e, uint32_t thread)
 {
     const uint64_t what[3] = {e->item, e->kind, a->tl->threads.data[thread].process};
     return table_hash(what, sizeof(what));
 }
 
-static struct work *work_find(struct analysis *a, const struct event_work *e, uint32_t thread)
+struct work *work_find(struct analysis *a, const struct event_work *e, uint32_t thread)
 {
     uint64_t index;
     return table_get(&a->work_index, work_key(a, e, thread), &index) ? &a->works.data[index] : NULL;
@@ -52,7 +44,7 @@ static struct work *work_make(struct analysis *a, const struct event_work *e, ui
     return &a->works.data[index];
 }
 
-static struct draft *work_draft(struct analysis *a, const struct work *w)
+struct draft *work_draft(struct analysis *a, const struct work *w)
 {
     struct draft *d = w && w->request_plus1 ? &a->drafts.data[w->request_plus1 - 1] : NULL;
     return d && !d->closed ? d : NULL;
@@ -268,8 +260,9 @@ static int begin(struct analysis *a, const struct event_work *e, struct act *act
 {
     thread_scan(a, act->thread, act->time);
     work_leave(a, act->thread, act->time);
-    a->lives.data[act->thread].begins = true;
-    a->lives.data[act->thread].pool_lock = e->about;
+    struct life *l = &a->lives.data[act->thread];
+    l->begins = true;
+    l->pool_lock = e->about;
 
     struct work *w = work_find(a, e, act->thread);
     /* Nobody's; or libuv's synchronous call, in which the loop does the work itself. */
@@ -280,9 +273,9 @@ static int begin(struct analysis *a, const struct event_work *e, struct act *act
     act->at_once = true;
     int rc = tenure_touch(a, w->request_plus1 - 1, act);
     w->worker = act->thread;
-    w->tenure_plus1 = a->lives.data[act->thread].tenure_plus1;
+    w->tenure_plus1 = l->tenure_plus1;
     w->ended = 0;
-    a->lives.data[act->thread].work_plus1 = (uint32_t)(w - a->works.data) + 1;
+    l->work_plus1 = (uint32_t)(w - a->works.data) + 1;
     return rc;
 }
 
@@ -291,7 +284,8 @@ static int end(struct analysis *a, const struct event_work *e, struct act *act)
     struct work *w = work_find(a, e, act->thread);
 
     thread_scan(a, act->thread, act->time);
-    if (w && a->lives.data[act->thread].work_plus1 == (uint32_t)(w - a->works.data) + 1)
+    const struct life *l = &a->lives.data[act->thread];
+    if (w && l->work_plus1 == (uint32_t)(w - a->works.data) + 1)
         work_leave(a, act->thread, act->time);
     if (w && e->kind == WORK_FUTURE) {
         owes(a, w, false);
@@ -300,35 +294,7 @@ static int end(struct analysis *a, const struct event_work *e, struct act *act)
     return 0;
 }
 
-/* The step that the loop was in is over, and what it does then is not its request's. */
-static int stepped(struct analysis *a, struct act *act)
-{
-    struct life *l = &a->lives.data[act->thread];
-    uint32_t request = tenure_request(a, act->thread);
-
-    if (request == NONE)
-        return tenure_foreign(a, act);
-    int rc = tenure_touch(a, request, act);
-    if (rc == 0) {
-        struct tenure *x = &a->tenures.data[l->tenure_plus1 - 1];
-        x->end = l->tenure_end = act->time;
-        x->replied = true;
-        l->tenure_plus1 = 0;
-    }
-    return rc;
-}
-
-/* A task's step, whose connection tasks_survey() has found. */
-static uint32_t task_request(struct analysis *a, size_t record)
-{
-    uint64_t obj;
-    const struct sock *s = table_get(&a->task_conns, record, &obj) ? socket_find(a, obj) : NULL;
-    if (!s || !s->request_plus1 || a->drafts.data[s->request_plus1 - 1].closed)
-        return NONE;
-    return s->request_plus1 - 1;
-}
-
-static int turn_to(struct analysis *a, uint32_t request, struct act *act)
+int work_turn_to(struct analysis *a, uint32_t request, struct act *act)
 {
     struct draft *d = &a->drafts.data[request];
 
@@ -341,39 +307,14 @@ static int turn_to(struct analysis *a, uint32_t request, struct act *act)
     return tenure_touch(a, request, act);
 }
 
-static int bind(struct analysis *a, const struct event_work *e, struct act *act)
+int work_bind(struct analysis *a, const struct event_work *e, const struct act *act,
+              uint32_t request)
 {
-    uint32_t request = tenure_request(a, act->thread);
     struct work *w = work_make(a, e, act->thread);
     if (!w)
         return -ENOMEM;
     *w = (struct work){.request_plus1 = request == NONE ? 0 : request + 1};
     return 0;
-}
-
-static int step(struct analysis *a, const struct event_work *e, struct act *act, size_t record)
-{
-    struct life *l = &a->lives.data[act->thread];
-
-    thread_scan(a, act->thread, act->time);
-    if (e->op == WORK_SUBMIT)
-        return l->makes ? bind(a, e, act) : 0;
-    if (e->op == WORK_END)
-        return stepped(a, act);
-    if (e->op != WORK_RESUME)
-        return 0;
-    const struct work *w = l->makes ? work_find(a, e, act->thread) : NULL;
-    uint32_t request = l->flushes ? NONE : task_request(a, record);
-    if (request == NONE && work_draft(a, w))
-        request = w->request_plus1 - 1;
-    if (request == NONE)
-        return tenure_foreign(a, act);
-    act->step_plus1 = step_plus1_at(a, record);
-    struct draft *d = &a->drafts.data[request];
-    /* What came then has not made it ready. */
-    if (act->step_plus1 && d->woken < a->steps.data[act->step_plus1 - 1].waited_until)
-        d->woken = NEVER;
-    return turn_to(a, request, act);
 }
 
 static int resume(struct analysis *a, const struct event_work *e, struct act *act)
@@ -391,7 +332,7 @@ static int resume(struct analysis *a, const struct event_work *e, struct act *ac
     }
     if (request == NONE)
         return tenure_foreign(a, act);
-    int rc = turn_to(a, request, act);
+    int rc = work_turn_to(a, request, act);
     w->request_plus1 = 0;
     return rc;
 }
@@ -405,7 +346,7 @@ int work_event(struct analysis *a, const struct record *r)
     if (!t || act.time < t->start_ns || act.time > t->end_ns)
         return 0;
     if (e->kind == WORK_TASK)
-        return step(a, e, &act, (size_t)(r - a->records.data));
+        return task_event(a, e, &act, (size_t)(r - a->records.data));
     switch (e->op) {
     case WORK_SUBMIT:
         return e->kind == WORK_NGINX ? post(a, e, &act) : submit(a, e, &act);
@@ -418,84 +359,4 @@ int work_event(struct analysis *a, const struct record *r)
     default:
         return 0;
     }
-}
-
-/* What the survey knows of a thread, coming from the end: the connection it sends on behind the
- * record it looks at, before it turns to anything else. */
-struct seen {
-    uint64_t sends_on;
-    bool several;           /* more than one */
-    bool makes;             /* the next that it does is to make a task */
-    uint32_t reads, makers; /* receives that begin something, and those that make a task at once */
-};
-
-static int survey_work(struct analysis *a, struct table *tasks, const struct event_work *e,
-                       uint32_t thread, size_t record, struct seen *seen)
-{
-    struct life *l = &a->lives.data[thread];
-    uint64_t key = work_key(a, e, thread), obj;
-    int rc = 0;
-
-    if ((e->kind == WORK_LIBUV && e->op == WORK_SUBMIT) ||
-        (e->kind == WORK_NGINX && e->op == WORK_BEGIN))
-        a->procs.data[a->tl->threads.data[thread].process].hands_over = true;
-    seen->makes = e->kind == WORK_TASK && e->op == WORK_SUBMIT;
-    if (seen->makes) /* what has its address before is another */
-        table_remove(tasks, key);
-    l->steps_end |= e->kind == WORK_TASK && e->op == WORK_END;
-    if (e->kind != WORK_TASK || e->op != WORK_RESUME)
-        return 0;
-    l->tasks = true;
-    l->flushes |= seen->several;
-    if (seen->sends_on)
-        rc = table_put(tasks, key, seen->sends_on);
-    seen->sends_on = 0;
-    seen->several = false;
-    if (rc == 0 && table_get(tasks, key, &obj))
-        rc = table_put(&a->task_conns, record, obj);
-    return rc;
-}
-
-static void survey_io(struct analysis *a, const struct record *r, struct seen *seen)
-{
-    const struct event_io *io = (const void *)r->ev;
-    const struct sock *s = socket_find(a, io->obj);
-
-    if (!s || s->role != ROLE_ACCEPTED || !s->tcp || !io->bytes)
-        return;
-    bool sends = r->ev->kind == EVENT_SEND;
-    seen->several = sends && (seen->several || (seen->sends_on && seen->sends_on != io->obj));
-    seen->sends_on = sends ? io->obj : 0;
-    if (!sends && (io->flags & IO_TURN)) {
-        seen->reads++;
-        seen->makers += seen->makes;
-    }
-    seen->makes = false;
-}
-
-int tasks_survey(struct analysis *a)
-{
-    struct seen *seen = calloc(a->lives.len + 1, sizeof(*seen));
-    struct table tasks = TABLE_INIT;
-    int rc = seen ? 0 : -ENOMEM;
-
-    for (size_t i = a->records.len; rc == 0 && i-- > 0;) {
-        const struct record *r = &a->records.data[i];
-        if (r->thread == NONE)
-            continue;
-        if (r->ev->kind == EVENT_WORK)
-            rc = survey_work(a, &tasks, (const void *)r->ev, r->thread, i, &seen[r->thread]);
-        else if (r->ev->kind == EVENT_SEND || r->ev->kind == EVENT_RECV)
-            survey_io(a, r, &seen[r->thread]);
-    }
-    for (size_t i = 0; seen && i < a->lives.len; i++) {
-        struct life *l = &a->lives.data[i];
-        /* One that makes a task for each request; else tasks may be those of connections, made
-         * when there is no request yet, and whose turn it is then is chance. */
-        l->makes = seen[i].makers && seen[i].makers >= seen[i].reads - seen[i].reads / 10;
-        l->known = l->makes || (l->tasks && !l->flushes);
-    }
-    table_release(&tasks);
-    free(seen);
-    return rc;
 }

@@ -220,6 +220,182 @@ static void test_connected(void **state)
     made_release(&m);
 }
 
+/*
+ * aiohttp and Tornado: 601 and 602 were made when A's and B's connections were accepted, and send
+ * the answers. In its step 601 makes 603, which asks a backend when B has had 3 ms, and works for
+ * 2 ms with what it got.
+ */
+enum makings {
+    TOLD,
+    UNTOLD,  /* the loop never says which tasks it makes */
+    STRAY,   /* it makes one that asks somebody out of nowhere, too: nobody knows whose 603 is */
+    RELAYED, /* likewise, and that one has another ask */
+    ENDED,   /* STRAY, but the ends of steps are told, so that it is known what is made in one */
+};
+
+static void makes(struct made *m, uint64_t t, uint64_t task, enum makings makings)
+{
+    if (makings != UNTOLD)
+        says(m, t, 7, task, WORK_SUBMIT, WORK_TASK);
+}
+
+static void step_ends(struct made *m, uint64_t t, enum makings makings)
+{
+    if (makings == ENDED)
+        says(m, t, 7, 0, WORK_END, WORK_TASK);
+}
+
+/* 604 is nobody's. */
+static void stray_steps(struct made *m, enum makings makings)
+{
+    steps(m, 4070, 604);
+    if (makings == RELAYED) {
+        makes(m, 4072, 606, makings);
+        steps(m, 4074, 606);
+    }
+    if (makings >= STRAY)
+        sends(m, 4075, 7, SOCKET(10), "GET / HTTP/1.1");
+    step_ends(m, 4076, makings);
+}
+
+static void connection_task(struct made *m, enum makings makings)
+{
+    tasks_init(m, 30000);
+    socket_is(m, BACKEND, ROLE_CONNECTED, 50000, 5432);
+    socket_is(m, SOCKET(10), ROLE_CONNECTED, 50001, 5432);
+    yields(m, 0, 400);
+    makes(m, 450, 601, makings);
+    makes(m, 455, 602, makings);
+    steps(m, 460, 601);
+    steps(m, 470, 602);
+    step_ends(m, 480, makings);
+    yields(m, 500, 800);
+    if (makings >= STRAY)
+        makes(m, 810, 604, makings);
+    yields(m, 820, 1000);
+    receives(m, 1010, 7, A, 1005, GET("/a"));
+    receives(m, 1015, 7, B, 1005, GET("/b"));
+    steps(m, 1020, 601);
+    makes(m, 1030, 603, makings);
+    step_ends(m, 1035, makings);
+    steps(m, 1040, 602);
+    sends(m, 4040, 7, B, OK);
+    step_ends(m, 4045, makings);
+    steps(m, 4050, 603);
+    sends(m, 4060, 7, BACKEND, "GET / HTTP/1.1");
+    step_ends(m, 4065, makings);
+    stray_steps(m, makings);
+    yields(m, 4080, 8000);
+    receives(m, 8010, 7, BACKEND, 7990, OK);
+    steps(m, 8020, 603);
+    step_ends(m, 10010, makings);
+    steps(m, 10020, 604);
+    step_ends(m, 10025, makings);
+    yields(m, 10030, 11000);
+    steps(m, 11010, 601);
+    sends(m, 11020, 7, A, OK);
+    tasks_finish(m, 30000, 11050);
+}
+
+static void test_a_connections_task_and_its_children(void **state)
+{
+    (void)state;
+    struct made m;
+    connection_task(&m, TOLD);
+    assert_int_equal(given(&m, "GET /a", 7, LEDGER_RUNNING), 5 + 20 + 20 + 2020 + 20);
+    assert_int_equal(spent(&m, "GET /a", LEDGER_AWAITING), 3920 + 980);
+    assert_int_equal(spent(&m, "GET /a", LEDGER_LOOP_BUSY), 5 + 3010 + 10);
+    assert_int_equal(spent(&m, "GET /a", LEDGER_UNATTRIBUTED), 0);
+    made_release(&m);
+}
+
+/* Nor is it known what A waits for while B has the loop: 603 may have been ready. */
+static void child_not_known(enum makings makings)
+{
+    struct made m;
+    connection_task(&m, makings);
+    assert_true(given(&m, "GET /a", 7, LEDGER_RUNNING) < 100);
+    assert_true(spent(&m, "GET /a", LEDGER_UNATTRIBUTED) >= 3000 + 2000);
+    made_release(&m);
+}
+
+static void test_whose_child_is_not_known(void **state)
+{
+    (void)state;
+    child_not_known(STRAY);
+    child_not_known(RELAYED);
+}
+
+static void test_makings_that_are_not_told(void **state)
+{
+    (void)state;
+    child_not_known(UNTOLD);
+}
+
+static void test_a_child_made_in_a_step(void **state)
+{
+    (void)state;
+    struct made m;
+    connection_task(&m, ENDED);
+    assert_true(given(&m, "GET /a", 7, LEDGER_RUNNING) > 2000);
+    assert_true(spent(&m, "GET /a", LEDGER_UNATTRIBUTED) < 100);
+    made_release(&m);
+}
+
+/* What a callback makes that has received B's request is nobody's, though it comes behind a step.
+ */
+static void test_a_child_made_in_a_callback(void **state)
+{
+    (void)state;
+    struct made m;
+    tasks_init(&m, 30000);
+    yields(&m, 0, 400);
+    steps(&m, 410, 602);
+    says(&m, 420, 7, 0, WORK_END, WORK_TASK);
+    yields(&m, 430, 1000);
+    receives(&m, 1010, 7, A, 1005, GET("/a"));
+    steps(&m, 1020, 601);
+    says(&m, 1030, 7, 0, WORK_END, WORK_TASK);
+    receives(&m, 1040, 7, B, 1005, GET("/b"));
+    says(&m, 1045, 7, 605, WORK_SUBMIT, WORK_TASK);
+    steps(&m, 1050, 605); /* for 3 ms */
+    says(&m, 4050, 7, 0, WORK_END, WORK_TASK);
+    steps(&m, 4060, 601);
+    sends(&m, 4070, 7, A, OK);
+    says(&m, 4075, 7, 0, WORK_END, WORK_TASK);
+    steps(&m, 4080, 602);
+    sends(&m, 4090, 7, B, OK);
+    tasks_finish(&m, 30000, 4100);
+    assert_true(given(&m, "GET /b", 7, LEDGER_RUNNING) < 100);
+    made_release(&m);
+}
+
+/* What a task does behind its request's answer is that one's still, and nobody's else. */
+static void test_steps_behind_an_answer(void **state)
+{
+    (void)state;
+    struct made m;
+    tasks_init(&m, 30000);
+    yields(&m, 0, 1000);
+    asks(&m, 1010, A, GET("/a"), 601);
+    steps(&m, 1020, 601);
+    asks(&m, 1040, B, GET("/b"), 602);
+    steps(&m, 1050, 602);
+    sends(&m, 1060, 7, B, OK);
+    yields(&m, 1100, 2000);
+    conn_state(&m, 2000, 0, B, ROLE_ACCEPTED, CLOSED);
+    yields(&m, 2010, 5000);
+    steps(&m, 5010, 602); /* for 3 ms */
+    yields(&m, 8010, 9000);
+    steps(&m, 9010, 601);
+    sends(&m, 9020, 7, A, OK);
+    tasks_finish(&m, 30000, 9050);
+    assert_int_equal(spent(&m, "GET /a", LEDGER_AWAITING), 9000 - 1040);
+    assert_int_equal(spent(&m, "GET /a", LEDGER_UNATTRIBUTED), 0);
+    assert_true(spent(&m, "GET /b", LEDGER_RUNNING) < 100);
+    made_release(&m);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -230,6 +406,12 @@ int main(void)
         cmocka_unit_test(test_looks),
         cmocka_unit_test(test_in_the_queue_before_another),
         cmocka_unit_test(test_connected),
+        cmocka_unit_test(test_a_connections_task_and_its_children),
+        cmocka_unit_test(test_whose_child_is_not_known),
+        cmocka_unit_test(test_makings_that_are_not_told),
+        cmocka_unit_test(test_a_child_made_in_a_step),
+        cmocka_unit_test(test_a_child_made_in_a_callback),
+        cmocka_unit_test(test_steps_behind_an_answer),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
