@@ -189,6 +189,7 @@ void analysis_free(struct analysis *a)
     vec_release(&a->procs);
     vec_release(&a->works);
     vec_release(&a->steps);
+    vec_release(&a->strays);
     table_release(&a->work_index);
     table_release(&a->task_conns);
     table_release(&a->task_habits);

@@ -53,11 +53,12 @@ static int changes_collect(const struct analysis *a, const struct bouts *b, uint
     for (uint32_t i = b->threads.from[process]; i < b->threads.from[process + 1]; i++) {
         uint32_t thread = b->threads.index[i];
         const struct thread *t = &a->tl->threads.data[thread];
+        uint64_t until = work_told_since(a, thread);
         if (!b->worker[thread] && !(helpers && b->helper[thread]))
             continue;
-        rc = change_pair(c, t->start_ns, t->end_ns, 1, 0);
+        rc = change_pair(c, t->start_ns, least(t->end_ns, until), 1, 0);
         for (size_t k = b->first_park[thread]; rc == 0 && k < b->first_park[thread + 1]; k++)
-            rc = change_pair(c, b->parks.data[k].start, b->parks.data[k].end, 0, 1);
+            rc = change_pair(c, b->parks.data[k].start, least(b->parks.data[k].end, until), 0, 1);
         if (rc < 0)
             return rc;
     }

@@ -48,6 +48,7 @@ struct proc {
     bool sqpoll;                  /* a kernel's thread submits to io_uring in the loop's place */
     bool submits;                 /* the loop's hand-overs are records, what follows is none */
     bool hands_over;              /* every hand-off to its workers is a record */
+    bool executors;               /* Python: and to those of executors */
 };
 
 struct doubt {
@@ -84,10 +85,12 @@ struct life {
     bool direct;                  /* its handlers act at once: see downstream_survey() */
     bool relays;                  /* and each reply that it reads is an answer at once: as well */
     bool begins;                  /* a runtime tells of its pieces of work */
+    uint64_t first_begin;         /* since then */
     bool carries;        /* one request after the other, and not to their ends: see parks.c */
     bool bitsets;        /* it waits for condition variables: see parks.c */
     uint32_t work_plus1; /* the item that it has begun and not ended */
-    uint32_t pool_lock;  /* low half of the address of the lock that it takes behind each; or 0 */
+    uint32_t stray_plus1, last_stray_plus1; /* the same of nobody's; and the last such */
+    uint32_t pool_lock; /* low half of the address of the lock that it takes behind each; or 0 */
     bool makes, tasks, steps_end;    /* it tells of asyncio's: see tasks.c */
     bool makings;                    /* and of each task that it makes */
     bool dispatches;                 /* the JVM's: it has few callbacks of its own */
@@ -262,6 +265,12 @@ struct work {
     uint8_t kind;                  /* enum work_kind; of one that was handed over */
 };
 
+/* Work of a thread's from its begin to its end, told by a runtime and for nobody known. */
+struct stray {
+    uint64_t start, end;   /* end NEVER: not told */
+    uint32_t before_plus1; /* on the same thread */
+};
+
 /* A step of a task of asyncio's, by when its loop had it in its queue: see steps.c. */
 struct step {
     uint64_t time;
@@ -315,6 +324,7 @@ struct analysis {
     struct table task_conns;  /* record of a task's step → the connection it works for */
     struct table task_habits; /* record of a task's making → what it does in its life */
     VEC(struct step) steps;   /* by record */
+    VEC(struct stray) strays;
 };
 
 /* ---- analysis.c ---- */
@@ -458,6 +468,9 @@ int work_event(struct analysis *a, const struct record *r);
 void work_back(struct analysis *a, uint32_t request, struct act *act);
 /* The thread parks, or begins with something else, at `at`: it is done with its item. */
 void work_leave(struct analysis *a, uint32_t thread, uint64_t at);
+/* From its first piece of work on a pool's thread has each of them told by its runtime: from when
+ * on; NEVER. What is told may have been found while it was recorded. */
+uint64_t work_told_since(const struct analysis *a, uint32_t thread);
 struct work *work_find(struct analysis *a, const struct event_work *e, uint32_t thread);
 uint64_t work_key(const struct analysis *a, const struct event_work *e, uint32_t thread);
 /* Whose it is, if that one is still open; NULL. `w` may be NULL. */

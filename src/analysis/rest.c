@@ -19,6 +19,7 @@ struct rest {
                                               runtime said when it began */
     uint32_t cursor_request, cursor_plus1; /* see told_from() */
     bool told;                             /* each hand-over of the loop's is a record */
+    uint64_t until;                        /* from then on those to the thread are, anyhow */
 };
 
 static uint64_t least(uint64_t x, uint64_t y)
@@ -203,6 +204,8 @@ static int active_stretch(struct rest *h, struct span s, bool worker, bool own, 
 {
     uint64_t begun = own ? 0 : s.start;
     int rc = 0;
+
+    s.end = least(s.end, h->until);
     while (*taken < h->taken.len && h->taken.data[*taken].end <= s.start)
         (*taken)++;
     for (size_t i = *taken; rc == 0 && s.start < s.end; i++) {
@@ -255,9 +258,24 @@ static int rest_of_worker(struct rest *h, uint32_t thread)
     return rc < 0 ? rc : active_stretch(h, (struct span){at, t->end_ns, thread}, true, own, &taken);
 }
 
+/* Of the pieces that its runtime tells of, those for nobody known. */
+static int strays_doubted(struct analysis *a, uint32_t thread)
+{
+    uint64_t end = a->tl->threads.data[thread].end_ns;
+    int rc = 0;
+
+    for (uint32_t i = a->lives.data[thread].last_stray_plus1; rc == 0 && i;) {
+        const struct stray *s = &a->strays.data[i - 1];
+        if (s->start < s->end && s->start < end)
+            rc = vec_push(&a->doubts, ((struct doubt){s->start, least(s->end, end)}));
+        i = s->before_plus1;
+    }
+    return rc;
+}
+
 int rest_share(struct analysis *a, const struct bouts *b, uint32_t process)
 {
-    struct rest h = {.a = a, .b = b, .told = a->procs.data[process].hands_over};
+    struct rest h = {.a = a, .b = b, .until = NEVER, .told = a->procs.data[process].hands_over};
     uint32_t loop = b->loops[process];
     int rc = solo_build(&h, process);
 
@@ -266,9 +284,11 @@ int rest_share(struct analysis *a, const struct bouts *b, uint32_t process)
         rc = rest_of_loop(&h, loop);
     for (uint32_t i = b->threads.from[process]; rc == 0 && i < b->threads.from[process + 1]; i++) {
         uint32_t thread = b->threads.index[i];
-        bool told = h.told && a->lives.data[thread].begins;
-        if ((b->worker[thread] || b->helper[thread]) && !told)
+        h.until = h.told && a->lives.data[thread].begins ? 0 : work_told_since(a, thread);
+        if ((b->worker[thread] || b->helper[thread]) && h.until)
             rc = rest_of_worker(&h, thread);
+        if (rc == 0)
+            rc = strays_doubted(a, thread);
     }
     vec_release(&h.solo);
     vec_release(&h.taken);

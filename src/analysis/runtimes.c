@@ -41,8 +41,13 @@ int runtimes_build(struct analysis *a)
             p->gil_end = e->gil_end;
         }
     }
-    for (uint32_t i = 0; i < a->procs.len; i++)
+    bool executors = false; /* without, only what anyio hands over is told */
+    for (size_t i = 0; i < a->probes.len; i++)
+        executors |= strcmp(a->probes.data[i], "uprobe:SimpleQueue.get result") == 0;
+    for (uint32_t i = 0; i < a->procs.len; i++) {
         inherit(a, i);
+        a->procs.data[i].executors = executors && process_has(a, i, RUNTIME_PYTHON);
+    }
     return 0;
 }
 

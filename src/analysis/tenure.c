@@ -220,7 +220,7 @@ static void scan_interval(struct analysis *a, uint32_t thread, const struct inte
     if (iv->state == STATE_RUNNABLE)
         return;
     l->last_wake = end;
-    if (l->work_plus1 && wait_ends_work(a, thread, iv)) {
+    if ((l->work_plus1 || l->stray_plus1) && wait_ends_work(a, thread, iv)) {
         work_leave(a, thread, iv->start_ns);
         x = current(a, thread);
     }

@@ -254,6 +254,29 @@ void work_leave(struct analysis *a, uint32_t thread, uint64_t at)
     l->work_plus1 = 0;
     if (w && w->worker == thread)
         work_end(a, w, locked_since(a, w, at));
+    if (l->stray_plus1)
+        a->strays.data[l->stray_plus1 - 1].end = at;
+    l->stray_plus1 = 0;
+}
+
+/* The thread begins with something, and nobody knows for whom. */
+static int begin_stray(struct analysis *a, uint32_t thread, uint64_t at)
+{
+    struct life *l = &a->lives.data[thread];
+
+    if (a->strays.len >= NONE - 1 ||
+        vec_push(&a->strays, ((struct stray){at, NEVER, l->last_stray_plus1})) < 0)
+        return -ENOMEM;
+    l->stray_plus1 = l->last_stray_plus1 = (uint32_t)a->strays.len;
+    return 0;
+}
+
+uint64_t work_told_since(const struct analysis *a, uint32_t thread)
+{
+    const struct life *l = &a->lives.data[thread];
+    uint32_t process = a->tl->threads.data[thread].process;
+    bool all = a->procs.data[process].hands_over || a->procs.data[process].executors;
+    return all && l->begins ? l->first_begin : NEVER;
 }
 
 static int begin(struct analysis *a, const struct event_work *e, struct act *act)
@@ -261,13 +284,17 @@ static int begin(struct analysis *a, const struct event_work *e, struct act *act
     thread_scan(a, act->thread, act->time);
     work_leave(a, act->thread, act->time);
     struct life *l = &a->lives.data[act->thread];
+    if (!l->begins)
+        l->first_begin = act->time;
     l->begins = true;
     l->pool_lock = e->about;
 
     struct work *w = work_find(a, e, act->thread);
     /* Nobody's; or libuv's synchronous call, in which the loop does the work itself. */
     if (!work_draft(a, w))
-        return 0;
+        return e->kind == WORK_FUTURE && !(w && w->request_plus1)
+                   ? begin_stray(a, act->thread, act->time)
+                   : 0;
     act->cause = CAUSE_HANDOFF;
     act->ready = w->submitted;
     act->at_once = true;
@@ -285,7 +312,7 @@ static int end(struct analysis *a, const struct event_work *e, struct act *act)
 
     thread_scan(a, act->thread, act->time);
     const struct life *l = &a->lives.data[act->thread];
-    if (w && l->work_plus1 == (uint32_t)(w - a->works.data) + 1)
+    if (l->stray_plus1 || (w && l->work_plus1 == (uint32_t)(w - a->works.data) + 1))
         work_leave(a, act->thread, act->time);
     if (w && e->kind == WORK_FUTURE) {
         owes(a, w, false);

@@ -396,6 +396,72 @@ static void test_steps_behind_an_answer(void **state)
     made_release(&m);
 }
 
+/* Thread 8 of a pool is woken, nobody says for what; later it has piece 900, which the loop hands
+ * over behind the step of `task`, or of nobody's (0). */
+static void pool_begins(struct made *m, uint64_t task, const char *probe)
+{
+    tasks_init(m, 30000);
+    struct capture_visitor v = analysis_visitor(m->a);
+    assert_int_equal(v.probe(v.ctx, probe), 0);
+    runtime_is(m, 7, RUNTIME_PYTHON, 8192, 8256);
+    attach_waiting(m, 0, 8, 7, CALL_futex, 4096);
+    yields(m, 0, 1000);
+    asks(m, 1010, A, GET("/a"), 601);
+    steps(m, 1020, 601);
+    asks(m, 1040, B, GET("/b"), 602);
+    steps(m, 1050, 602);
+    m->waker = 7;
+    waits(m, 8, 0, 1055, 1055, CALL_futex, 4096);
+    m->waker = 8;
+    yields(m, 1100, 3000);
+    m->waker = 0;
+    if (task)
+        steps(m, 3005, task);
+    says(m, 3010, 7, 900, WORK_SUBMIT, WORK_FUTURE);
+    says(m, 3020, 8, 900, WORK_BEGIN, WORK_FUTURE);
+    says(m, 4020, 8, 900, WORK_END, WORK_FUTURE);
+    yields(m, 3050, 9000);
+    steps(m, 9010, 601);
+    sends(m, 9020, 7, A, OK);
+    steps(m, 9030, 602);
+    sends(m, 9040, 7, B, OK);
+    end_running(m, 30000, 8, 7);
+    tasks_finish(m, 30000, 9050);
+}
+
+/* Python tells of each piece that an executor's thread has: what it does between two is for nobody.
+ * Before its first one they may not have been told yet. */
+static void test_a_pool_that_is_told(void **state)
+{
+    (void)state;
+    struct made m;
+    pool_begins(&m, 602, "uprobe:SimpleQueue.get result");
+    assert_int_equal(spent(&m, "GET /a", LEDGER_UNATTRIBUTED), 3020 - 1055);
+    assert_int_equal(spent(&m, "GET /a", LEDGER_AWAITING), 1055 - 1040 + 9000 - 3020);
+    made_release(&m);
+}
+
+/* A piece of nobody's may be anybody's, and no other is. */
+static void test_a_piece_of_nobodys(void **state)
+{
+    (void)state;
+    struct made m;
+    pool_begins(&m, 0, "uprobe:SimpleQueue.get result");
+    assert_int_equal(spent(&m, "GET /a", LEDGER_UNATTRIBUTED), 4020 - 1055);
+    assert_int_equal(spent(&m, "GET /a", LEDGER_AWAITING), 1055 - 1040 + 9000 - 4020);
+    made_release(&m);
+}
+
+/* What is told may be what anyio hands over, and no word of executors. */
+static void test_a_pool_that_is_not_told(void **state)
+{
+    (void)state;
+    struct made m;
+    pool_begins(&m, 602, "uprobe:Context.run");
+    assert_int_equal(spent(&m, "GET /a", LEDGER_AWAITING), 1055 - 1040);
+    made_release(&m);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -412,6 +478,9 @@ int main(void)
         cmocka_unit_test(test_a_child_made_in_a_step),
         cmocka_unit_test(test_a_child_made_in_a_callback),
         cmocka_unit_test(test_steps_behind_an_answer),
+        cmocka_unit_test(test_a_pool_that_is_told),
+        cmocka_unit_test(test_a_piece_of_nobodys),
+        cmocka_unit_test(test_a_pool_that_is_not_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
