@@ -17,6 +17,9 @@
 /* A worker that parks again so soon, without a wait, was woken in vain. */
 #define IN_VAIN_NS 100000u
 
+/* A thread that never waits for work is a worker if it wakes a loop so often. */
+#define BELLS_MIN 8
+
 struct walk {
     struct analysis *a;
     struct bouts *b;
@@ -326,24 +329,43 @@ static bool woken_by_loop(const struct analysis *a, const struct bouts *b, uint3
         if (t->intervals.data[i].waker == a->tl->threads.data[loop].tid &&
             (t->intervals.data[i].state == STATE_LOCK ||
              t->intervals.data[i].state == STATE_YIELDED) &&
+            wait_is_park(a, thread, &t->intervals.data[i]) &&
             !(t->intervals.data[i].flags & INTERVAL_WAKER_IRQ))
             return true;
     return false;
+}
+
+static bool ever_parks(const struct analysis *a, uint32_t thread)
+{
+    const struct thread *t = &a->tl->threads.data[thread];
+    for (size_t i = 0; i < t->intervals.len; i++)
+        if (wait_is_park(a, thread, &t->intervals.data[i]))
+            return true;
+    return false;
+}
+
+/* Does it tell a loop something? A timer that happens to run out while a thread of the process is
+ * on the CPU makes that one the waker, now and then. */
+static bool rings(const struct walk *w, uint32_t thread)
+{
+    size_t first = bell_find(w->b, w->b->bells.len, thread, 0), bell = first;
+    while (bell < w->b->bells.len && w->b->bells.data[bell].worker == thread &&
+           bell < first + BELLS_MIN)
+        bell++;
+    return bell == first + BELLS_MIN || (bell > first && ever_parks(w->a, thread));
 }
 
 static void workers_find(struct walk *w)
 {
     const struct analysis *a = w->a;
     for (uint32_t i = 0; i < a->lives.len; i++) {
-        size_t bell = bell_find(w->b, w->b->bells.len, i, 0);
-        bool rings = bell < w->b->bells.len && w->b->bells.data[bell].worker == i;
         uint32_t process = a->tl->threads.data[i].process;
         if (w->b->loops[process] == NONE || a->tl->threads.data[i].kernel ||
             (a->lives.data[i].yields && a->lives.data[i].touches))
             continue;
         bool woken = woken_by_loop(a, w->b, i);
         bool pooled =
-            rings || a->lives.data[i].touches || (woken && a->procs.data[process].submits);
+            rings(w, i) || a->lives.data[i].touches || (woken && a->procs.data[process].submits);
         /* One with a loop of its own, such as Node's worker_threads, is no pool's. */
         w->b->worker[i] = pooled && !a->lives.data[i].yields;
         w->b->helper[i] = (woken || pooled) && !w->b->worker[i];

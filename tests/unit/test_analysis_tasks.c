@@ -396,6 +396,64 @@ static void test_steps_behind_an_answer(void **state)
     made_release(&m);
 }
 
+/* A thread in the background, which never waits for work, is on the CPU when the timer runs out
+ * that wakes the loop. That makes it no worker, and A's time no doubt. */
+static void test_a_bystander(void **state)
+{
+    (void)state;
+    struct made m;
+    tasks_init(&m, 30000);
+    attach_running(&m, 0, 8, 7);
+    yields(&m, 0, 1000);
+    asks(&m, 1010, A, GET("/a"), 601);
+    steps(&m, 1020, 601);
+    asks(&m, 1040, B, GET("/b"), 602);
+    steps(&m, 1050, 602);
+    m.waker = 8;
+    yields(&m, 1100, 5000);
+    m.waker = 0;
+    steps(&m, 5010, 601);
+    sends(&m, 5020, 7, A, OK);
+    steps(&m, 5030, 602);
+    sends(&m, 5040, 7, B, OK);
+    end_running(&m, 30000, 8, 7);
+    tasks_finish(&m, 30000, 5050);
+    assert_int_equal(spent(&m, "GET /a", LEDGER_AWAITING), 5000 - 1040);
+    assert_int_equal(spent(&m, "GET /a", LEDGER_UNATTRIBUTED), 0);
+    made_release(&m);
+}
+
+/* Threads that had to wait for a lock of the loop's, and have gone on since, are no helpers of its,
+ * whose queue might be full. */
+static void test_a_lock_of_the_loops(void **state)
+{
+    (void)state;
+    struct made m;
+    tasks_init(&m, 30000);
+    runtime_is(&m, 7, RUNTIME_PYTHON, 8192, 8256);
+    attach_waiting(&m, 0, 8, 7, CALL_futex, 8192);
+    attach_waiting(&m, 0, 9, 7, CALL_futex, 8192);
+    yields(&m, 0, 1000);
+    asks(&m, 1010, A, GET("/a"), 601);
+    steps(&m, 1020, 601);
+    asks(&m, 1040, B, GET("/b"), 602);
+    steps(&m, 1050, 602);
+    m.waker = 7;
+    waits(&m, 8, 0, 1055, 1055, CALL_futex, 8192);
+    waits(&m, 9, 0, 1060, 1060, CALL_futex, 8192);
+    m.waker = 0;
+    yields(&m, 1100, 5000);
+    steps(&m, 5010, 601);
+    sends(&m, 5020, 7, A, OK);
+    steps(&m, 5030, 602);
+    sends(&m, 5040, 7, B, OK);
+    end_running(&m, 30000, 8, 7);
+    end_running(&m, 30000, 9, 7);
+    tasks_finish(&m, 30000, 5050);
+    assert_int_equal(spent(&m, "GET /a", LEDGER_UNATTRIBUTED), 0);
+    made_release(&m);
+}
+
 /* Thread 8 of a pool is woken, nobody says for what; later it has piece 900, which the loop hands
  * over behind the step of `task`, or of nobody's (0). */
 static void pool_begins(struct made *m, uint64_t task, const char *probe)
@@ -478,6 +536,8 @@ int main(void)
         cmocka_unit_test(test_a_child_made_in_a_step),
         cmocka_unit_test(test_a_child_made_in_a_callback),
         cmocka_unit_test(test_steps_behind_an_answer),
+        cmocka_unit_test(test_a_bystander),
+        cmocka_unit_test(test_a_lock_of_the_loops),
         cmocka_unit_test(test_a_pool_that_is_told),
         cmocka_unit_test(test_a_piece_of_nobodys),
         cmocka_unit_test(test_a_pool_that_is_not_told),
