@@ -153,8 +153,9 @@ static int losses_mark(struct analysis *a)
 int analysis_finish(struct analysis *a, const struct capture_info *info, struct timeline *tl)
 {
     static int (*const stages[])(struct analysis *) = {
-        lives_build,    runtimes_build, sockets_build, states_build, requests_build, slices_build,
-        handoffs_build, ledger_build,   losses_mark,   roles_build,  holds_build,    verdict_build,
+        lives_build,  runtimes_build, sockets_build, states_build, requests_build,
+        slices_build, handoffs_build, ledger_build,  asks_build,   losses_mark,
+        roles_build,  holds_build,    verdict_build,
     };
     a->tl = tl;
     timeline_intern(tl, "");
@@ -186,6 +187,7 @@ void analysis_free(struct analysis *a)
     vec_release(&a->touches);
     uring_release(a);
     vec_release(&a->signals);
+    vec_release(&a->questions);
     vec_release(&a->procs);
     vec_release(&a->works);
     vec_release(&a->steps);

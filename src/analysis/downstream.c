@@ -38,6 +38,7 @@ static void give(struct analysis *a, struct sock *s, uint32_t owner, bool inferr
 {
     owe(a, s, false);
     s->owner_plus1 = owner == NONE ? 0 : owner + 1;
+    question_over(a, s);
     s->inferred = inferred;
     s->reply_want = s->reply_have = 0;
     owe(a, s, owner != NONE);
@@ -84,8 +85,10 @@ static uint64_t line_of(const struct life *l, const struct sock *s, uint64_t at)
 static int send_nameless(struct analysis *a, struct sock *s, const struct act *act)
 {
     const struct life *l = &a->lives.data[act->thread];
+    uint32_t question_plus1 = s->question_plus1;
 
     give(a, s, NONE, false);
+    s->question_plus1 = question_plus1;
     /* More of the same, or a second one before the first has its reply. */
     if (s->nameless != NEVER && l->prev_touch != s->nameless)
         s->ambiguous = true;
@@ -94,7 +97,8 @@ static int send_nameless(struct analysis *a, struct sock *s, const struct act *a
         s->line_ready = line_of(l, s, act->time);
     }
     s->nameless = act->time;
-    return tenure_foreign(a, act);
+    int rc = question_nameless(a, s, act, true);
+    return rc < 0 ? rc : tenure_foreign(a, act);
 }
 
 void downstream_claim(struct analysis *a, struct sock *s, uint32_t request)
@@ -120,6 +124,7 @@ int downstream_send(struct analysis *a, struct sock *s, const struct act *act,
         /* Two have asked, and the first has no reply yet; that it has ended helps nothing. */
         if (owner == NONE || (now != NONE && now != owner && !s->connecting)) {
             s->ambiguous = true;
+            question_drop(a, s);
             give(a, s, NONE, false);
         }
     } else if (!s->ambiguous) {
@@ -137,7 +142,8 @@ int downstream_send(struct analysis *a, struct sock *s, const struct act *act,
     }
     mine.inferred = s->inferred;
     s->connecting = false;
-    return tenure_touch(a, owner, &mine);
+    int rc = question_send(a, s, &mine, owner);
+    return rc < 0 ? rc : tenure_touch(a, owner, &mine);
 }
 
 int downstream_recv(struct analysis *a, struct sock *s, const struct act *act,
@@ -150,9 +156,11 @@ int downstream_recv(struct analysis *a, struct sock *s, const struct act *act,
     thread_scan(a, act->thread, act->time);
     s->freed_ready = act->ready;
     s->freed = act->time;
+    question_reply(a, s, act, io->bytes);
     if (s->ambiguous || owner == NONE || (!io->bytes && !s->owes)) {
         if (!s->ambiguous && owner == NONE && s->nameless != NEVER && io->bytes)
-            l->orphan = (struct orphan){act->time, act->ready, s->nameless_from, s->line_ready};
+            l->orphan = (struct orphan){act->time, act->ready, s->nameless_from, s->line_ready,
+                                        s->question_plus1};
         s->nameless = NEVER;
         owe(a, s, false);
         return tenure_foreign(a, act);
@@ -166,6 +174,8 @@ int downstream_recv(struct analysis *a, struct sock *s, const struct act *act,
     s->reply_have += io->bytes;
     if (!io->bytes || s->reply_have >= s->reply_want)
         owe(a, s, false);
+    if (s->reply_want && s->reply_have >= s->reply_want) /* all of it is there */
+        s->question_plus1 = 0;
     return rc;
 }
 
@@ -191,6 +201,7 @@ int downstream_adopt(struct analysis *a, uint32_t request, struct act *act)
     act->cause = CAUSE_READY;
     act->ready = o->ready;
     act->inferred = true;
+    question_adopt(a, o->question_plus1, request);
     return tenure_asked(a, request, act->thread, o);
 }
 
@@ -201,12 +212,15 @@ int downstream_connect(struct analysis *a, struct sock *s, const struct act *act
 
     thread_scan(a, act->thread, act->time);
     uint32_t owner = user_of(a, s, act->thread, &inferred);
-    if (owner == NONE)
-        return tenure_foreign(a, act);
+    if (owner == NONE) {
+        int failed = question_nameless(a, s, act, false);
+        return failed < 0 ? failed : tenure_foreign(a, act);
+    }
     give(a, s, owner, inferred);
     s->connecting = true;
     mine.inferred = inferred;
-    return tenure_touch(a, owner, &mine);
+    int rc = question_begin(a, s, act, owner);
+    return rc < 0 ? rc : tenure_touch(a, owner, &mine);
 }
 
 void downstream_connected(struct analysis *a, const struct sock *s, uint64_t at)

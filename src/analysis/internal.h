@@ -11,6 +11,7 @@
  *     slices    what else a loop may have done meanwhile
  *     handoffs  what worker threads did for whom, as far as wake-ups and answers tell
  *     ledger    the segments of each request, and from them alone its ledger
+ *     asks      what requests asked of other servers, and how long until the reply
  *     roles, holds, victims, verdict
  *
  * Times in records are CLOCK_MONOTONIC and arbitrary; from `lives` on all times are nanoseconds
@@ -66,6 +67,7 @@ struct record {
 struct orphan {
     uint64_t time, ready;       /* received, and there */
     uint64_t asked, line_ready; /* of its question: see struct sock */
+    uint32_t question_plus1;    /* in analysis.questions */
 };
 
 /* What the stages need to know of a thread beside its entry in the timeline, at the same index. */
@@ -166,6 +168,20 @@ struct sock {
     uint64_t reply_want, reply_have; /* bytes; want 0: not known */
     bool asked_head;                 /* by HTTP's HEAD: the reply has no body, whatever it says */
     bool survey_asked;               /* the last that was done with it was to connect or to send */
+    uint32_t question_plus1;         /* the one whose reply comes next, or goes on; 0: none */
+};
+
+/* What a request asked on a connection to somewhere else. */
+struct question {
+    uint32_t sock, thread;
+    uint32_t draft;             /* NONE: not known when it was asked */
+    uint64_t start, reply, end; /* reply NEVER: none yet; end NEVER: nobody has ended it */
+    uint64_t made, asked;       /* in between the new connection was there, nothing sent on it */
+    uint64_t earliest;          /* what came before cannot be the reply */
+    bool inferred;              /* whose it is */
+    bool sent;                  /* something was, not only a connection begun */
+    bool claimed; /* by whom it sends for; the connection was begun for nobody known */
+    bool dropped; /* its reply cannot be told from another's */
 };
 
 /* A request as it grows. */
@@ -319,6 +335,7 @@ struct analysis {
     VEC(struct touch) touches;
     struct uring *uring; /* NULL: nobody uses io_uring */
     VEC(struct signal) signals;
+    VEC(struct question) questions; /* in the order of their starts */
     VEC(struct work) works;
     struct table work_index;  /* hash of what it is → works */
     struct table task_conns;  /* record of a task's step → the connection it works for */
@@ -438,6 +455,25 @@ void downstream_claim(struct analysis *a, struct sock *s, uint32_t request);
 /* ---- background.c ---- */
 /* Finds the loops that work in nobody's name, too. */
 int background_survey(struct analysis *a);
+
+/* ---- asks.c ---- */
+/* The request begins to ask: a new connection, or what it sends on an idle one. */
+int question_begin(struct analysis *a, struct sock *s, const struct act *act, uint32_t request);
+/* It sent something on `s`: a question begins, if none is under way. */
+int question_send(struct analysis *a, struct sock *s, const struct act *act, uint32_t request);
+/* The same for a request that is not known; `sends`: it did, else it begins a connection. */
+int question_nameless(struct analysis *a, struct sock *s, const struct act *act, bool sends);
+/* The reply tells whose it was; 0: none. */
+void question_adopt(struct analysis *a, uint32_t question_plus1, uint32_t request);
+/* So many bytes came; 0: no more will. */
+void question_reply(struct analysis *a, struct sock *s, const struct act *act, uint32_t bytes);
+/* What follows on `s` is another question, unless this one is only a connection that is made. */
+void question_over(struct analysis *a, struct sock *s);
+/* The connection is no more. */
+void question_end(struct analysis *a, struct sock *s, uint64_t at);
+/* Whose reply comes next cannot be told. */
+void question_drop(struct analysis *a, struct sock *s);
+int asks_build(struct analysis *a);
 
 /* ---- uring.c ---- */
 int uring_prepare(struct analysis *a);

@@ -290,6 +290,8 @@ static int see_conn(struct analysis *a, const struct record *r)
         draft_finish(a, s->request_plus1 - 1, now);
     if (s && s->role == ROLE_CONNECTED && c->new_state == TCP_ESTABLISHED)
         downstream_connected(a, s, now);
+    if (s && s->role == ROLE_CONNECTED && c->new_state == TCP_CLOSE)
+        question_end(a, s, now);
     if (!s || s->role != ROLE_CONNECTED || c->new_state != TCP_SYN_SENT || r->thread == NONE)
         return 0;
     const struct thread *t = &a->tl->threads.data[r->thread];

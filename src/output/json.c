@@ -183,7 +183,7 @@ int json_write(const struct timeline *tl, struct buf *text, json_drain drain, vo
 {
     static int (*const parts[])(struct json * j) = {
         write_header, write_strings, write_objects, json_requests,
-        write_holds,  json_threads,  write_end,
+        json_asks,    write_holds,   json_threads,  write_end,
     };
     struct json j = {tl, text, drain, ctx};
     for (size_t i = 0; i < sizeof(parts) / sizeof(*parts); i++) {

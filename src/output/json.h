@@ -18,7 +18,7 @@ typedef int (*json_drain)(void *ctx, struct buf *text);
  */
 int json_write(const struct timeline *tl, struct buf *text, json_drain drain, void *ctx);
 
-/* ---- between json.c, json_header.c, json_requests.c and json_threads.c */
+/* ---- between json.c, json_header.c, json_requests.c, json_asks.c and json_threads.c */
 
 struct json {
     const struct timeline *tl;
@@ -38,6 +38,7 @@ size_t json_chunk(size_t from, size_t len, size_t most);
 /* The header, without the bracket before and the line's end. */
 void json_header(const struct timeline *tl, struct buf *out);
 int json_requests(struct json *j);
+int json_asks(struct json *j);
 int json_threads(struct json *j);
 
 #endif

@@ -1,3 +1,4 @@
+#include "output/asked.h"
 #include "output/output.h"
 #include "output/part.h"
 #include "output/sums.h"
@@ -10,6 +11,8 @@ struct report {
     struct buf *out;
     struct process_sums *sums;
     struct request_waits waits; /* of the request at hand */
+    struct asked_list asked;
+    size_t next_ask, next_asked; /* requests and processes come in their order, as these do */
 };
 
 /* The string of an index + 1; "" for none. */
@@ -85,6 +88,35 @@ static struct json_object *process_thread(struct report *rep, const struct threa
     return o;
 }
 
+/* What its requests asked of others, by the other end's address. */
+static struct json_object *process_asks(struct report *rep, size_t process)
+{
+    struct json_object *array = json_object_new_array();
+    for (; rep->next_asked < rep->asked.all.len; rep->next_asked++) {
+        const struct asked *row = &rep->asked.all.data[rep->next_asked];
+        if (row->process != process)
+            break;
+        struct json_object *o = json_object_new_object();
+        part_text(rep->out, o, "object", timeline_string(rep->tl, row->name));
+        part_uint(rep->out, o, "count", row->questions);
+        part_uint(rep->out, o, "replies", row->replies);
+        part_uint(rep->out, o, "requests", row->requests);
+        part_uint(rep->out, o, "unattributed", row->nobodys);
+        part_uint(rep->out, o, "reply_ns", row->sum_ns);
+        part_uint(rep->out, o, "p99_ns", row->p99_ns);
+        part_uint(rep->out, o, "max_ns", row->longest_ns);
+        const struct request *r = ask_request(rep->tl, row->longest_ask1);
+        if (r)
+            part_uint(rep->out, o, "max_request", r->id);
+        else
+            part_null(rep->out, o, "max_request");
+        part_uint(rep->out, o, "awaiting_ns", row->awaiting_ns);
+        part_uint(rep->out, o, "blocked_ns", row->blocked_ns);
+        part_append(rep->out, array, o);
+    }
+    return array;
+}
+
 static void add_process(struct report *rep, size_t index)
 {
     const struct process *p = &rep->tl->processes.data[index];
@@ -95,6 +127,7 @@ static void add_process(struct report *rep, size_t index)
     part_text(out, o, "comm", timeline_string(rep->tl, p->comm));
     part_text(out, o, "model", model_name(p->verdict.model));
     part_add(out, o, "verdict", part_verdict(out, rep->tl, (uint32_t)index, &rep->sums[index]));
+    part_add(out, o, "asks", process_asks(rep, index));
     struct json_object *threads = json_object_new_array();
     for (size_t i = 0; i < rep->tl->threads.len; i++)
         if (rep->tl->threads.data[i].process == index)
@@ -160,6 +193,32 @@ static struct json_object *request_wait_list(struct report *rep, const struct re
     return array;
 }
 
+static struct json_object *request_asks(struct report *rep, size_t index)
+{
+    const struct timeline *tl = rep->tl;
+    struct json_object *array = json_object_new_array();
+    for (; rep->next_ask < tl->asks.len && tl->asks.data[rep->next_ask].request_plus1 <= index + 1;
+         rep->next_ask++) {
+        const struct ask *ask = &tl->asks.data[rep->next_ask];
+        if (!ask->request_plus1)
+            continue;
+        struct json_object *o = json_object_new_object();
+        part_uint(rep->out, o, "tid", tl->threads.data[ask->thread].tid);
+        part_text(rep->out, o, "object", timeline_string(tl, tl->objects.data[ask->object].name));
+        part_text(rep->out, o, "grade", grade_name(ask->grade));
+        part_uint(rep->out, o, "start_ns", ask->start_ns);
+        part_uint(rep->out, o, "made_ns", ask->made_ns);
+        part_uint(rep->out, o, "asked_ns", ask->asked_ns);
+        if (ask->replied)
+            part_uint(rep->out, o, "reply_ns", ask->reply_ns);
+        else
+            part_null(rep->out, o, "reply_ns");
+        part_uint(rep->out, o, "end_ns", ask->end_ns);
+        part_append(rep->out, array, o);
+    }
+    return array;
+}
+
 static void add_request(struct report *rep, size_t index)
 {
     const struct request *r = &rep->tl->requests.data[index];
@@ -185,6 +244,7 @@ static void add_request(struct report *rep, size_t index)
     part_add(out, o, "grade_ns", part_named_uints(out, grade_name, r->grade_ns, GRADE_COUNT));
     part_add(out, o, "tids", request_tids(rep, r));
     part_add(out, o, "waits", request_wait_list(rep, r));
+    part_add(out, o, "asks", request_asks(rep, index));
     part_write(out, o);
 }
 
@@ -233,14 +293,18 @@ static void add_list(struct report *rep, const char *key, size_t count,
 int output_report_json(const struct timeline *tl, struct buf *out)
 {
     struct report rep = {.tl = tl, .out = out, .sums = sums_new(tl)};
-    if (!rep.sums)
-        return -ENOMEM;
-    buf_adds(out, "{\"format\":\"waitscope-report\",\"version\":[1,1],\n\"capture\":");
-    add_capture(&rep);
-    add_list(&rep, "processes", tl->processes.len, add_process);
-    add_list(&rep, "requests", tl->requests.len, add_request);
-    add_list(&rep, "loop_holds", tl->holds.len, add_hold);
+    if (!rep.sums || asked_init(&rep.asked, tl) < 0)
+        out->failed = true;
+    asked_by_process(&rep.asked);
+    buf_adds(out, "{\"format\":\"waitscope-report\",\"version\":[1,2],\n\"capture\":");
+    if (!out->failed) {
+        add_capture(&rep);
+        add_list(&rep, "processes", tl->processes.len, add_process);
+        add_list(&rep, "requests", tl->requests.len, add_request);
+        add_list(&rep, "loop_holds", tl->holds.len, add_hold);
+    }
     buf_adds(out, "}\n");
+    asked_release(&rep.asked);
     request_waits_release(&rep.waits);
     free(rep.sums);
     return out->failed ? -ENOMEM : 0;

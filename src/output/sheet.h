@@ -49,6 +49,8 @@ void sheet_groups(struct sheet *sheet);
 void sheet_slowest(struct sheet *sheet);
 /* Waits inside requests; of all threads where there is no request. */
 void sheet_waits(struct sheet *sheet);
+/* What requests asked of other servers. */
+void sheet_asks(struct sheet *sheet);
 void sheet_holds(struct sheet *sheet);
 void sheet_threads(struct sheet *sheet);
 void sheet_legend(struct sheet *sheet);

@@ -1,5 +1,7 @@
 #include "output/sums.h"
 
+#include "output/asked.h"
+
 #include <stdlib.h>
 
 static void add_request(struct process_sums *s, const struct request *r)
@@ -101,6 +103,28 @@ static void add_hold(struct process_sums *s, const struct timeline *tl, const st
         s->hold_max_ns = ns;
 }
 
+/* Those with unanswered requests count as well: they wait most. */
+static int add_awaited(struct process_sums *sums, const struct timeline *tl)
+{
+    struct asked_list list;
+    int rc = asked_init(&list, tl);
+    for (size_t i = 0; rc == 0 && i < list.all.len; i++) {
+        const struct asked *row = &list.all.data[i];
+        struct process_sums *s = &sums[row->process];
+        if (row->awaiting_ns > s->awaited_ns) {
+            s->awaited_ns = row->awaiting_ns;
+            s->awaited_ask1 = row->longest_ask1;
+        }
+        if (row->nobodys_ns > s->nobodys_ns) {
+            s->nobodys_ns = row->nobodys_ns;
+            s->nobodys = row->nobodys;
+            s->nobodys_name = row->name;
+        }
+    }
+    asked_release(&list);
+    return rc;
+}
+
 struct process_sums *sums_new(const struct timeline *tl)
 {
     struct process_sums *sums = calloc(tl->processes.len + 1, sizeof(*sums));
@@ -116,6 +140,10 @@ struct process_sums *sums_new(const struct timeline *tl)
         struct process_sums *s = &sums[tl->threads.data[tl->holds.data[i].thread].process];
         add_hold(s, tl, &tl->holds.data[i]);
         add_waiting_hold(s, tl, i);
+    }
+    if (add_awaited(sums, tl) < 0) {
+        free(sums);
+        return NULL;
     }
     return sums;
 }

@@ -22,6 +22,12 @@ struct process_sums {
     uint32_t longest_request1; /* and whose that is */
     uint32_t longest_hold1;    /* of the loop holds that were waits and harmed somebody */
     uint32_t first_queued1;    /* the request that stood in the queue when threads ran out */
+    uint32_t awaited_ask1;     /* of all questions to whom requests awaited most, the one that was
+                                  out longest */
+    uint64_t awaited_ns;       /* and for how long they did */
+    uint64_t nobodys_ns;       /* most time to replies that were in no known request's name, */
+    uint64_t nobodys;          /* how many questions that were, */
+    uint32_t nobodys_name;     /* and to whom; a string */
 };
 
 /* An array with an element for each process, for the caller to free(); NULL without memory. */

@@ -14,6 +14,7 @@ static void add_sections(struct sheet *sheet)
     sheet_groups(sheet);
     sheet_slowest(sheet);
     sheet_waits(sheet);
+    sheet_asks(sheet);
     sheet_holds(sheet);
     sheet_threads(sheet);
     sheet_legend(sheet);

@@ -1,6 +1,7 @@
 #include "output/verdict_text.h"
 
 #include "base/text.h"
+#include "output/asked.h"
 #include "output/sheet.h"
 
 #include <inttypes.h>
@@ -9,6 +10,8 @@
 
 /* A ledger key below this share of the latency is left out of the sentence. */
 #define SHARE_WORTH_A_WORD 0.01
+/* Likewise what is awaited of one other server. */
+#define SHARE_WORTH_A_NAME 0.05
 /* From this share of unattributed time on it is said; from the next on no figure rests on the rest.
  */
 #define SHARE_WORTH_A_WARNING 0.1
@@ -299,6 +302,44 @@ static void add_waits_on(const struct words *w)
     buf_adds(w->out, ".\n");
 }
 
+/* "It awaits most another server: 127.0.0.1:4711; the longest reply took 22.2 ms, in request #7
+ * GET /." No thread waits meanwhile, but the request does. */
+static void add_awaits(const struct words *w)
+{
+    const struct process_sums *s = w->sums;
+    if (!s->awaited_ask1 || (double)s->awaited_ns < (double)s->latency_ns * SHARE_WORTH_A_NAME)
+        return;
+    const struct ask *ask = &w->tl->asks.data[s->awaited_ask1 - 1];
+    buf_addf(w->out, "It awaits most another server: %s; ",
+             timeline_string(w->tl, w->tl->objects.data[ask->object].name));
+    buf_adds(w->out, ask->replied ? "the longest reply took " : "the longest got no reply for ");
+    text_duration(w->out, ask_out_ns(ask));
+    if (ask->request_plus1) {
+        buf_adds(w->out, ", in request ");
+        add_request(w, ask->request_plus1 - 1);
+    }
+    buf_adds(w->out, ".\n");
+}
+
+/* "In no known request's name it asked another server 445 times: 127.0.0.1:4711; its replies took
+ * 5.53 s in all." Some requests waited for it, perhaps. */
+static void add_nobodys(const struct words *w)
+{
+    const struct process_sums *s = w->sums;
+    if (!s->nobodys || (double)s->nobodys_ns < (double)s->latency_ns * SHARE_WORTH_A_NAME)
+        return;
+    buf_adds(w->out, "In no known request's name it asked another server ");
+    if (s->nobodys > 2)
+        text_count(w->out, s->nobodys);
+    buf_addf(w->out, "%s: %s; its replies took ",
+             s->nobodys > 2    ? " times"
+             : s->nobodys == 2 ? "twice"
+                               : "once",
+             timeline_string(w->tl, s->nobodys_name));
+    text_duration(w->out, s->nobodys_ns);
+    buf_adds(w->out, " in all.\n");
+}
+
 /* "A request takes 10.3 ms on average: 9.80 ms blocked, 310 us queued, 190 us running." */
 static void add_mean(const struct words *w)
 {
@@ -583,6 +624,8 @@ void verdict_text(const struct timeline *tl, uint32_t process, const struct proc
         return;
     }
     add_waits_on(&w);
+    add_awaits(&w);
+    add_nobodys(&w);
     add_mean(&w);
     add_unknown(&w);
     if (verdict_is_known(sums))

@@ -114,6 +114,7 @@ void timeline_release(struct timeline *tl)
     vec_release(&tl->objects);
     vec_release(&tl->requests);
     vec_release(&tl->segments);
+    vec_release(&tl->asks);
     vec_release(&tl->holds);
     vec_release(&tl->victims);
     vec_release(&tl->losses);

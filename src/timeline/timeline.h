@@ -181,6 +181,26 @@ struct request {
     uint32_t first_segment, segment_count; /* in timeline.segments, gap-free over the request */
 };
 
+/*
+ * A question: what a request sent on a connection that its process had made (downstream), up to the
+ * reply. On a new connection it begins as the connection does. Several sends before the reply are
+ * one question, and so is each step of a handshake. Those on a connection that several used at the
+ * same time are not listed.
+ */
+struct ask {
+    uint32_t request_plus1; /* 0: not known whose, or nobody's, in the background */
+    uint32_t object;        /* index: the connection */
+    uint32_t thread;        /* index: that asked */
+    uint8_t grade; /* whose it is: GRADE_EXACT, GRADE_INFERRED; nobody's: GRADE_UNATTRIBUTED */
+    bool replied;  /* a reply came; it may have come behind the request's end */
+    uint64_t start_ns;
+    uint64_t made_ns, asked_ns; /* in between the new connection was there and nothing sent on it,
+                                   so the other end owed nothing; both start_ns on an old one */
+    uint64_t reply_ns;          /* when its first bytes could be read; 0 without a reply */
+    uint64_t end_ns; /* when its last could, as far as that is known; else when it was given up:
+                        the connection's, request's or capture's end */
+};
+
 struct hold {
     uint32_t thread; /* the loop's */
     uint32_t request_plus1;
@@ -241,6 +261,7 @@ struct timeline {
     VEC(struct object) objects;
     VEC(struct request) requests; /* by start_ns */
     VEC(struct segment) segments;
+    VEC(struct ask) asks; /* nobody's, then one request's after the other's; by start_ns */
     VEC(struct hold) holds;
     VEC(struct victim) victims; /* of one hold after the other */
     VEC(struct loss) losses;

@@ -165,6 +165,34 @@ static int check_request(const struct check *c, size_t index)
     return check_sums(c, r);
 }
 
+static int check_ask(const struct check *c, size_t index)
+{
+    const struct timeline *tl = c->tl;
+    const struct ask *k = &tl->asks.data[index], *before = index ? k - 1 : NULL;
+
+    if (k->request_plus1 > tl->requests.len || k->object >= tl->objects.len ||
+        k->thread >= tl->threads.len || k->grade >= GRADE_COUNT || k->grade == GRADE_AMBIGUOUS ||
+        (k->grade == GRADE_UNATTRIBUTED) != !k->request_plus1)
+        return breach(c, "ask %zu: request, object, thread or grade out of range", index);
+    if (tl->objects.data[k->object].kind != OBJ_CONNECTED)
+        return breach(c, "ask %zu: on no connection to somewhere else", index);
+    const struct request *r = k->request_plus1 ? &tl->requests.data[k->request_plus1 - 1] : NULL;
+    if (r && (k->start_ns < r->start_ns || k->start_ns > r->end_ns))
+        return breach(c, "ask %zu: does not begin inside request %" PRIu64, index, r->id);
+    if (k->end_ns < k->start_ns || k->end_ns > tl->duration_ns ||
+        (!k->replied && (k->reply_ns || (r && k->end_ns > r->end_ns))))
+        return breach(c, "ask %zu: from %" PRIu64 " to %" PRIu64 " ns, it cannot be", index,
+                      k->start_ns, k->end_ns);
+    if (k->made_ns < k->start_ns || k->asked_ns < k->made_ns || k->asked_ns > k->end_ns)
+        return breach(c, "ask %zu: asked at no time of its own", index);
+    if (k->replied && (k->reply_ns < k->asked_ns || k->reply_ns > k->end_ns))
+        return breach(c, "ask %zu: its reply is not inside it", index);
+    if (before && (before->request_plus1 > k->request_plus1 ||
+                   (before->request_plus1 == k->request_plus1 && before->start_ns > k->start_ns)))
+        return breach(c, "ask %zu: before its forerunner", index);
+    return 0;
+}
+
 static int check_victim(const struct check *c, size_t index, const struct victim *v)
 {
     const struct hold *h = &c->tl->holds.data[index];
@@ -239,6 +267,8 @@ int timeline_check(const struct timeline *tl, char *why, size_t size)
         rc = check_thread(&c, &tl->threads.data[i]);
     for (size_t i = 0; rc == 0 && i < tl->requests.len; i++)
         rc = check_request(&c, i);
+    for (size_t i = 0; rc == 0 && i < tl->asks.len; i++)
+        rc = check_ask(&c, i);
     for (size_t i = 0; rc == 0 && i < tl->holds.len; i++)
         rc = check_hold(&c, i);
     return rc;

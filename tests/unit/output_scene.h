@@ -11,6 +11,8 @@
  *                    8.1, running to 8.2, yielded to 9, running to 9.1, unknown (lost) to 10
  *     request 2      2 … 8.2 ms: running 0.1, blocked 6, running 0.1
  *     request 3      3 … 9.1 ms: loop_busy 5.2, awaiting 0.8, running 0.1; no answer was seen
+ *                    asked 10.0.0.7:5432: a new connection, made from 8.1 to 8.2, used at 8.3,
+ *                    first reply at 8.7, all of it at 9
  */
 #ifndef TESTS_UNIT_OUTPUT_SCENE_H
 #define TESTS_UNIT_OUTPUT_SCENE_H
@@ -154,6 +156,8 @@ static inline void scene_gateway(struct timeline *tl)
         scene_object(tl, OBJ_ACCEPTED, "10.0.0.9:50002", "10.0.0.1:80", "10.0.0.9:50002");
     uint32_t conn2 =
         scene_object(tl, OBJ_ACCEPTED, "10.0.0.9:50003", "10.0.0.1:80", "10.0.0.9:50003");
+    uint32_t db =
+        scene_object(tl, OBJ_CONNECTED, "10.0.0.7:5432", "10.0.0.1:50111", "10.0.0.7:5432");
     tl->objects.data[menu - 1].deleted = true;
     struct thread *t = scene_thread(tl, gateway, 200, "gateway", THREAD_ROLE_LOOP);
     scene_interval(tl, t, 2000, STATE_YIELDED, "epoll_wait", epoll, INTERVAL_IDLE | INTERVAL_OPEN);
@@ -173,6 +177,13 @@ static inline void scene_gateway(struct timeline *tl)
     scene_segment(tl, r, 9100, LEDGER_RUNNING, 3, 6);
     r->flags = REQUEST_LOSS;
     r->status = 0;
+    struct ask ask = {.request_plus1 = 3, .object = db - 1, .thread = 2, .replied = true};
+    ask.start_ns = 8100 * US;
+    ask.made_ns = 8200 * US;
+    ask.asked_ns = 8300 * US;
+    ask.reply_ns = 8700 * US;
+    ask.end_ns = 9000 * US;
+    scene_must(vec_push(&tl->asks, ask));
     struct hold h = {.thread = 2, .request_plus1 = 2, .state = STATE_BLOCKED, .victim_count = 1};
     h.call_plus1 = timeline_intern(tl, "read") + 1;
     h.object_plus1 = menu;

@@ -1,6 +1,7 @@
 /* What the reports add up: waits, groups, the overview, and what the page of text makes of them. */
 #include "output_scene.h"
 
+#include "output/asked.h"
 #include "output/groups.h"
 #include "output/output.h"
 #include "output/overview.h"
@@ -345,6 +346,206 @@ static void test_prefork(void **state)
     timeline_release(&tl);
 }
 
+static void scene_ask(struct timeline *tl, uint32_t request, uint32_t object1, uint64_t start_us,
+                      uint64_t reply_us, uint64_t end_us)
+{
+    struct ask ask = {.request_plus1 = request + 1, .object = object1 - 1, .replied = reply_us > 0};
+    ask.start_ns = ask.made_ns = ask.asked_ns = start_us * US;
+    ask.reply_ns = reply_us * US;
+    ask.end_ns = end_us * US;
+    scene_must(vec_push(&tl->asks, ask));
+}
+
+/*
+ * Request 1, 0–600: awaits 100–300, runs, awaits 350–500, runs. It asked the database by two
+ * connections, 100–250 and 200–400, and the cache 360–380; nothing was out from 400 on.
+ * Request 2, 600–1000: a thread of it blocks on the database 700–900; it had no reply.
+ */
+static void make_asks(struct timeline *tl)
+{
+    timeline_init(tl);
+    uint32_t process = scene_process(tl, 1, "p");
+    uint32_t conn = scene_object(tl, OBJ_ACCEPTED, "c", "l", "r");
+    uint32_t db = scene_object(tl, OBJ_CONNECTED, "db:1", "l:1", "db:1");
+    uint32_t db2 = scene_object(tl, OBJ_CONNECTED, "db:1", "l:2", "db:1");
+    uint32_t cache = scene_object(tl, OBJ_CONNECTED, "cache:1", "l:3", "cache:1");
+    struct thread *t = scene_thread(tl, process, 1, "p", THREAD_ROLE_WORKER);
+    scene_interval(tl, t, 700, STATE_RUNNING, NULL, 0, 0);
+    scene_interval(tl, t, 900, STATE_BLOCKED, "recvfrom", db2, 0);
+    scene_interval(tl, t, 1000, STATE_RUNNING, NULL, 0, 0);
+    struct request *r = scene_request(tl, process, conn, "GET /1", "GET /:n", 0);
+    scene_segment(tl, r, 100, LEDGER_RUNNING, 1, 1);
+    scene_segment(tl, r, 300, LEDGER_AWAITING, 0, 0);
+    scene_segment(tl, r, 350, LEDGER_RUNNING, 1, 1);
+    scene_segment(tl, r, 500, LEDGER_AWAITING, 0, 0);
+    scene_segment(tl, r, 600, LEDGER_RUNNING, 1, 1);
+    r = scene_request(tl, process, conn, "GET /2", "GET /:n", 600);
+    scene_segment(tl, r, 700, LEDGER_RUNNING, 1, 1);
+    scene_segment(tl, r, 900, LEDGER_BLOCKED, 1, 2);
+    scene_segment(tl, r, 1000, LEDGER_RUNNING, 1, 3);
+    scene_ask(tl, 0, db, 100, 250, 250);
+    scene_ask(tl, 0, db2, 200, 390, 400);
+    scene_ask(tl, 0, cache, 360, 380, 380);
+    scene_ask(tl, 1, db2, 690, 0, 1000);
+    tl->duration_ns = 1000 * US;
+}
+
+static void test_asked(void **state)
+{
+    (void)state;
+    struct timeline tl;
+    struct asked_list list;
+    char why[200] = "";
+    make_asks(&tl);
+    if (timeline_check(&tl, why, sizeof(why)) < 0)
+        fail_msg("%s", why);
+    assert_int_equal(asked_init(&list, &tl), 0);
+    assert_int_equal(list.all.len, 2);
+    const struct asked *row = &list.all.data[0];
+    assert_string_equal(timeline_string(&tl, row->name), "db:1");
+    assert_int_equal(row->questions, 3);
+    assert_int_equal(row->requests, 2);
+    assert_int_equal(row->replies, 2);
+    assert_int_equal(row->sum_ns, (150 + 190) * US);
+    assert_int_equal(row->p99_ns, 190 * US);
+    assert_int_equal(row->longest_ns, 310 * US);
+    assert_int_equal(row->longest_ask1, 4);
+    assert_int_equal(row->awaiting_ns, (200 + 50) * US); /* what both were out counts once */
+    assert_int_equal(row->blocked_ns, 200 * US);
+    row++;
+    assert_string_equal(timeline_string(&tl, row->name), "cache:1");
+    assert_int_equal(row->questions, 1);
+    assert_int_equal(row->awaiting_ns, 20 * US);
+    asked_release(&list);
+    timeline_release(&tl);
+}
+
+/* Between a connection's being there and its use the other end owes nothing: of 100–250 that is
+ * 130–180, in which the request awaits something else. */
+static void test_asked_by_new_connection(void **state)
+{
+    (void)state;
+    struct timeline tl;
+    struct asked_list list;
+    make_asks(&tl);
+    tl.asks.len = 1;
+    tl.asks.data[0].made_ns = 130 * US;
+    tl.asks.data[0].asked_ns = 180 * US;
+    assert_int_equal(ask_out_ns(&tl.asks.data[0]), 100 * US);
+    assert_int_equal(asked_init(&list, &tl), 0);
+    assert_int_equal(list.all.data[0].sum_ns, 100 * US);
+    assert_int_equal(list.all.data[0].awaiting_ns, 100 * US);
+    asked_release(&list);
+    timeline_release(&tl);
+}
+
+/* Of two hundred replies of 1, 2, … us the 198th is the 99th percentile. */
+static void test_asked_p99(void **state)
+{
+    (void)state;
+    struct timeline tl;
+    struct asked_list list;
+    make_asks(&tl);
+    tl.asks.len = 0;
+    for (uint64_t i = 0; i < 200; i++)
+        scene_ask(&tl, 0, 4, 100, 300 - i, 300);
+    assert_int_equal(asked_init(&list, &tl), 0);
+    for (size_t i = 0; i < list.all.len; i++) {
+        if (list.all.data[i].questions != 200)
+            continue;
+        assert_int_equal(list.all.data[i].p99_ns, 198 * US);
+        assert_int_equal(list.all.data[i].longest_ns, 200 * US);
+        assert_int_equal(list.all.data[i].longest_ask1, 1);
+    }
+    asked_release(&list);
+    timeline_release(&tl);
+}
+
+/* The cache's question is nobody's, and another one, without a reply: how long a reply takes is
+ * known all the same. Nobody awaits it. */
+static void test_asked_by_nobody(void **state)
+{
+    (void)state;
+    struct timeline tl;
+    struct asked_list list;
+    struct buf out = BUF_INIT;
+    make_asks(&tl);
+    struct ask nobodys = tl.asks.data[2];
+    tl.asks.data[2] = tl.asks.data[3];
+    tl.asks.len = 3;
+    nobodys.request_plus1 = 0;
+    nobodys.grade = GRADE_UNATTRIBUTED;
+    scene_must(vec_push(&tl.asks, tl.asks.data[0]));
+    tl.asks.data[0] = nobodys;
+    nobodys.start_ns = nobodys.made_ns = nobodys.asked_ns = 400 * US;
+    nobodys.end_ns = 1000 * US;
+    nobodys.replied = false;
+    nobodys.reply_ns = 0;
+    scene_must(vec_push(&tl.asks, tl.asks.data[1]));
+    tl.asks.data[1] = nobodys;
+    assert_int_equal(asked_init(&list, &tl), 0);
+    assert_int_equal(list.all.len, 2);
+    const struct asked *row = &list.all.data[1];
+    assert_string_equal(timeline_string(&tl, row->name), "cache:1");
+    assert_int_equal(row->questions, 2);
+    assert_int_equal(row->nobodys, 2);
+    assert_int_equal(row->nobodys_ns, 20 * US);
+    assert_int_equal(row->replies, 1);
+    assert_int_equal(row->requests, 0);
+    assert_int_equal(row->awaiting_ns, 0);
+    assert_int_equal(row->longest_ns, 20 * US);
+    assert_null(ask_request(&tl, row->longest_ask1));
+    asked_release(&list);
+    tl.processes.data[0].verdict.model = MODEL_NONBLOCKING;
+    page_of(&tl, &out);
+    has(&out, "asked  no reply  nobody's  requests ");
+    has(&out, "cache:1      2         1         2         0  20.0 us  20.0 us  20.0 us       0\n");
+    has_not(&out, "In no known request's name");
+    buf_release(&out);
+    tl.asks.data[0].start_ns = tl.asks.data[0].made_ns = tl.asks.data[0].asked_ns = 100 * US;
+    out = (struct buf)BUF_INIT;
+    page_of(&tl, &out);
+    has(&out,
+        "  In no known request's name it asked another server twice: cache:1; its replies took "
+        "280 us in all.\n");
+    buf_release(&out);
+    timeline_release(&tl);
+}
+
+static void test_asked_in_text(void **state)
+{
+    (void)state;
+    struct timeline tl;
+    struct buf out = BUF_INIT;
+    make_asks(&tl);
+    tl.processes.data[0].verdict.model = MODEL_NONBLOCKING;
+    page_of(&tl, &out);
+    has(&out, "asked  no reply  requests     mean      p99  longest   waited  share  longest in\n");
+    has(&out,
+        "db:1         3         1         2   170 us   190 us   310 us   450 us    45%  #2 GET /2");
+    has(&out,
+        "cache:1      1         0         1  20.0 us  20.0 us  20.0 us  20.0 us     2%  #1 GET /1");
+    has(&out,
+        "It awaits most another server: db:1; the longest got no reply for 310 us, in request "
+        "#2 GET /2.\n");
+    buf_release(&out);
+    /* All are answered, or none is awaited for long: nothing more is said than need be. */
+    tl.asks.len = 3;
+    tl.requests.data[1].flags &= ~(uint32_t)REQUEST_COMPLETE;
+    out = (struct buf)BUF_INIT;
+    page_of(&tl, &out);
+    has_not(&out, "no reply");
+    has(&out, "It awaits most another server: db:1; the longest reply took 190 us, in request #1");
+    buf_release(&out);
+    tl.asks.data[0] = tl.asks.data[2];
+    tl.asks.len = 1;
+    out = (struct buf)BUF_INIT;
+    page_of(&tl, &out);
+    has_not(&out, "It awaits");
+    buf_release(&out);
+    timeline_release(&tl);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -358,6 +559,11 @@ int main(void)
         cmocka_unit_test(test_waits_are_put_together),
         cmocka_unit_test(test_no_request),
         cmocka_unit_test(test_prefork),
+        cmocka_unit_test(test_asked),
+        cmocka_unit_test(test_asked_by_new_connection),
+        cmocka_unit_test(test_asked_p99),
+        cmocka_unit_test(test_asked_by_nobody),
+        cmocka_unit_test(test_asked_in_text),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

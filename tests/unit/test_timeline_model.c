@@ -105,12 +105,25 @@ static void scene(struct timeline *tl)
     assert_int_equal(vec_push(&tl->processes, p), 0);
     assert_int_equal(vec_push(&tl->threads, t), 0);
     assert_int_equal(vec_push(&tl->objects, ((struct object){.id = 1, .kind = OBJ_FILE})), 0);
+    assert_int_equal(vec_push(&tl->objects, ((struct object){.id = 2, .kind = OBJ_CONNECTED})), 0);
     waits.ledger_ns[LEDGER_QUEUED] = waits.grade_ns[GRADE_EXACT] = 35;
     for (size_t i = 0; i < 4; i++)
         assert_int_equal(vec_push(&tl->segments, segments[i]), 0);
     assert_int_equal(vec_push(&tl->requests, r), 0);
     assert_int_equal(vec_push(&tl->requests, waits), 0);
     assert_int_equal(vec_push(&tl->victims, ((struct victim){1, 25})), 0);
+    struct ask ask = {.request_plus1 = 1,
+                      .object = 1,
+                      .replied = true,
+                      .start_ns = 35,
+                      .made_ns = 36,
+                      .asked_ns = 38};
+    ask.reply_ns = 40;
+    ask.end_ns = 50;
+    assert_int_equal(vec_push(&tl->asks, ask), 0);
+    ask = (struct ask){.request_plus1 = 2, .object = 1, .start_ns = 46, .end_ns = 80};
+    ask.made_ns = ask.asked_ns = 46;
+    assert_int_equal(vec_push(&tl->asks, ask), 0);
     struct hold h = {.request_plus1 = 1,
                      .start_ns = 40,
                      .end_ns = 70,
@@ -171,7 +184,7 @@ static void break_call(struct timeline *tl)
 
 static void break_object(struct timeline *tl)
 {
-    tl->threads.data[0].intervals.data[1].object_plus1 = 2;
+    tl->threads.data[0].intervals.data[1].object_plus1 = 3;
 }
 
 static void break_running_call(struct timeline *tl)
@@ -226,7 +239,7 @@ static void break_request_id(struct timeline *tl)
 
 static void break_conn(struct timeline *tl)
 {
-    tl->requests.data[0].conn = 1;
+    tl->requests.data[0].conn = 2;
 }
 
 static void break_name(struct timeline *tl)
@@ -286,6 +299,95 @@ static void break_segment_thread(struct timeline *tl)
 static void break_segment_interval_range(struct timeline *tl)
 {
     tl->segments.data[1].interval_plus1 = 9;
+}
+
+static void break_ask_request(struct timeline *tl)
+{
+    tl->asks.data[1].request_plus1 = 3;
+}
+
+static void break_ask_object(struct timeline *tl)
+{
+    tl->asks.data[0].object = 2;
+}
+
+static void break_ask_kind(struct timeline *tl)
+{
+    tl->asks.data[0].object = 0;
+}
+
+static void break_ask_thread(struct timeline *tl)
+{
+    tl->asks.data[0].thread = 1;
+}
+
+static void break_ask_grade(struct timeline *tl)
+{
+    tl->asks.data[0].grade = GRADE_AMBIGUOUS;
+}
+
+static void break_ask_graded(struct timeline *tl)
+{
+    tl->asks.data[0].request_plus1 = 0;
+}
+
+static void break_ask_not_graded(struct timeline *tl)
+{
+    tl->asks.data[0].grade = GRADE_UNATTRIBUTED;
+}
+
+static void break_ask_before(struct timeline *tl)
+{
+    tl->asks.data[0].start_ns = 29;
+}
+
+static void break_ask_behind(struct timeline *tl)
+{
+    struct ask *k = &tl->asks.data[0];
+    k->start_ns = k->made_ns = k->asked_ns = 81;
+    k->reply_ns = k->end_ns = 90;
+}
+
+static void break_ask_end(struct timeline *tl)
+{
+    tl->asks.data[0].end_ns = 101;
+}
+
+static void break_ask_reply(struct timeline *tl)
+{
+    tl->asks.data[0].reply_ns = 51;
+}
+
+static void break_ask_made(struct timeline *tl)
+{
+    tl->asks.data[0].made_ns = 34;
+}
+
+static void break_ask_asked(struct timeline *tl)
+{
+    tl->asks.data[0].made_ns = 39;
+}
+
+static void break_ask_early_reply(struct timeline *tl)
+{
+    tl->asks.data[0].reply_ns = 37;
+}
+
+static void break_ask_no_reply(struct timeline *tl)
+{
+    tl->asks.data[1].reply_ns = 50;
+}
+
+static void break_ask_outlives(struct timeline *tl)
+{
+    tl->asks.data[1].end_ns = 81;
+}
+
+static void break_ask_order(struct timeline *tl)
+{
+    struct ask *k = &tl->asks.data[0];
+    k->request_plus1 = 2;
+    k->start_ns = k->made_ns = k->asked_ns = k->reply_ns = 47;
 }
 
 static void break_hold_thread(struct timeline *tl)
@@ -387,6 +489,23 @@ static void test_each_breach_is_seen(void **state)
         break_segment_interval,
         break_segment_thread,
         break_segment_interval_range,
+        break_ask_request,
+        break_ask_object,
+        break_ask_kind,
+        break_ask_thread,
+        break_ask_grade,
+        break_ask_graded,
+        break_ask_not_graded,
+        break_ask_before,
+        break_ask_behind,
+        break_ask_end,
+        break_ask_reply,
+        break_ask_made,
+        break_ask_asked,
+        break_ask_early_reply,
+        break_ask_no_reply,
+        break_ask_outlives,
+        break_ask_order,
         break_hold_thread,
         break_hold_times,
         break_hold_victims,
