@@ -352,6 +352,7 @@ waitscope.app = (function () {
             requests: null,
             pack: null,
             holds: null,
+            asks: [],
             threads: new Array(n).fill(null),
             tids: new Map(header.threads.map((t, i) => [t.tid, i])),
         };
@@ -371,6 +372,7 @@ waitscope.app = (function () {
         if (msg.type === 'strings') for (const s of msg.values) model.strings.push(s);
         else if (msg.type === 'objects') model.objects = msg.objects;
         else if (msg.type === 'holds') model.holds = msg.holds;
+        else if (msg.type === 'asks') model.asks.push(msg.asks);
         else if (msg.type === 'thread') {
             model.threads[msg.thread] = msg.track;
             invalidate('lanes', 'overlay', 'mirror');

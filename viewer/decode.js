@@ -317,6 +317,18 @@ waitscope.decode = waitscope.pure('decode', function () {
             emit({ type: 'holds', holds: o }, buffers(o));
         }
 
+        /** @param {any} b */
+        function onAsks(b) {
+            const n = list(b.start).length;
+            /** @type {any} */
+            const o = {};
+            for (const key of ['request', 'object', 'start', 'made', 'asked', 'dur']) {
+                o[key] = new Float64Array(n);
+                copy(o[key], 0, b[key], n, MAX, `asks, ${key}`, key === 'object' ? U32 : 0);
+            }
+            emit({ type: 'asks', asks: o }, buffers(o));
+        }
+
         /** @param {number} thread */
         function newThread(thread) {
             return {
@@ -470,6 +482,10 @@ waitscope.decode = waitscope.pure('decode', function () {
                 if (kind === 'holds') {
                     endRequests(head);
                     return onHolds(b, head);
+                }
+                if (kind === 'asks') {
+                    endRequests(head);
+                    return onAsks(b);
                 }
                 if (kind === 'thread') {
                     endRequests(head);

@@ -280,6 +280,7 @@ waitscope.details = (function () {
     /** @param {Model} m @param {Requests} q @param {number} r */
     function waits(m, q, r) {
         const segs = M.segments(m, r).filter((s) => s.cat !== M.RUNNING && s.cat !== M.RUNNABLE);
+        const asks = M.asksOf(m, r);
         if (segs.length === 0) return [el('h3', null, 'Its waits'), el('p', { class: 'quiet' }, 'It never waited.')];
         return [
             el('h3', null, 'Its waits, in order'),
@@ -288,7 +289,7 @@ waitscope.details = (function () {
                 segs.length,
                 (i) => {
                     const s = segs[i];
-                    const what = [s.call, M.objectName(m, s.object)].filter(Boolean).join(' ');
+                    const what = s.cat === M.BY_KEY.awaiting ? M.askedIn(asks, s) : [s.call, M.objectName(m, s.object)].filter(Boolean).join(' ');
                     const on = s.thread >= 0 ? jumpTo(m, s.thread, s.start) : null;
                     return [
                         format.ms(s.start - q.start[r]),

@@ -204,7 +204,7 @@ waitscope.load = waitscope.pure('load', function () {
 
     /**
      * Reads a timeline from a file or from base64 text, and emits messages of the types header,
-     * strings, objects, requests, holds, thread, progress, and at last end or refused.
+     * strings, objects, requests, asks, holds, thread, progress, and at last end or refused.
      * @param {{blob?: Blob, base64?: string}} input
      * @param {Emit} emit
      */

@@ -301,6 +301,27 @@ waitscope.model = waitscope.pure('model', function () {
         return out;
     }
 
+    /** What a request asked of other servers: whom, when a question was out, and again from when to
+     * when on a new connection, after a pause. @param {Model} m @param {number} r */
+    function asksOf(m, r) {
+        const out = [];
+        for (const o of m.asks)
+            for (let i = o.request.indexOf(r + 1); i >= 0 && o.request[i] === r + 1; i++) {
+                const at = o.start[i];
+                out.push({ name: objectName(m, o.object[i]), times: [at, at + o.made[i], at + o.asked[i], at + o.dur[i]] });
+            }
+        return out;
+    }
+
+    /** Those of them that it waited for in a stretch: they were out for most of it.
+     * @param {{name: string, times: number[]}[]} asks @param {{start: number, end: number}} s */
+    function askedIn(asks, s) {
+        /** @param {number} from @param {number} to */
+        const within = (from, to) => Math.max(Math.min(to, s.end) - Math.max(from, s.start), 0);
+        const out = asks.filter(({ times: [a, b, c, d] }) => 2 * (within(a, b) + within(c, d)) > s.end - s.start);
+        return [...new Set(out.map((a) => a.name))].join(', ');
+    }
+
     /** The threads that held a request, in the order they came, with the time each.
      * @param {Model} m @param {number} r */
     function holders(m, r) {
@@ -390,6 +411,8 @@ waitscope.model = waitscope.pure('model', function () {
         objectName,
         kindName,
         segments,
+        asksOf,
+        askedIn,
         holders,
         waitSums,
     };

@@ -86,6 +86,16 @@ var waitscope = waitscope || {};
  */
 
 /**
+ * @typedef {object} Asks questions to other servers, by request
+ * @property {Float64Array} request index + 1; 0: nobody's
+ * @property {Float64Array} object index
+ * @property {Float64Array} start
+ * @property {Float64Array} made since `start`: a new connection was there
+ * @property {Float64Array} asked since `start`: and used
+ * @property {Float64Array} dur
+ */
+
+/**
  * Rows of requests, packed like a waterfall: row r has intervals off[r] … off[r + 1], its times
  * begin at off[r] + r, its sums at sumOff[r]. ref is the segment of an interval, -1 in a gap.
  * @typedef {object} Pack
@@ -151,6 +161,7 @@ var waitscope = waitscope || {};
  * @property {Requests | null} requests
  * @property {Pack | null} pack
  * @property {Holds | null} holds
+ * @property {Asks[]} asks one behind the other
  * @property {(Track & {waits: Waits} | null)[]} threads
  * @property {Map<number, number>} tids tid → thread, the last of that number
  */

@@ -50,6 +50,7 @@ export function world(options = {}) {
     const object = (kind, name, local = '', remote = '', deleted = 0) =>
         objects.push({ kind: KINDS.indexOf(kind), name: str(name), local: str(local), remote: str(remote), deleted }) - 1;
     const db = object('connected', '10.0.0.9:5432', '10.0.0.5:51234', '10.0.0.9:5432');
+    const search = object('connected', '10.0.0.8:9200', '10.0.0.5:51235', '10.0.0.8:9200');
     const listener = object('listener', '0.0.0.0:8080', '0.0.0.0:8080');
     const epoll = object('epoll', 'epoll');
     const files = Array.from({ length: 12 }, (_, i) =>
@@ -130,6 +131,7 @@ export function world(options = {}) {
         events.push(r);
     }
     const holds = [];
+    const asks = [];
     const ready = [];
     let arrived = 0;
     while (arrived < events.length || ready.length) {
@@ -158,6 +160,10 @@ export function world(options = {}) {
         if (r.step < 2) {
             const away = expo(7e6);
             seg(r, 'awaiting', away, null, 1);
+            /* First it asks one server, then both; the second of these replies halfway, late or never. */
+            const ask = (object, dur) => asks.push({ request: r, object, thread: loop, start: loop.at, made: 0, asked: 0, dur, reply: arrived % 3 ? dur : -1 });
+            if (r.step === 0) ask(search, away);
+            else [db, search].forEach((o, i) => ask(o, i ? Math.floor(away * (arrived % 2 ? 0.9 : 0.3)) : away));
             r.ready = loop.at + away;
             r.step++;
             ready.push(r);
@@ -186,7 +192,8 @@ export function world(options = {}) {
     }
     reqs.sort((a, b) => a.start - b.start);
     reqs.forEach((r, i) => (r.id = i + 1));
-    return { strings, objects, threads, reqs, holds, end, calls, hostile };
+    asks.sort((a, b) => a.request.id - b.request.id || a.start - b.start);
+    return { strings, objects, threads, reqs, asks, holds, end, calls, hostile };
 }
 
 function sum(segs) {
@@ -241,7 +248,7 @@ export function elements(w, change = {}) {
         return out;
     };
     const header = {
-        format: 'waitscope-timeline', version: [1, 1], $schema: 'timeline.schema.json', unit: 'ns', clock: 'CLOCK_MONOTONIC',
+        format: 'waitscope-timeline', version: [1, 2], $schema: 'timeline.schema.json', unit: 'ns', clock: 'CLOCK_MONOTONIC',
         t0_ns: '12345678901234567', t0_real_ns: '1763000000000000000', duration_ns: w.end, complete: true, damage: '',
         host: 'bench' + w.hostile, kernel: '6.1.0', command: 'shop --workers 8' + w.hostile, probes: ['sched_switch'], records: 12345,
         lost: { records: 0, windows: [] },
@@ -293,6 +300,13 @@ export function elements(w, change = {}) {
             grade: GRADES.map((_, k) => some.map(by('grade', k))),
             segments: some.map((r) => r.segs.length),
             seg_dt: column(segs, 'dt'), seg_key: column(segs, 'key'), seg_grade: column(segs, 'grade'), seg_thread: column(segs, 'thread'),
+        });
+    }
+    for (let i = 0; i < w.asks.length; i += 20000) {
+        const some = w.asks.slice(i, i + 20000);
+        out.push({
+            type: 'asks', request: some.map((a) => a.request.id), object: column(some, 'object'), thread: some.map((a) => w.threads.indexOf(a.thread)),
+            grade: some.map((_, k) => k % 2), start: column(some, 'start'), made: column(some, 'made'), asked: column(some, 'asked'), reply: column(some, 'reply'), dur: column(some, 'dur'),
         });
     }
     const hold = (f) => w.holds.map(f);

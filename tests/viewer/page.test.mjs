@@ -589,6 +589,16 @@ pageTest('a row of the table opens the request: ledger, grades, waits, threads, 
     assert.equal((await selection(page)).kind, 'thread');
 });
 
+pageTest('a request’s awaiting says whom it asked', {}, async (page) => {
+    const r = w.asks[0].request;
+    await page.evaluate((i) => globalThis.waitscope.app.select({ kind: 'request', request: i }, true), r.id - 1);
+    await settled(page);
+    const rows = await page.$$eval('#details table.waits tr', (all) => all.map((e) => e.textContent).filter((s) => s.includes('awaiting')));
+    assert.equal(rows.length, 2);
+    assert.match(rows[0], /awaiting10\.0\.0\.8:9200/);
+    assert.match(rows[1], /awaiting10\.0\.0\.9:5432/);
+});
+
 pageTest('what held the event loop names those who waited', {}, async (page) => {
     const h = w.holds.find((x) => x.victims.length > 0);
     assert.ok(h);

@@ -13,11 +13,12 @@ export const ws = globalThis.waitscope;
 /** Reads bytes or text as the worker does, and gives all that it said.
  * @param {string | Uint8Array} bytes @param {number} [piece] bytes a chunk */
 export async function load(bytes, piece) {
-    const out = { header: null, strings: [], objects: null, requests: null, pack: null, holds: null, threads: [], problems: null, refused: null };
+    const out = { header: null, strings: [], objects: null, requests: null, pack: null, holds: null, asks: [], threads: [], problems: null, refused: null };
     const take = (msg) => {
         if (msg.type === 'strings') out.strings.push(...msg.values);
         else if (msg.type === 'thread') out.threads[msg.thread] = msg.track;
         else if (msg.type === 'requests') Object.assign(out, { requests: msg.requests, pack: msg.pack });
+        else if (msg.type === 'asks') out.asks.push(msg.asks);
         else if (msg.type === 'end') out.problems = msg.problems;
         else if (msg.type === 'refused') out.refused = msg.message;
         else if (msg.type !== 'progress') out[msg.type] = msg[msg.type];

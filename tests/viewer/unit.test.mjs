@@ -182,6 +182,29 @@ test('a request lists its waits with call and object, and its threads', async ()
     assert.equal(held[0][1], w.reqs[i].segs.filter((s) => s.key >= 1 && s.key <= 7).reduce((a, s) => a + s.dt, 0));
 });
 
+test('what a request awaits is named by the servers that it had asked for most of the time', async () => {
+    const r = await load(json);
+    const m = modelOf(r);
+    const said = { '10.0.0.8:9200': 0, '10.0.0.9:5432': 0, '10.0.0.9:5432, 10.0.0.8:9200': 0 };
+    w.reqs.forEach((x, i) => {
+        const asks = M.asksOf(m, i);
+        const mine = w.asks.filter((a) => a.request === x);
+        assert.deepEqual(asks.map((a) => a.times), mine.map((a) => [a.start, a.start + a.made, a.start + a.asked, a.start + a.dur]));
+        for (const s of M.segments(m, i).filter((y) => y.cat === M.BY_KEY.awaiting)) {
+            const name = M.askedIn(asks, s);
+            assert.ok(name in said, name);
+            said[name]++;
+        }
+    });
+    for (const name in said) assert.ok(said[name] > 20, `${name} ${said[name]}`);
+    const out = (...times) => M.askedIn([{ name: 'x', times }], { start: 0, end: 100 });
+    assert.equal(out(0, 0, 0, 60), 'x');
+    assert.equal(out(0, 0, 0, 40), '', 'something else was waited for');
+    assert.equal(out(0, 20, 60, 120), 'x');
+    assert.equal(out(0, 20, 80, 120), '', 'the connection was there, and not used');
+    assert.deepEqual(M.asksOf(m, 1e9), []);
+});
+
 test('sums between any two moments equal adding the intervals one by one', async () => {
     const { threads } = await load(json);
     let seed = 7;
@@ -320,6 +343,10 @@ test('hostile values do no harm and are said', async () => {
         (l, v) => (l.find((e) => e.type === 'requests').process[1] = v),
         (l, v) => (l.find((e) => e.type === 'requests').ledger = v),
         (l, v) => (l.find((e) => e.type === 'requests').ledger[2] = v),
+        (l, v) => (l.find((e) => e.type === 'asks').request = v),
+        (l, v) => (l.find((e) => e.type === 'asks').request[0] = v),
+        (l, v) => (l.find((e) => e.type === 'asks').start = v),
+        (l, v) => (l.find((e) => e.type === 'asks').dur[0] = v),
         (l, v) => (l.find((e) => e.type === 'holds').victims = v),
         (l, v) => (l.find((e) => e.type === 'holds').lost = v),
         (l, v) => (l.find((e) => e.type === 'holds').lost[0] = v),
