@@ -41,6 +41,7 @@ struct task {
     struct place ready; /* it came into the queue since; time 0: that is not known */
     uint64_t due;       /* the one timer that it set in its last step; NEVER; 0: it set several */
     bool timed;         /* and that made it ready */
+    uint64_t waits_for; /* the address of a future; 0 */
     uint32_t thread;
     bool fresh; /* no step yet */
 };
@@ -132,20 +133,21 @@ static int step_end(struct survey *s, const struct event_work *e, uint32_t threa
     if (e->flags & WORK_GIVES_WAY)
         s->tasks.data[plus1 - 1].ready =
             (struct place){analysis_rel(s->a, e->event.time_ns), l->last_plus1};
+    s->tasks.data[plus1 - 1].waits_for = e->item;
     return e->item ? table_put(&s->futures, key_of(s, e, thread), plus1 - 1) : 0;
 }
 
 static void future_ready(struct survey *s, const struct event_work *e, uint32_t thread,
                          size_t record)
 {
-    uint64_t key = key_of(s, e, thread), index;
-
-    if (!table_get(&s->futures, key, &index))
-        return;
-    table_remove(&s->futures, key);
-    struct task *t = &s->tasks.data[index];
+    uint64_t key = key_of(s, e, thread), index = 0;
     uint64_t now = analysis_rel(s->a, s->a->records.data[record].time_ns);
-    if (t->thread != thread || t->fresh || t->ready.time)
+
+    if (!s->tasks.data || !table_get(&s->futures, key, &index))
+        return;
+    struct task *t = &s->tasks.data[index];
+    /* A task that was cancelled waits for another since, or the address is another future's. */
+    if (t->thread != thread || t->waits_for != e->item || t->ready.time)
         return;
     t->ready = (struct place){now, s->loops[thread].last_plus1};
     t->timed = t->due > t->last.time && t->due <= now && !s->loops[thread].task_plus1;

@@ -253,71 +253,6 @@ static void test_what_comes_behind_a_steps_end(void **state)
     made_release(&m);
 }
 
-/* A's timer of 4 ms is due at 5000 us, when the loop stands in a read of B's; it comes to it at
- * 9200, and to A's step at 9300. */
-static void test_a_timer_that_is_late(void **state)
-{
-    (void)state;
-    struct made m;
-    precise_head(&m);
-    says(&m, 1090000, 7, AT(5000000), WORK_SUBMIT, WORK_TIMER);
-    says(&m, 1100000, 7, 901, WORK_END, WORK_TASK);
-    says(&m, 1110000, 7, 502, WORK_RESUME, WORK_TASK);
-    waits(&m, 7, 1200000, 9000000, 9000000, CALL_pread64, COLD);
-    says(&m, 9100000, 7, 902, WORK_END, WORK_TASK);
-    says(&m, 9200000, 7, 901, WORK_READY, WORK_TASK);
-    says(&m, 9300000, 7, 501, WORK_RESUME, WORK_TASK);
-    sends(&m, 9400000, 7, A, OK);
-    says(&m, 9410000, 7, 0, WORK_END, WORK_TASK);
-    precise_tail(&m);
-    assert_int_equal(spent(&m, "GET /a", LEDGER_AWAITING), 5000000 - 1100000);
-    assert_int_equal(spent(&m, "GET /a", LEDGER_LOOP_BUSY), 9300000 - 5000000 + 20000);
-    assert_int_equal(spent(&m, "GET /a", LEDGER_UNATTRIBUTED), 0);
-    made_release(&m);
-}
-
-/* The same without the timer: from READY on it is certain that it waits for the loop, and of the
- * time before it is not known when it was due. */
-static void test_ready_is_in_the_queue(void **state)
-{
-    (void)state;
-    struct made m;
-    precise_head(&m);
-    says(&m, 1100000, 7, 901, WORK_END, WORK_TASK);
-    says(&m, 1110000, 7, 502, WORK_RESUME, WORK_TASK);
-    says(&m, 1200000, 7, 901, WORK_READY, WORK_TASK);
-    waits(&m, 7, 1210000, 9000000, 9000000, CALL_pread64, COLD);
-    says(&m, 9100000, 7, 902, WORK_END, WORK_TASK);
-    says(&m, 9300000, 7, 501, WORK_RESUME, WORK_TASK);
-    sends(&m, 9400000, 7, A, OK);
-    says(&m, 9410000, 7, 0, WORK_END, WORK_TASK);
-    precise_tail(&m);
-    assert_int_equal(spent(&m, "GET /a", LEDGER_LOOP_BUSY), 9300000 - 1200000 + 20000);
-    assert_true(spent(&m, "GET /a", LEDGER_AWAITING) <= 100000);
-    made_release(&m);
-}
-
-/* sleep(0): it is in the loop's queue again at once. */
-static void test_a_step_that_gives_way(void **state)
-{
-    (void)state;
-    struct made m;
-    struct event_work end = {
-        .item = 777, .op = WORK_END, .kind = WORK_TASK, .flags = WORK_GIVES_WAY};
-    precise_head(&m);
-    made_add(&m, &end, EVENT_WORK, sizeof(end), 7, AT(1100000));
-    says(&m, 1110000, 7, 502, WORK_RESUME, WORK_TASK);
-    waits(&m, 7, 1210000, 9000000, 9000000, CALL_pread64, COLD);
-    says(&m, 9100000, 7, 902, WORK_END, WORK_TASK);
-    says(&m, 9300000, 7, 501, WORK_RESUME, WORK_TASK);
-    sends(&m, 9400000, 7, A, OK);
-    says(&m, 9410000, 7, 0, WORK_END, WORK_TASK);
-    precise_tail(&m);
-    assert_int_equal(spent(&m, "GET /a", LEDGER_LOOP_BUSY), 9300000 - 1100000 + 20000);
-    assert_int_equal(spent(&m, "GET /a", LEDGER_AWAITING), 0);
-    made_release(&m);
-}
-
 /* Tasks: whose the maker is, is whose the task is. What a step waits for is its task's. */
 static void test_tasks(void **state)
 {
@@ -627,9 +562,6 @@ int main(void)
         cmocka_unit_test(test_a_synchronous_call_is_the_loops),
         cmocka_unit_test(test_an_address_comes_again),
         cmocka_unit_test(test_what_comes_behind_a_steps_end),
-        cmocka_unit_test(test_a_timer_that_is_late),
-        cmocka_unit_test(test_ready_is_in_the_queue),
-        cmocka_unit_test(test_a_step_that_gives_way),
         cmocka_unit_test(test_tasks),
         cmocka_unit_test(test_a_steps_long_tail_is_the_steps),
         cmocka_unit_test(test_a_long_tail_may_be_anybodys),
