@@ -279,6 +279,10 @@ enum work_kind {
      * due, ns like the time of the record. */
     WORK_TIMER = 5,
     WORK_NGINX = 4, /* ngx_thread_task_t */
+    /* libuv: uv_fs_t, which is the tag of its request to io_uring. SUBMIT: by the loop, before
+     * that is submitted; it may turn to a worker instead, and be told as WORK_LIBUV too. RESUME:
+     * Node's alone, and not for each. */
+    WORK_URING = 6,
 };
 
 enum work_flag {

@@ -28,9 +28,10 @@ struct call_entry {
  */
 #define WORK_COOKIE(op, kind, argument, before) \
     ((uint64_t)(op) | (uint64_t)(kind) << 8 | (uint64_t)(argument) << 16 | (uint64_t)(before) << 32)
-/* Instead of an argument: what the last call gave back; the register of that number, as x86-64 has
- * them, of those that calls preserve. */
+/* Instead of an argument of the first two: what the last call gave back; the third argument; the
+ * register of that number, as x86-64 has them, of those that calls preserve. */
 #define WORK_RESULT 2
+#define WORK_THIRD 3
 #define WORK_REGISTER 16
 #define WORK_COOKIE_OP(cookie) ((uint8_t)(cookie))
 #define WORK_COOKIE_KIND(cookie) ((uint8_t)((cookie) >> 8))

@@ -89,6 +89,8 @@ static __always_inline __u64 argument(struct pt_regs *ctx, __u32 n)
 
     if (n >= WORK_REGISTER)
         return general(ctx, n - WORK_REGISTER);
+    if (n == WORK_THIRD)
+        return third(ctx);
     barrier_var(all[0]);
     barrier_var(all[1]);
     barrier_var(all[WORK_RESULT]);

@@ -122,6 +122,7 @@ struct life {
     uint64_t other_wake;             /* end of its last wait but on a connection of a client */
     uint64_t conn_obj, conn_wake;    /* the connection it blocked on last, and the wake-up */
     uint32_t uring_left;             /* submissions that are still to come of a call's */
+    uint64_t uring_stray;            /* when something was last submitted for nobody known; 0 */
     uint64_t uring_call;             /* the last multiplexed wait's end at that call */
     bool uring_shared;               /* they are for several requests */
     uint32_t uring_for_plus1;        /* the request for which it connects by io_uring right now */
@@ -502,6 +503,11 @@ int drafts_by_process(const struct analysis *a, struct by_thread *b);
 int work_event(struct analysis *a, const struct record *r);
 /* The act touches the request: if it comes behind a task of nginx's, the act is told so. */
 void work_back(struct analysis *a, uint32_t request, struct act *act);
+/* What a runtime has handed to io_uring with that tag, for its loop `thread`; NULL: it says
+ * nothing. */
+struct work *work_tagged(struct analysis *a, uint32_t thread, uint64_t tag);
+/* It is done. */
+void work_ready(struct analysis *a, struct work *w, uint64_t at);
 /* The thread parks, or begins with something else, at `at`: it is done with its item. */
 void work_leave(struct analysis *a, uint32_t thread, uint64_t at);
 /* From its first piece of work on a pool's thread has each of them told by its runtime: from when

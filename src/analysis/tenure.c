@@ -518,11 +518,13 @@ static bool is_disputed(const struct analysis *a, uint32_t request, const struct
 }
 
 /* What a request did by io_uring tells what was before the act, if nothing else does. */
-static struct act act_told(struct draft *d, const struct act *act)
+static struct act act_told(const struct analysis *a, struct draft *d, const struct act *act)
 {
+    uint64_t stray = a->lives.data[act->thread].uring_stray;
     struct act told = *act;
 
-    if (d->uring_ready != NEVER && act->cause == CAUSE_NONE) {
+    /* Unless the loop has submitted more since, perhaps for it. */
+    if (d->uring_ready != NEVER && act->cause == CAUSE_NONE && stray <= d->uring_ready) {
         told.cause = CAUSE_READY;
         told.ready = d->uring_ready;
         told.inferred |= d->uring_inferred;
@@ -533,7 +535,7 @@ static struct act act_told(struct draft *d, const struct act *act)
 
 int tenure_touch(struct analysis *a, uint32_t request, const struct act *plain)
 {
-    struct act told = act_told(&a->drafts.data[request], plain);
+    struct act told = act_told(a, &a->drafts.data[request], plain);
     const struct act *act = &told;
 
     if (a->drafts.data[request].posted_plus1)

@@ -16,6 +16,7 @@
  * not known (act.moment).
  *
  * Whose a submission is, the first that tells:
+ *     its runtime      libuv says when it hands it over (work.c), and when it turns to the result
  *     its object       an accepted connection's open request
  *     its tag          the program's own word (user_data): if what it submits for a connection
  *                      always has the connection's tag, a timer or a file with that tag is for it
@@ -33,6 +34,7 @@
 struct uring_request {
     uint64_t submitted;
     uint32_t owner_plus1;
+    uint32_t work_plus1; /* its runtime says whose it is */
     uint16_t flags;
     bool inferred; /* whose it is */
 };
@@ -202,13 +204,14 @@ struct whose {
     uint32_t request; /* NONE: of none, or not known */
     bool nobodys;     /* of none for certain: the next request is waited for */
     bool inferred;
+    uint32_t work_plus1; /* by its runtime's word, which has seen to all else */
 };
 
 static struct whose on_connection(const struct analysis *a, const struct sock *s, bool inferred)
 {
     const struct draft *d = s->request_plus1 ? &a->drafts.data[s->request_plus1 - 1] : NULL;
     bool open = d && !d->closed && !d->answered && !d->streams;
-    return (struct whose){open ? s->request_plus1 - 1 : NONE, !open, inferred};
+    return (struct whose){open ? s->request_plus1 - 1 : NONE, !open, inferred, 0};
 }
 
 static struct whose whose_submission(struct analysis *a, const struct record *r)
@@ -220,13 +223,13 @@ static struct whose whose_submission(struct analysis *a, const struct record *r)
     if (s)
         return on_connection(a, s, false);
     if (e->opcode == IORING_OP_ACCEPT)
-        return (struct whose){NONE, true, false};
+        return (struct whose){NONE, true, false, 0};
     if (table_get(&a->uring->rings, e->ring, &habit) && habit == TAG_KEPT &&
         table_get(&a->uring->tags, tag_key(e), &index))
         return on_connection(a, &a->socks.data[index], true);
     s = connection_of(a, e, ROLE_CONNECTED);
     if (s && s->owner_plus1 && s->owes && !a->drafts.data[s->owner_plus1 - 1].closed)
-        return (struct whose){s->owner_plus1 - 1, false, s->inferred};
+        return (struct whose){s->owner_plus1 - 1, false, s->inferred, 0};
     const struct life *l = &a->lives.data[r->thread];
     uint32_t request = r->by_kernel ? NONE : tenure_request(a, r->thread);
     if (request == NONE && l->candidates == 1)
@@ -234,7 +237,7 @@ static struct whose whose_submission(struct analysis *a, const struct record *r)
     if (request != NONE &&
         (a->drafts.data[request].answered || thread_rivals(a, r->thread, request) > 0))
         request = NONE;
-    return (struct whose){request, false, true};
+    return (struct whose){request, false, true, 0};
 }
 
 /* Are the submissions of this call for several requests? `r` is the first of them. */
@@ -299,7 +302,11 @@ static int request_note(struct analysis *a, const struct event_uring *e, uint64_
         draft_await(a, u->requests.data[old].owner_plus1 - 1, -1u);
         u->requests.data[old].owner_plus1 = 0;
     }
-    struct uring_request fresh = {now, w.request == NONE ? 0 : w.request + 1, e->flags, w.inferred};
+    struct uring_request fresh = {.submitted = now,
+                                  .owner_plus1 = w.request == NONE ? 0 : w.request + 1,
+                                  .work_plus1 = w.work_plus1,
+                                  .flags = e->flags,
+                                  .inferred = w.inferred};
     if (u->requests.len >= NONE || vec_push(&u->requests, fresh) < 0 ||
         table_put(&u->under_way, e->request, u->requests.len - 1) < 0)
         return -ENOMEM;
@@ -323,6 +330,11 @@ static int see_submit(struct analysis *a, const struct record *r, uint64_t now)
     struct sock *downstream = connection_of(a, e, ROLE_CONNECTED);
 
     thread_scan(a, r->thread, now);
+    const struct work *told = work_tagged(a, r->thread, e->tag);
+    if (told) {
+        uint32_t plus1 = (uint32_t)(told - a->works.data) + 1;
+        return request_note(a, e, now, (struct whose){NONE, false, false, plus1});
+    }
     call_advance(a, r);
     /* The ring's own thread submits when it comes to it: the loop may sleep before. */
     if (e->flags & URING_SQPOLL)
@@ -330,6 +342,8 @@ static int see_submit(struct analysis *a, const struct record *r, uint64_t now)
     struct whose w = whose_submission(a, r);
     int rc = s ? table_put(&a->uring->tags, tag_key(e), (uint64_t)(s - a->socks.data)) : 0;
     struct life *l = &a->lives.data[r->thread];
+    if (w.request == NONE && !w.nobodys)
+        l->uring_stray = now;
     l->uring_for_plus1 = e->opcode == IORING_OP_CONNECT && w.request != NONE ? w.request + 1 : 0;
     if (rc == 0 && w.request != NONE) {
         struct act act = {.thread = r->thread,
@@ -379,6 +393,8 @@ static int see_complete(struct analysis *a, const struct record *r, uint64_t now
         return 0;
     table_remove(&u->under_way, e->request);
     struct uring_request *q = &u->requests.data[index];
+    if (q->work_plus1)
+        work_ready(a, &a->works.data[q->work_plus1 - 1], ready_at(a, r, q, now));
     if (!q->owner_plus1)
         return 0;
     uint32_t owner = q->owner_plus1 - 1;

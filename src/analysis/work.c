@@ -3,6 +3,8 @@
  *
  *     libuv      SUBMIT by the loop, BEGIN and END by a worker, RESUME by the loop: all of a
  *                hand-off. Whose it is, is whose turn it was at the SUBMIT.
+ *                Where io_uring takes the pool's place, uring.c tells when it is done; the loop's
+ *                next touch is the resume where none is told.
  *     nginx      SUBMIT by the loop, BEGIN by a worker. The loop leaves the request alone until
  *                it is back, so that its next touch of it is the resume.
  *     asyncio    SUBMIT when a task is made, RESUME at each of its steps: see tasks.c.
@@ -128,7 +130,7 @@ static int submit(struct analysis *a, const struct event_work *e, struct act *ac
 
     /* Node's timers and immediates run between two polls, and they begin work of nobody's, too:
      * perhaps also soon behind a request that has asked and now waits. */
-    if (e->kind == WORK_LIBUV) {
+    if (e->kind == WORK_LIBUV || e->kind == WORK_URING) {
         bool waits = request != NONE && a->drafts.data[request].outstanding;
         l->strays |= request == NONE;
         if (sure && l->strays && (waits || tenure_idle(a, act->thread, act->time))) {
@@ -342,6 +344,23 @@ int work_bind(struct analysis *a, const struct event_work *e, const struct act *
         return -ENOMEM;
     *w = (struct work){.request_plus1 = request == NONE ? 0 : request + 1};
     return 0;
+}
+
+struct work *work_tagged(struct analysis *a, uint32_t thread, uint64_t tag)
+{
+    const struct event_work e = {.item = tag, .kind = WORK_URING};
+    return thread == NONE ? NULL : work_find(a, &e, thread);
+}
+
+void work_ready(struct analysis *a, struct work *w, uint64_t at)
+{
+    struct draft *d = w->owed ? work_draft(a, w) : NULL;
+
+    if (d) {
+        d->woken = d->uring_ready = at;
+        d->uring_inferred = false;
+    }
+    owes(a, w, false);
 }
 
 static int resume(struct analysis *a, const struct event_work *e, struct act *act)

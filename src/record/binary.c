@@ -55,6 +55,10 @@ struct hook {
     {                                                                                            \
         .symbol = (symbol_), .files = HAS_UV, .cookie = WORK_COOKIE(op, WORK_LIBUV, argument, 0) \
     }
+#define RING(symbol_)                                                                              \
+    {                                                                                              \
+        .symbol = (symbol_), .files = HAS_UV, .cookie = WORK_COOKIE(WORK_SUBMIT, WORK_URING, 1, 0) \
+    }
 #define QUEUE(symbol_, label_, op, argument)                                               \
     {                                                                                      \
         .symbol = (symbol_), .files = IN_QUEUE, .where = SYMBOL_METHOD, .label = (label_), \
@@ -99,6 +103,26 @@ static const struct hook hooks[] = {
     LIBUV("uv__getaddrinfo_done", WORK_RESUME, 0),
     LIBUV("uv__getnameinfo_done", WORK_RESUME, 0),
     LIBUV("uv__random_done", WORK_RESUME, 0),
+    /* libuv since 1.45, src/unix/linux.c: uv__iou_fs_close(loop, req) and the like put a request
+     * with the tag `req` into the loop's ring, or give 0 for the pool to do it. When it is done the
+     * loop calls back; of Node's callbacks, src/node_file.cc, nearly all begin with
+     * FSReqAfterScope(wrap, req), whose first argument is itself. */
+    RING("uv__iou_fs_close"),
+    RING("uv__iou_fs_fsync_or_fdatasync"),
+    RING("uv__iou_fs_ftruncate"),
+    RING("uv__iou_fs_link"),
+    RING("uv__iou_fs_mkdir"),
+    RING("uv__iou_fs_open"),
+    RING("uv__iou_fs_read_or_write"),
+    RING("uv__iou_fs_rename"),
+    RING("uv__iou_fs_statx"),
+    RING("uv__iou_fs_symlink"),
+    RING("uv__iou_fs_unlink"),
+    {.symbol = "_ZN4node2fs15FSReqAfterScopeC1EPNS0_9FSReqBaseEP7uv_fs_s",
+     .files = IN_PROGRAM | IN_NODE,
+     .cookie = WORK_COOKIE(WORK_RESUME, WORK_URING, WORK_THIRD, 0),
+     .needs = "uv__iou_fs_open",
+     .label = "node::fs::FSReqAfterScope"},
     /* Modules/_asyncio.c since Python 3.10: task_step_impl() sends into the task's coroutine. */
     {.symbol = "PyIter_Send",
      .files = IN_ASYNCIO,

@@ -17,7 +17,7 @@ struct point {
     uint64_t cookie;  /* WORK_COOKIE */
 };
 
-#define BINARY_POINTS 32
+#define BINARY_POINTS 64
 
 struct binary {
     uint64_t device, inode, bytes; /* which file, and when it was last written */

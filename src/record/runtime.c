@@ -2,6 +2,7 @@
 
 #include "base/table.h"
 #include "bpf/events.h"
+#include "bpf/shared.h"
 #include "capture/writer.h"
 #include "record/binary.h"
 #include "record/maps.h"
@@ -15,6 +16,9 @@
 
 /* Enough for any server; a machine that forks without end does not fill memory with it. */
 #define PROCESSES_MAX 1024
+
+/* So many descriptors are looked at. */
+#define RING_FDS 64
 
 /* When a process is looked at, after it was made or called exec. */
 static const uint64_t looks_ns[] = {50000000, 200000000, 1000000000, 3000000000};
@@ -157,6 +161,26 @@ static int tell_runtimes(struct runtimes *r, struct process *p, const struct bin
     return ret;
 }
 
+/*
+ * Has the process a ring of io_uring? libuv makes its loop's first when it makes the loop, before
+ * any connection, so that a few descriptors tell; and only if it is to use rings at all.
+ */
+static bool has_ring(uint32_t pid)
+{
+    char path[64], link[64];
+
+    for (int fd = 3; fd < RING_FDS; fd++) {
+        snprintf(path, sizeof(path), "/proc/%u/fd/%d", pid, fd);
+        ssize_t len = readlink(path, link, sizeof(link) - 1);
+        if (len < 0)
+            continue;
+        link[len] = '\0';
+        if (!strcmp(link, "anon_inode:[io_uring]"))
+            return true;
+    }
+    return false;
+}
+
 static int hook(struct runtimes *r, struct process *p, const struct binary *b, int fd)
 {
     uint64_t offsets[BINARY_POINTS], cookies[BINARY_POINTS];
@@ -164,7 +188,10 @@ static int hook(struct runtimes *r, struct process *p, const struct binary *b, i
     size_t n = 0;
     int ret;
 
+    bool ring = has_ring(p->pid);
     for (size_t i = 0; i < b->point_count; i++) {
+        if (WORK_COOKIE_KIND(b->points[i].cookie) == WORK_URING && !ring)
+            continue; /* each costs a trap, and the pool tells the same */
         offsets[n] = b->points[i].offset;
         cookies[n++] = b->points[i].cookie;
     }

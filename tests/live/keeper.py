@@ -35,6 +35,7 @@ class Kind:
     slow: bool = False  # each request reads a slow file of its own: slowfiles.c
     lanes: int = 0  # as many as there are threads to read them; 0: no limit
     disk: bool = False  # the same from a slow disk: slowfs.c
+    ring: bool = False  # the kernel reads it, by io_uring, or a thread while the ring is full
     fsync_ms: int = 0  # what that disk takes to sync a file
     upstream: bool = False  # waits for the backend
     also: tuple = ()  # states that stand for `state` as well

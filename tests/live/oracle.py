@@ -13,7 +13,7 @@ What is known of a request, and how sure it is:
     the call. That holds the call's own processor time and the way back onto a processor or back
     to the loop: no wait charged to the request may be longer;
   - when its backend was asked and answered: what came after that is no awaiting any more. A timer
-    is late by 5 ms at the most;
+    is late by 5 ms at the most, a disk that many ask at once by any time;
   - `floor`: how long it waited at the least. For a slow file the time that any thread of the server
     was blocked on this request's own file, of which there is one for each request, so that it is
     nobody else's: exact, whatever the analysis made of it. Else what it asked its backend or its
@@ -158,7 +158,12 @@ class Oracle:
         return [r for r in found if r["name"] == one["name"]]
 
     def _own_object(self, one):
-        return self.on_object.get(one["object"], 0) if one.get("object") else None
+        known = one.get("object") and not self.kind(one)["ring"]
+        return self.on_object.get(one["object"], 0) if known else None
+
+    def _pooled(self, one):
+        """For how long a thread was blocked on what the ring had no place for."""
+        return self.on_object.get(one["object"], 0) if self.kind(one)["ring"] else 0
 
     def _floor(self, one, asked=False):
         """What it waited at the least; or what it asked for."""
@@ -168,7 +173,8 @@ class Oracle:
         if "answered_ns" in one and not asked:
             return one["answered_ns"] - one["asked_ns"]
         floor = one["ms"] * MS * (self.kind(one)["state"] in ("blocked", "sleep", "awaiting"))
-        if self.kind(one)["state"] == "awaiting" and not self.kind(one)["upstream"]:
+        if self.kind(one)["state"] == "awaiting" and not self.kind(one)["upstream"] and \
+                not self.kind(one)["disk"]:
             floor -= TIMER_NS
         return floor
 
@@ -179,7 +185,7 @@ class Oracle:
         until = None
         if self.kind(one)["state"] == "awaiting" and "answered_ns" in one:
             until = one["answered_ns"] - one["truth"].get("begin", one["sent_ns"])
-        elif self.kind(one)["state"] == "awaiting" and told:
+        elif self.kind(one)["state"] == "awaiting" and told and not self.kind(one)["disk"]:
             until = one["ms"] * MS + LATE_NS
         return min(ns for ns in (own, told, until, one["latency_ns"]) if ns is not None)
 
@@ -197,11 +203,13 @@ class Oracle:
             why.append(f"{state} {ms(ledger[state])}, at most {ms(ceiling)}")
         for key in WAITS:
             told = one["truth"].get(key, 0) if key != "awaiting" else 0
+            if key == "blocked":
+                told = max(told, self._pooled(one))
             if key != state and ledger[key] > told + spare(r["latency_ns"]):
                 why.append(f"{key} {ms(ledger[key])}, it had {ms(told)}")
         waited = ledger.get(state, 0) + ledger["unattributed"] + r["parallel_ns"]
-        waited += sum(ledger[k] for k in self.kind(one)["also"])
-        if not one.get("object"):
+        waited += sum(ledger[k] for k in self.kind(one)["also"]) + self._pooled(one)
+        if self._own_object(one) is None:
             waited += sum(ledger[k] for k in BESIDE)
         elif self.kind(one)["workers"]:  # the handler had not returned yet when a worker began
             waited += min(ledger["running"], MS) + ledger["runnable"]
@@ -211,7 +219,7 @@ class Oracle:
         if self.truth["model"] != "blocking" and ledger["running"] > computed:
             why.append(f"running {ms(ledger['running'])}")
         total = one["truth"].get("total")
-        if total and not self.kind(one)["workers"]:
+        if total and not self.kind(one)["workers"] and not self._pooled(one):
             most = one["latency_ns"] - total
             if ledger["queued"] > most + spare(most, QUEUED_SPARE_NS):
                 why.append(f"queued {ms(ledger['queued'])}, at most {ms(most)}")
@@ -245,7 +253,10 @@ class Oracle:
         if state not in WAITS or told is None:
             return None
         got = ledger[state]
+        pooled = self._pooled(one)
+        got += pooled
         back = sum(ledger[k] for k in (*BESIDE, "loop_busy", "unattributed"))
+        back += ledger["queued"] if pooled else 0  # for a thread
         if got > told + spare(told):
             return f"{state} {ms(got)}, more than {ms(told)}"
         if got + back + r["parallel_ns"] < told - spare(told):

@@ -28,11 +28,11 @@ def backend_of(t, visit):
     return peer
 
 
-def node(script):
+def node(script, *options, **env):
     def begin(t, visit):
         backend = backend_of(t, visit)
         return start(t, ["node", zoo(f"{script}.js"), "--port", 0, "--backend", backend.port,
-                         "--files", visit.dir])
+                         "--files", visit.dir, *options], env={**os.environ, **env})
     return begin
 
 
@@ -171,6 +171,13 @@ ZOO = {
                          [blocking("file", 8), blocking("upstream", 8)]),
     "express": (node("express"), NODE),
     "fastify": (node("fastify"), NODE),
+    # Files by the kernel's ring. That of libuv has 64 places; what finds none goes to its pool, and
+    # then workers block.
+    "express-ring": (node("express", "--folders", UV_USE_IO_URING="1"), [
+        Kind("readFile", "awaiting", "awaiting", disk=True, ring=True),
+        Kind("upstream", "awaiting", "awaiting", upstream=True, model="non-blocking"),
+        Mix("mixed", ("readFile", "upstream")),
+    ]),
     "kotlin": (kotlin, [
         Kind("io", "blocked", "awaiting", slow=True, workers=True, model=WITH_WORKERS),
         Kind("delay", "awaiting", "awaiting", workers=True, model="non-blocking"),

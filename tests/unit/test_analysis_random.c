@@ -433,7 +433,7 @@ static void server_round(uint64_t seed)
     struct server s = {.w = {.now = 100, .wild = 200}};
     char why[256] = "";
     static const uint8_t kinds[] = {0,           0,          WORK_LIBUV, WORK_TASK,
-                                    WORK_FUTURE, WORK_NGINX, WORK_TIMER};
+                                    WORK_FUTURE, WORK_NGINX, WORK_TIMER, WORK_URING};
 
     seed_now = seed * 0x9e3779b97f4a7c15u + 7;
     s.kind = kinds[seed % sizeof(kinds)];

@@ -263,6 +263,87 @@ static void test_sqpoll_loop_sleeps_on(void **state)
     made_release(&m);
 }
 
+/*
+ * libuv hands A's file to the ring, then B's, whose is there first. With `said` it tells of both,
+ * and when it turns to B's; without a word the ring's thread takes them for nobody known.
+ */
+static void files_made(struct made *m, bool said)
+{
+    const struct slip a = {.slip = 1, .tag = 0x64, .opcode = OP_READ, .flags = URING_SQPOLL};
+    const struct slip b = {.slip = 2, .tag = 0x65, .opcode = OP_READ, .flags = URING_SQPOLL};
+    uring_init(m, 3000);
+    runtime_is(m, LOOP, RUNTIME_NODE, 0, 0);
+    kernel_thread(m, SQP, "iou-sqp-7");
+    yields(m, 0, 20, 20);
+    receives(m, 22, LOOP, A, 20, GET("/a"));
+    if (said)
+        says(m, 25, LOOP, 0x64, WORK_SUBMIT, WORK_URING);
+    receives(m, 28, LOOP, B, 20, GET("/b"));
+    if (said)
+        says(m, 32, LOOP, 0x65, WORK_SUBMIT, WORK_URING);
+    submits(m, 35, SQP, a);
+    submits(m, 36, SQP, b);
+    completes(m, 499, SQP, b);
+    yields(m, 40, 500, 501);
+    if (said)
+        says(m, 505, LOOP, 0x65, WORK_RESUME, WORK_URING);
+    sends(m, 520, LOOP, B, OK);
+    completes(m, 999, SQP, a);
+    yields(m, 530, 1000, 1001);
+    sends(m, 1020, LOOP, A, OK); /* nobody says that it turns to it */
+    uring_finish(m, 3000, 1030);
+}
+
+static void test_runtime_says_whose_a_file_is(void **state)
+{
+    (void)state;
+    struct made m;
+    files_made(&m, true);
+    const struct request *a = request_named(&m, "GET /a"), *b = request_named(&m, "GET /b");
+    assert_in_range(a->ledger_ns[LEDGER_AWAITING], US(999 - 28), US(999 - 25));
+    assert_in_range(b->ledger_ns[LEDGER_AWAITING], US(499 - 40), US(499 - 32));
+    assert_in_range(a->ledger_ns[LEDGER_UNATTRIBUTED], 0, US(3));
+    assert_in_range(b->ledger_ns[LEDGER_UNATTRIBUTED], 0, US(8));
+    made_release(&m);
+    files_made(&m, false);
+    a = request_named(&m, "GET /a");
+    assert_in_range(a->ledger_ns[LEDGER_UNATTRIBUTED], US(960), US(999));
+    made_release(&m);
+}
+
+/* A's timer is over, and the loop submits something for nobody known, perhaps for A: then A's loop
+ * is not known to have been busy with others. */
+static void test_more_is_submitted(void **state)
+{
+    (void)state;
+    struct made m;
+    struct slip receive = {.slip = 1, .obj = A, .tag = 0xa, .opcode = OP_RECV, .flags = 1};
+    struct slip other = {.slip = 2, .obj = B, .tag = 0xb, .opcode = OP_RECV, .flags = 1};
+    struct slip timer = {.slip = 3, .tag = 0xa, .opcode = OP_TIMEOUT, .flags = 1};
+    struct slip file = {.slip = 4, .tag = 0xf, .opcode = OP_READ, .flags = 1};
+    uring_init(&m, 5000);
+    kernel_thread(&m, SQP, "iou-sqp-7");
+    for (uint64_t t = 8; t < 12; t += 2) { /* each connection keeps its tag */
+        submits(&m, t, SQP, receive);
+        submits(&m, t, SQP, other);
+    }
+    gets(&m, 22, SQP, A, 20, GET("/a"));
+    gets(&m, 22, SQP, B, 20, GET("/b"));
+    completes(&m, 23, SQP, receive);
+    completes(&m, 23, SQP, other);
+    yields(&m, 0, 23, 25);
+    submits(&m, 30, SQP, timer);
+    completes(&m, 1030, SQP, timer);
+    yields(&m, 32, 1031, 1033);
+    submits(&m, 1040, SQP, file);
+    sends(&m, 4010, LOOP, A, OK);
+    uring_finish(&m, 5000, 4020);
+    const struct request *r = request_named(&m, "GET /a");
+    assert_int_equal(r->ledger_ns[LEDGER_LOOP_BUSY], 0);
+    assert_true(r->ledger_ns[LEDGER_UNATTRIBUTED] >= US(2900));
+    made_release(&m);
+}
+
 /* A worker of the ring, named after its SQPOLL thread, sends the answer: the loop's act. */
 static void test_workers_are_named_after_their_maker(void **state)
 {
@@ -413,6 +494,8 @@ int main(void)
         cmocka_unit_test(test_a_call_for_two_is_ambiguous),
         cmocka_unit_test(test_sqpoll_serves_nobody),
         cmocka_unit_test(test_sqpoll_loop_sleeps_on),
+        cmocka_unit_test(test_runtime_says_whose_a_file_is),
+        cmocka_unit_test(test_more_is_submitted),
         cmocka_unit_test(test_workers_are_named_after_their_maker),
         cmocka_unit_test(test_deferred_completion_is_not_dated),
         cmocka_unit_test(test_lost_completion),

@@ -11,8 +11,13 @@ const files = option("files");
 const now = () => process.hrtime.bigint();
 const agent = new http.Agent({ keepAlive: true, maxSockets: 256 });
 
-// "5" and "17" → files/5-17, which the kernel lets nobody read for 5 ms.
-const file = (ms, id) => `${files}/${Number(ms)}-${Number(id)}`;
+// "5" and "17" → files/5-17, which the kernel lets nobody read for 5 ms; --folders, which is for
+// readFile alone: files/readFile/5/17, of which each read takes as long.
+const folders = process.argv.includes("--folders");
+const file = (ms, id) =>
+  folders
+    ? `${files}/readFile/${Number(ms)}/${Number(id)}`
+    : `${files}/${Number(ms)}-${Number(id)}`;
 
 // Asks the backend over a kept connection; the answer's text.
 function ask(ms, id) {
