@@ -78,11 +78,9 @@ static size_t interval_at(const struct thread *t, uint64_t at)
     return low;
 }
 
-/* Nobody wakes another while it is off CPU itself: the waker's time may be by another clock than
- * that of the wake-up. */
-static uint64_t rung_at(const struct analysis *a, uint32_t worker, uint64_t at)
+uint64_t woke_at(const struct analysis *a, uint32_t waker, uint64_t at)
 {
-    const struct thread *t = &a->tl->threads.data[worker];
+    const struct thread *t = &a->tl->threads.data[waker];
     size_t i = t->intervals.len ? interval_at(t, at) : 0;
 
     if (!t->intervals.len || t->intervals.data[i].state == STATE_RUNNING)
@@ -109,7 +107,7 @@ static int bells_wakes(struct walk *w)
             uint32_t worker = iv->flags & INTERVAL_WAKER_IRQ ? NONE : thread_at(a, iv->waker, at);
             if (worker == NONE || worker == i || a->tl->threads.data[worker].process != t->process)
                 continue;
-            if (vec_push(&w->b->bells, ((struct bell){rung_at(a, worker, at), worker, i})) < 0)
+            if (vec_push(&w->b->bells, ((struct bell){woke_at(a, worker, at), worker, i})) < 0)
                 return -ENOMEM;
         }
     }
@@ -245,9 +243,8 @@ static int worker_walk(struct walk *w, uint32_t worker)
         if (rc == 0 && (park || iv->state == STATE_UNKNOWN)) {
             rc = bout_end(w, worker, &x, iv->start_ns);
             if (park && rc == 0) {
-                rc =
-                    vec_push(&w->b->parks,
-                             ((struct park){iv->start_ns, end, worker, wait_waker(a, t, iv, end)}));
+                rc = vec_push(&w->b->parks, ((struct park){iv->start_ns, end, worker,
+                                                           wait_waker(a, t, iv, end), false}));
                 x.start = end;
             }
         } else if (state_is_wait(iv->state)) {

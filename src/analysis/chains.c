@@ -91,8 +91,9 @@ const struct touch *touch_before(const struct analysis *a, const struct bouts *b
 bool loop_had(const struct analysis *a, const struct bouts *b, uint32_t loop, uint32_t request,
               uint64_t at, uint64_t begins)
 {
-    const struct touch *t = touch_before(a, b, loop, at);
-    if (!t || t->request_plus1 != request + 1 || loop_slept(a, loop, t->time, at))
+    uint64_t woke = woke_at(a, loop, at);
+    const struct touch *t = touch_before(a, b, loop, woke);
+    if (!t || t->request_plus1 != request + 1 || loop_slept(a, loop, t->time, woke))
         return false;
     size_t looked = 0;
     for (size_t i = touches_until(a, b, loop, begins); i-- > b->touches.from[loop];) {

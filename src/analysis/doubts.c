@@ -58,7 +58,9 @@ static int changes_collect(const struct analysis *a, const struct bouts *b, uint
             continue;
         rc = change_pair(c, t->start_ns, least(t->end_ns, until), 1, 0);
         for (size_t k = b->first_park[thread]; rc == 0 && k < b->first_park[thread + 1]; k++)
-            rc = change_pair(c, b->parks.data[k].start, least(b->parks.data[k].end, until), 0, 1);
+            if (!b->parks.data[k].unsure)
+                rc = change_pair(c, b->parks.data[k].start, least(b->parks.data[k].end, until), 0,
+                                 1);
         if (rc < 0)
             return rc;
     }

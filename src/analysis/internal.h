@@ -391,6 +391,9 @@ bool wait_is_gil(const struct analysis *a, const struct thread *t, const struct 
 uint32_t wait_waker(const struct analysis *a, const struct thread *t, const struct interval *iv,
                     uint64_t end);
 
+/* Is it one of the JVM's own, which serves no request? */
+bool is_jvm_service(const struct analysis *a, const struct thread *t);
+
 /* ---- states.c ---- */
 int states_build(struct analysis *a);
 
@@ -541,6 +544,7 @@ struct bell { /* a worker tells a loop something */
 struct park {
     uint64_t start, end;
     uint32_t worker, waker; /* waker NONE: not known, or none of the process */
+    bool unsure;            /* perhaps it waits inside its work: see pools.c */
 };
 struct done { /* an item of work that a worker has done */
     uint64_t start, end;
@@ -565,11 +569,14 @@ struct bouts {
     uint32_t *before; /* by tenure: the one before it of the same request; NONE */
     uint64_t *split;  /* by worker: where an item ended that nobody was told of */
 };
+/* When `waker` woke another whose wait ended at `at`: nobody does while it is off CPU itself, so
+ * its time may be by another clock. */
+uint64_t woke_at(const struct analysis *a, uint32_t waker, uint64_t at);
 int bouts_build(struct analysis *a, struct bouts *b);
 void bouts_release(struct bouts *b);
 
 /* ---- jobs.c ---- */
-int jobs_charge(struct analysis *a, const struct bouts *b);
+int jobs_charge(struct analysis *a, struct bouts *b);
 
 /* ---- chains.c ---- */
 /* Did the loop have the request at `at`, and nothing else to hand over? A worker that it woke then
@@ -591,6 +598,7 @@ int items_match(struct analysis *a, struct bouts *b, uint32_t loop);
 struct taken {
     uint64_t submitted;
     uint64_t from, to; /* a worker took it up in between */
+    bool *early;       /* set when it did so before one that was given earlier; or NULL */
 };
 struct pool_order { /* in which a pool takes up what it is given */
     struct taken recent[ORDER_RECENT];

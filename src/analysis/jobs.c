@@ -7,16 +7,10 @@
 #include "analysis/pools.h"
 
 #define TENURES_MAX 64
-/* From what so many jobs did all others are judged, */
-#define RESTS_MIN 5
-/* and of one kind of request so many. */
-#define KIND_MIN 3
-/* So many calls by readers tell that requests are handed over as they are read; one in so many may
- * be another's. */
-#define HANDED_MIN 3
-#define OTHERS_MAX 20
 /* So many bouts for one answer, and none for something else, tell that there is nothing else. */
 #define SINGLES_MIN 20
+/* Where the order of the jobs is not known, so many do for what comes behind another answer. */
+#define SINGLES_FEW 5
 /* From a call's end to a wait for the GIL. */
 #define RETURN_NS 15000u
 
@@ -31,31 +25,20 @@ static uint64_t most(uint64_t x, uint64_t y)
     return x > y ? x : y;
 }
 
-/* One in a hundred may be late for the machine's sake, or one in twenty of a kind. */
-static bool rests_at_once(const struct judge *j, const struct job *job)
-{
-    const struct rests *all = &j->p->all.data[job->pool].rests;
-    uint64_t group = (uint64_t)j->a->drafts.data[job->request].group << 32 | (job->pool + 1);
-    struct rests kind = {0, 0, 0};
-    uint64_t index;
-
-    if (table_get(&j->p->group_index, group, &index))
-        kind = j->p->groups.data[index];
-    if ((uint64_t)kind.later * 20 > kind.at_once || kind.ns > (uint64_t)kind.at_once * TRIFLE_NS)
-        return false;
-    return kind.at_once >= KIND_MIN ||
-           (all->at_once >= RESTS_MIN && (uint64_t)all->later * 100 <= all->at_once &&
-            all->ns <= (uint64_t)all->at_once * TRIFLE_NS);
-}
-
 /* Its jobs are put into the queue as they are read: their reader calls a worker at once, or it
- * waits for one thing at a time, and so never comes back to a request that it has read. */
+ * waits for one thing at a time, and so never comes back to a request that it has read, or for
+ * nothing but its clients, and their order is the same. */
 static bool is_plain(const struct judge *j, const struct job *job)
 {
     const struct pool *pool = &j->p->all.data[job->pool];
     uint32_t reader = j->a->drafts.data[job->request].first_thread;
-    if (pool->lone && !j->a->lives.data[reader].yields)
+    if (pool->lone && !pool->disordered && !j->a->lives.data[reader].yields)
         return true;
+    if (pool->lone && pool->in_order && j->p->straight[reader])
+        return true;
+    /* What stands in line twice, in halves, begins out of order, and shows where it is idle. */
+    if (pool->disordered && (pool->strays || pool->singles < SINGLES_FEW))
+        return false;
     return pool->handed >= HANDED_MIN && (uint64_t)pool->others * OTHERS_MAX <= pool->handed;
 }
 
@@ -63,6 +46,15 @@ static bool is_plain(const struct judge *j, const struct job *job)
 static bool is_pure(const struct pool *pool)
 {
     return !pool->strays && (pool->lone || pool->singles >= SINGLES_MIN);
+}
+
+/* Nor does it where it is always busy, and it answers in one go. */
+static bool is_whole(const struct pool *pool, const struct job *job)
+{
+    bool few = pool->lone && !pool->disordered;
+    return is_pure(pool) && !(pool->in_order && (job->early || job->odd)) &&
+           ((pool->lone && pool_clean(pool, job->usual)) ||
+            pool->singles >= (few ? SINGLES_FEW : SINGLES_MIN));
 }
 
 /* What is known of a job's begin. */
@@ -100,20 +92,6 @@ static void behind_gil(const struct judge *j, const struct job *job, struct begi
     }
 }
 
-/* When the worker first waited in the job, but for a lock, which may be its queue's. */
-static uint64_t first_wait(const struct judge *j, const struct job *job)
-{
-    const struct thread *t = &j->a->tl->threads.data[job->worker];
-    for (size_t i = interval_of(t, job->from) + 1; i < t->intervals.len; i++) {
-        const struct interval *iv = &t->intervals.data[i];
-        if (iv->start_ns >= job->last)
-            break;
-        if (state_is_wait(iv->state) && iv->state != STATE_LOCK)
-            return iv->start_ns;
-    }
-    return job->last;
-}
-
 /* The worker was idle before. */
 static struct begin first_begin(const struct judge *j, const struct job *job)
 {
@@ -124,8 +102,9 @@ static struct begin first_begin(const struct judge *j, const struct job *job)
 
     if (job->from == NEVER)
         return begin;
-    if (!is_pure(pool) && (job->waker != reader || !loop_had(j->a, j->b, reader, job->request,
-                                                             job->from, first_wait(j, job))))
+    if (!is_pure(pool) &&
+        (job->waker != reader || !loop_had(j->a, j->b, reader, job->request, job->from,
+                                           job_first_wait(j->a, j->p, job, job->from))))
         return begin;
     if (job->read > job->from && worked_ns(j->a, job->worker, job->from, job->read) > TRIFLE_NS)
         return begin;
@@ -142,7 +121,7 @@ static struct begin next_begin(const struct judge *j, const struct job *job)
     uint64_t at = most(before->last, job->read);
     struct begin begin = {at, at, is_plain(j, job)};
 
-    if (!is_pure(pool) || !before->replied || !rests_at_once(j, before))
+    if (!is_whole(pool, job) || !before->replied || !job_rests(j->a, j->p, before))
         begin.at = NEVER;
     else if (at == before->last)
         behind_gil(j, job, &begin);
@@ -175,8 +154,7 @@ static struct tenure *tenures_join(struct analysis *a, const struct job *job, ui
     return first;
 }
 
-/* HotSpot's Thread.sleep() is a wait for a condition variable of the thread's own that nobody ever
- * signals (os_posix.cpp, PlatformEvent::park); where locks are waited for somebody wakes. */
+/* The JVM says lock where it sleeps. */
 static void sleeps_name(const struct judge *j, uint32_t thread, uint64_t from, uint64_t to)
 {
     struct thread *t = &j->a->tl->threads.data[thread];
@@ -184,9 +162,7 @@ static void sleeps_name(const struct judge *j, uint32_t thread, uint64_t from, u
     for (size_t i = interval_of(t, from);
          i < t->intervals.len && t->intervals.data[i].start_ns < to; i++) {
         struct interval *iv = &t->intervals.data[i];
-        if (iv->state != STATE_LOCK || !(iv->flags & INTERVAL_WAKER_IRQ) || !iv->object_plus1 ||
-            iv->start_ns < from || !wait_is_park(j->a, thread, iv) ||
-            table_get(&j->p->called, place_key(j->a, t, iv), NULL))
+        if (iv->start_ns < from || !wait_is_jvm_sleep(j->a, j->p, thread, iv))
             continue;
         iv->state = STATE_SLEEP;
         t->state_ns[STATE_LOCK] -= interval_end(t, i) - iv->start_ns;
@@ -209,8 +185,7 @@ static void job_charge(const struct judge *j, const struct job *job)
         return;
     if (begin.at != NEVER) {
         x->start = begin.at < x->first_touch ? begin.at : x->first_touch;
-        if (process_has(a, a->tl->threads.data[job->worker].process, RUNTIME_JVM))
-            sleeps_name(j, job->worker, x->start, x->last_touch);
+        sleeps_name(j, job->worker, x->start, x->last_touch);
     } else if (x->first_touch > x->start + TRIFLE_NS &&
                (begin.queued != NEVER || !is_pure(pool) || pool->rests.later)) {
         x->start = x->first_touch; /* it may have been at work for somebody else */
@@ -224,7 +199,7 @@ static void job_charge(const struct judge *j, const struct job *job)
     x->unsure_head = begin.at == NEVER || begin.at > begin.queued;
 }
 
-int jobs_charge(struct analysis *a, const struct bouts *b)
+int jobs_charge(struct analysis *a, struct bouts *b)
 {
     struct pools p = {.all = VEC_INIT};
     const struct judge j = {a, b, &p};

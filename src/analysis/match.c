@@ -227,7 +227,7 @@ static bool handed_over(const struct analysis *a, const struct done *item, const
 static struct taken taken_by(const struct done *d, uint64_t start, const struct resume *r)
 {
     uint64_t from = most(start, r->submitted);
-    return (struct taken){r->submitted, from, most(d->first, from)};
+    return (struct taken){r->submitted, from, most(d->first, from), NULL};
 }
 
 /* The item, which began at `start` at the earliest, was the resume's. Before `unmatched` it may

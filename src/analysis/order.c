@@ -31,7 +31,11 @@ void pool_order_note(struct pool_order *o, struct taken t)
         if (!together(first, other))
             continue;
         o->in_order += first->to <= other->from;
-        o->against += other->to <= first->from;
+        if (other->to > first->from)
+            continue;
+        o->against++;
+        if (other->early)
+            *other->early = true;
     }
     o->recent[o->next] = t;
     o->next = (o->next + 1) % ORDER_RECENT;

@@ -59,6 +59,25 @@ static bool is_carrier(const struct analysis *a, const struct thread *t)
            strncmp(timeline_string(a->tl, t->comm), "ForkJoinPool", 12) == 0;
 }
 
+bool is_jvm_service(const struct analysis *a, const struct thread *t)
+{
+    /* As HotSpot names them: src/hotspot/share/{compiler,gc,runtime,services}, and of the class
+     * library those of java.lang.ref; the kernel cuts a name behind 15 bytes. */
+    static const char *const names[] = {
+        "C1 CompilerThre", "C2 CompilerThre", "VM Thread",
+        "VM Periodic Tas", "GC Thread#",      "G1 ",
+        "Monitor Deflati", "Service Thread",  "Signal Dispatch",
+        "Sweeper thread",  "Common-Cleaner",  "Finalizer",
+        "Reference Handl", "Notification Th", "Attach Listener",
+    };
+    const char *comm = timeline_string(a->tl, t->comm);
+
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+        if (strncmp(comm, names[i], strlen(names[i])) == 0)
+            return process_has(a, t->process, RUNTIME_JVM);
+    return false;
+}
+
 void parks_prepare(struct analysis *a)
 {
     for (size_t i = 0; i < a->lives.len; i++) {

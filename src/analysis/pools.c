@@ -108,7 +108,7 @@ static void lone_find(const struct analysis *a, const struct bouts *b, struct po
         if (p->of[thread]) {
             lone &= !of || of == p->of[thread];
             of = p->of[thread];
-        } else if (!p->reads[thread]) {
+        } else if (!p->reads[thread] && !is_jvm_service(a, &a->tl->threads.data[thread])) {
             lone &= a->tl->threads.data[thread].state_ns[STATE_RUNNING] < STRAY_NS;
         }
     }
@@ -167,6 +167,18 @@ static int places_note(struct walk *w, uint32_t thread)
     return rc;
 }
 
+/* A worker that waits elsewhere may stand at a lock inside its work, or sleep there as Java's do.
+ * Where something stands in line all the time that is the rule. */
+static void parks_judge(const struct walk *w, struct bouts *b, uint32_t thread)
+{
+    const struct thread *t = &w->a->tl->threads.data[thread];
+
+    for (size_t i = b->first_park[thread]; i < b->first_park[thread + 1]; i++) {
+        struct park *park = &b->parks.data[i];
+        park->unsure = !is_idle(w, t, &t->intervals.data[interval_of(t, park->start)]);
+    }
+}
+
 /* ---- jobs */
 
 /* When other threads touched the request last before `until`. */
@@ -212,40 +224,12 @@ static struct pool *pool_of(const struct walk *w)
     return &w->p->all.data[w->p->of[w->worker] - 1];
 }
 
-/* What the worker did behind the job that ended at `last`, up to `to`, was for nobody behind it. */
-static int rest_note(struct walk *w, const struct job *job, uint64_t to, bool idle)
-{
-    uint64_t group = w->a->drafts.data[job->request].group, index;
-    struct pool *pool = pool_of(w);
-    uint64_t ns = worked_ns(w->a, w->worker, job->last, to);
-    bool more = ns > LATE_NS;
-
-    if (!job->replied || (!more && !idle))
-        return 0;
-    group = group << 32 | w->p->of[w->worker];
-    if (!table_get(&w->p->group_index, group, &index)) {
-        index = w->p->groups.len;
-        int rc = vec_push(&w->p->groups, ((struct rests){0, 0, 0}));
-        if (rc == 0)
-            rc = table_put(&w->p->group_index, group, index);
-        if (rc < 0)
-            return rc;
-    }
-    struct rests *both[] = {&w->p->groups.data[index], &pool->rests};
-    for (size_t i = 0; i < 2; i++) {
-        both[i]->at_once += !more;
-        both[i]->later += more;
-        both[i]->ns += more ? 0 : ns;
-    }
-    return 0;
-}
-
 /* The worker is idle from `at` on. */
 static int bout_end(struct walk *w, uint64_t at)
 {
     if (w->p->jobs.len > w->bout.first_job) {
         pool_of(w)->singles += w->bout.start != NEVER && w->p->jobs.len == w->bout.first_job + 1;
-        return rest_note(w, vec_last(&w->p->jobs), at, true);
+        return rest_note(w->a, w->p, vec_last(&w->p->jobs), at, true);
     }
     if (w->bout.start != NEVER && at > w->bout.start &&
         worked_ns(w->a, w->worker, w->bout.start, at) > STRAY_NS)
@@ -257,9 +241,11 @@ static int bout_end(struct walk *w, uint64_t at)
  * called for one request another that stands in line. */
 static void handed_find(const struct walk *w, uint32_t reader, struct job *job)
 {
-    const struct touch *x =
-        job->waker == reader ? touch_before(w->a, w->b, reader, job->from) : NULL;
-    if (!x || !x->own || x->replied || loop_slept(w->a, reader, x->time, job->from))
+    if (job->waker != reader)
+        return;
+    uint64_t at = woke_at(w->a, reader, job->from);
+    const struct touch *x = touch_before(w->a, w->b, reader, at);
+    if (!x || !x->own || x->replied || loop_slept(w->a, reader, x->time, at))
         return;
     job->handed = x->request_plus1 == job->request + 1;
     job->swapped = !job->handed;
@@ -305,7 +291,7 @@ static int job_touch(struct walk *w, const struct touch *x)
     if (!last)
         first_note(w, &job);
     else if (job.read != NEVER && job.read > last->last)
-        rc = rest_note(w, last, job.read, false);
+        rc = rest_note(w->a, w->p, last, job.read, false);
     uint64_t *seen = &p->last_job[request];
     pool_of(w)->turns |= *seen > w->bout.first_job;
     if (rc == 0 && p->jobs.len < NONE - 1)
@@ -347,7 +333,7 @@ static int worker_walk(struct walk *w)
     return rc;
 }
 
-int pools_find(struct analysis *a, const struct bouts *b, struct pools *p)
+int pools_find(struct analysis *a, struct bouts *b, struct pools *p)
 {
     struct walk w = {.a = a, .b = b, .p = p};
     int rc;
@@ -355,8 +341,9 @@ int pools_find(struct analysis *a, const struct bouts *b, struct pools *p)
     p->of = calloc(a->lives.len + 1, sizeof(*p->of));
     p->reads = calloc(a->lives.len + 1, sizeof(*p->reads));
     p->knows = calloc(a->lives.len + 1, sizeof(*p->knows));
+    p->straight = calloc(a->lives.len + 1, sizeof(*p->straight));
     p->last_job = calloc(a->drafts.len + 1, sizeof(*p->last_job));
-    if (!p->of || !p->reads || !p->knows || !p->last_job)
+    if (!p->of || !p->reads || !p->knows || !p->straight || !p->last_job)
         return -ENOMEM;
     rc = workers_find(a, b, p);
     for (uint32_t i = 0; rc == 0 && i < a->tl->processes.len; i++)
@@ -370,6 +357,11 @@ int pools_find(struct analysis *a, const struct bouts *b, struct pools *p)
     for (w.worker = 0; rc == 0 && w.worker < a->lives.len; w.worker++)
         if (p->of[w.worker])
             rc = worker_walk(&w);
+    if (rc == 0)
+        rc = lines_find(a, b, p);
+    for (uint32_t i = 0; rc == 0 && i < a->lives.len; i++)
+        if (p->of[i] && p->all.data[p->of[i] - 1].in_order)
+            parks_judge(&w, b, i);
     return rc;
 }
 
@@ -385,5 +377,6 @@ void pools_release(struct pools *p)
     free(p->of);
     free(p->reads);
     free(p->knows);
+    free(p->straight);
     free(p->last_job);
 }

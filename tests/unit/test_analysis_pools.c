@@ -164,6 +164,26 @@ static void test_who_is_called_by_a_timer_had_no_queue(void **state)
     made_release(&m);
 }
 
+/* By its own clock the reader is asleep by then that woke the worker. */
+static void test_a_call_by_another_clock(void **state)
+{
+    (void)state;
+    struct made m;
+    pool_init(&m, 30000);
+    uint64_t idle = rounds(&m, 0);
+    waits_for(&m, 8, idle, 18000, 7, CALL_futex, QUEUE);
+    waits_for(&m, 8, 18100, 19000, 0, CALL_nanosleep, 0); /* so the pool is not pure */
+    waits_for(&m, 7, 16120, 21000, 0, CALL_epoll_wait, EPOLL);
+    receives(&m, 21005, 7, A, 21000, GET("/a"));
+    waits_for(&m, 8, 19010, 21030, 7, CALL_futex, QUEUE);
+    waits_for(&m, 8, 21040, 22000, 0, CALL_nanosleep, 0);
+    sends(&m, 22010, 8, A, OK);
+    pool_finish(&m, 21010, 22020);
+    assert_int_equal(spent(&m, "GET /a", LEDGER_QUEUED), 20);
+    assert_int_equal(given(&m, "GET /a", 8, LEDGER_SLEEP), 960);
+    made_release(&m);
+}
+
 /* From A to B and back to A: it has several at a time. */
 static void test_a_worker_that_takes_turns_has_no_jobs(void **state)
 {
@@ -230,6 +250,7 @@ int main(void)
         cmocka_unit_test(test_work_behind_an_answer_is_not_the_next_jobs),
         cmocka_unit_test(test_a_pool_with_other_work_is_asked_when_idle_only),
         cmocka_unit_test(test_who_is_called_by_a_timer_had_no_queue),
+        cmocka_unit_test(test_a_call_by_another_clock),
         cmocka_unit_test(test_a_worker_that_takes_turns_has_no_jobs),
         cmocka_unit_test(test_a_lock_of_nobody_is_javas_sleep),
         cmocka_unit_test(test_the_gil_behind_an_answer_is_not_the_next_jobs),
