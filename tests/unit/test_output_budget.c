@@ -256,10 +256,17 @@ static void test_undecided(void **state)
         buf_str(&out),
         "error: blocked: not known for 1 of 3 requests: with their unattributed time they may be "
         "over 5ms\n"
-        "            record --precise tells more of event loops in Python; --max-unattributed "
-        "says\n"
-        "            how much may stay unknown (100%: any amount)\n"
+        "            --max-unattributed says how much may stay unknown (100%: any amount)\n"
         "check failed: 0 of 3 requests over the budget; blocked not known for 1 of 3 requests\n");
+    /* More is told where asyncio's steps were heard by the default probes. */
+    scene_must(vec_push(&tl.probes, timeline_intern(&tl, "uprobe:PyIter_Send")));
+    judge(&b, &tl, false, &out);
+    has(&out, "over 5ms\n"
+              "            record --precise tells more of event loops in Python\n"
+              "            --max-unattributed says");
+    scene_must(vec_push(&tl.probes, timeline_intern(&tl, "uprobe:Task step end")));
+    judge(&b, &tl, false, &out);
+    has_not(&out, "--precise");
     limit(&b, LEDGER_UNATTRIBUTED, "100%");
     judge(&b, &tl, true, &out);
     has(&out, "note: blocked: not known for 1 of 3 requests, too much of which is unattributed; "
