@@ -275,10 +275,10 @@ enum work_kind {
      * READY: a future, by whoever sets its result. */
     WORK_TASK = 2,
     WORK_FUTURE = 3, /* Python: what goes through a queue to a thread; anyio: a context */
+    WORK_NGINX = 4,  /* ngx_thread_task_t */
     /* uvloop, only with --precise: in a task's step a timer is set. SUBMIT: the item is when it is
      * due, ns like the time of the record. */
     WORK_TIMER = 5,
-    WORK_NGINX = 4, /* ngx_thread_task_t */
     /* libuv: uv_fs_t, which is the tag of its request to io_uring. SUBMIT: by the loop, before
      * that is submitted; it may turn to a worker instead, and be told as WORK_LIBUV too. RESUME:
      * Node's alone, and not for each. */
@@ -286,8 +286,8 @@ enum work_kind {
 };
 
 enum work_flag {
-    WORK_GIVES_WAY = 2, /* END of a task's step: it waits for nothing but its turn (sleep(0)) */
     WORK_IN_LINE = 1,   /* SUBMIT: just before it got one of the pool's places (anyio) */
+    WORK_GIVES_WAY = 2, /* END of a task's step: it waits for nothing but its turn (sleep(0)) */
 };
 
 struct event_work {

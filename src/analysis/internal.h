@@ -88,6 +88,7 @@ struct life {
     bool relays;                  /* and each reply that it reads is an answer at once: as well */
     bool begins;                  /* a runtime tells of its pieces of work */
     uint64_t first_begin;         /* since then */
+    bool ends;                    /* and of each one's end */
     bool carries;        /* one request after the other, and not to their ends: see parks.c */
     bool bitsets;        /* it waits for condition variables: see parks.c */
     uint32_t work_plus1; /* the item that it has begun and not ended */
@@ -257,6 +258,7 @@ struct tenure {
     bool gap_inferred; /* whose the event is that ends the gap before it */
     bool unsure_head;  /* between `ready` and it others may have been at work as well */
     bool moment;       /* of the thread's own time nothing is known */
+    bool told_whole;   /* a piece of work whose begin and end are told: all that it does is that */
 };
 
 struct touch {

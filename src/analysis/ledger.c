@@ -96,6 +96,17 @@ static uint64_t piece_end(const struct tenure *x, uint64_t at, uint64_t end)
     return end;
 }
 
+/* It waits for many things at once, but inside one piece of work: it serves nobody else. */
+static void yield_is_block(struct thread *t, size_t interval)
+{
+    struct interval *iv = &t->intervals.data[interval];
+    uint64_t took = interval_end(t, interval) - iv->start_ns;
+
+    iv->state = STATE_BLOCKED;
+    t->state_ns[STATE_YIELDED] -= took;
+    t->state_ns[STATE_BLOCKED] += took;
+}
+
 static int pieces_add(struct ledger *l, uint32_t tenure)
 {
     const struct tenure *x = &l->a->tenures.data[tenure];
@@ -113,6 +124,8 @@ static int pieces_add(struct ledger *l, uint32_t tenure)
     for (size_t i = interval_at(t, at); at < end; i++) {
         struct interval *iv = &t->intervals.data[i];
         uint64_t stop = least(interval_end(t, i), end);
+        if (iv->state == STATE_YIELDED && x->told_whole)
+            yield_is_block(t, i);
         uint8_t key = state_keys[iv->state];
         while (at < stop) {
             struct piece p = {at, piece_end(x, at, stop), x->thread, (uint32_t)i, tenure, key, 0};

@@ -90,6 +90,7 @@ static int survey_work(struct survey *s, const struct event_work *e, uint32_t th
         (e->kind == WORK_NGINX && e->op == WORK_BEGIN))
         s->a->procs.data[s->a->tl->threads.data[thread].process].hands_over = true;
     l->steps_end |= e->kind == WORK_TASK && e->op == WORK_END;
+    l->ends |= e->kind == WORK_FUTURE && e->op == WORK_END;
     seen->makes = false;
     if (e->kind == WORK_TASK && e->op == WORK_SUBMIT)
         return survey_made(s, key, seen, thread, record);

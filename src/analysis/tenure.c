@@ -220,7 +220,9 @@ static void scan_interval(struct analysis *a, uint32_t thread, const struct inte
     if (iv->state == STATE_RUNNABLE)
         return;
     l->last_wake = end;
-    if ((l->work_plus1 || l->stray_plus1) && wait_ends_work(a, thread, iv)) {
+    /* Where its end is told it waits inside: for a process that it has started, or a condition. */
+    bool begun = l->work_plus1 || l->stray_plus1, inside = begun && l->ends;
+    if (begun && !inside && wait_ends_work(a, thread, iv)) {
         work_leave(a, thread, iv->start_ns);
         x = current(a, thread);
     }
@@ -234,7 +236,7 @@ static void scan_interval(struct analysis *a, uint32_t thread, const struct inte
             a->drafts.data[x->request].flags |= REQUEST_LOSS;
         if (l->yields)
             slice_end(a, thread, iv, end);
-    } else if (iv->state == STATE_YIELDED) {
+    } else if (iv->state == STATE_YIELDED && !inside) {
         slice_end(a, thread, iv, end);
     } else if (scan_batch(a, thread, iv)) {
         l->other_wake = end;

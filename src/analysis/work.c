@@ -303,6 +303,8 @@ static int begin(struct analysis *a, const struct event_work *e, struct act *act
     int rc = tenure_touch(a, w->request_plus1 - 1, act);
     w->worker = act->thread;
     w->tenure_plus1 = l->tenure_plus1;
+    if (rc == 0)
+        a->tenures.data[w->tenure_plus1 - 1].told_whole = l->ends;
     w->ended = 0;
     l->work_plus1 = (uint32_t)(w - a->works.data) + 1;
     return rc;

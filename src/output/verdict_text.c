@@ -383,27 +383,24 @@ static void add_unknown(const struct words *w)
                            "answer, is not known either.\n");
 }
 
-/* Of the time that requests held a thread; what is left is spent runnable. */
-static double waiting_share(const struct process_sums *s)
-{
-    uint64_t held = 0, waiting = 0;
-    for (unsigned key = LEDGER_RUNNING; key <= LEDGER_OTHER; key++) {
-        held += s->ledger_ns[key];
-        if (key >= LEDGER_BLOCKED)
-            waiting += s->ledger_ns[key];
-    }
-    return held ? (double)waiting / (double)held : 0;
-}
-
+/* Of what its requests' ledgers say; a loop's own work, which is nobody's, is none of it. */
 static void add_efficiency(const struct words *w)
 {
-    if (!is_known(w->v->held_ns))
+    const uint64_t *ledger = w->sums->ledger_ns;
+    double held = 0, waiting = 0;
+
+    for (unsigned key = LEDGER_RUNNING; key <= LEDGER_OTHER; key++) {
+        held += (double)ledger[key];
+        if (key >= LEDGER_BLOCKED)
+            waiting += (double)ledger[key];
+    }
+    if (!is_known(w->v->held_ns) || held <= 0)
         return;
+    double rest = (double)ledger[LEDGER_RUNNABLE] / held;
     buf_adds(w->out, "Of the time a request holds a thread, the thread is on a CPU for ");
-    verdict_percent(w->out, w->v->efficiency);
+    verdict_percent(w->out, (double)ledger[LEDGER_RUNNING] / held);
     buf_adds(w->out, " and waits for ");
-    double waiting = waiting_share(w->sums), rest = 1 - w->v->efficiency - waiting;
-    verdict_percent(w->out, waiting);
+    verdict_percent(w->out, waiting / held);
     if (rest >= SHARE_WORTH_A_WARNING) {
         buf_adds(w->out, "; for ");
         verdict_percent(w->out, rest);

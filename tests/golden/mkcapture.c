@@ -144,7 +144,34 @@ static const struct word event_kinds[] = {{"any", 0},
                                           {"file", EVENT_FILE},
                                           {"anon", EVENT_ANON},
                                           {"fd", EVENT_FD},
+                                          {"work", EVENT_WORK},
+                                          {"uring", EVENT_URING},
+                                          {"runtime", EVENT_RUNTIME},
                                           {0}};
+static const struct word work_ops[] = {{"submit", WORK_SUBMIT}, {"begin", WORK_BEGIN},
+                                       {"end", WORK_END},       {"resume", WORK_RESUME},
+                                       {"ready", WORK_READY},   {0}};
+static const struct word work_kinds[] = {{"libuv", WORK_LIBUV},
+                                         {"task", WORK_TASK},
+                                         {"future", WORK_FUTURE},
+                                         {"nginx", WORK_NGINX},
+                                         {"timer", WORK_TIMER},
+                                         {"uring", WORK_URING},
+                                         {0}};
+static const struct word work_flags[] = {
+    {"in_line", WORK_IN_LINE}, {"gives_way", WORK_GIVES_WAY}, {0}};
+static const struct word uring_ops[] = {
+    {"submit", URING_SUBMIT}, {"complete", URING_COMPLETE}, {"worker", URING_WORKER}, {0}};
+static const struct word uring_flags[] = {
+    {"sqpoll", URING_SQPOLL}, {"deferred", URING_DEFERRED}, {0}};
+static const struct word runtimes[] = {{"node", RUNTIME_NODE},
+                                       {"python", RUNTIME_PYTHON},
+                                       {"jvm", RUNTIME_JVM},
+                                       {"nginx", RUNTIME_NGINX},
+                                       {"redis", RUNTIME_REDIS},
+                                       {"go", RUNTIME_GO},
+                                       {"memcached", RUNTIME_MEMCACHED},
+                                       {0}};
 
 #define CALL_WORD(number, name, x86, arm64, class) {#name, number},
 static const struct word calls[] = {{"none", CALL_NONE}, CALLS(CALL_WORD){0}};
@@ -245,6 +272,31 @@ static const struct field anon_fields[] = {HEAD,
                                            {0}};
 static const struct field fd_fields[] = {
     HEAD, {"obj", OBJECT, AT(event_fd, obj), 0, NULL}, {"fd", I32, AT(event_fd, fd), 0, NULL}, {0}};
+static const struct field work_fields[] = {HEAD,
+                                           {"item", U64, AT(event_work, item), 0, NULL},
+                                           {"due", TIME, AT(event_work, item), 0, NULL},
+                                           {"op", WORD8, AT(event_work, op), 0, work_ops},
+                                           {"of", WORD8, AT(event_work, kind), 0, work_kinds},
+                                           {"flags", BITS16, AT(event_work, flags), 0, work_flags},
+                                           {"about", U32, AT(event_work, about), 0, NULL},
+                                           {0}};
+static const struct field uring_fields[] = {
+    HEAD,
+    {"request", U64, AT(event_uring, request), 0, NULL},
+    {"obj", OBJECT, AT(event_uring, obj), 0, NULL},
+    {"ring", U64, AT(event_uring, ring), 0, NULL},
+    {"tag", U64, AT(event_uring, tag), 0, NULL},
+    {"op", WORD8, AT(event_uring, op), 0, uring_ops},
+    {"opcode", U8, AT(event_uring, opcode), 0, NULL},
+    {"flags", BITS16, AT(event_uring, flags), 0, uring_flags},
+    {"result", I32, AT(event_uring, result), 0, NULL},
+    {0}};
+static const struct field runtime_fields[] = {
+    HEAD,
+    {"of", WORD16, AT(event_runtime, runtime), 0, runtimes},
+    {"gil_start", U64, AT(event_runtime, gil_start), 0, NULL},
+    {"gil_end", U64, AT(event_runtime, gil_end), 0, NULL},
+    {0}};
 static const struct kind kinds[] = {
     {"wait", EVENT_WAIT, sizeof(struct event_wait), wait_fields},
     {"thread", EVENT_THREAD, sizeof(struct event_thread), thread_fields},
@@ -258,6 +310,9 @@ static const struct kind kinds[] = {
     {"file", EVENT_FILE, sizeof(struct event_file), file_fields},
     {"anon", EVENT_ANON, sizeof(struct event_anon), anon_fields},
     {"fd", EVENT_FD, sizeof(struct event_fd), fd_fields},
+    {"work", EVENT_WORK, sizeof(struct event_work), work_fields},
+    {"uring", EVENT_URING, sizeof(struct event_uring), uring_fields},
+    {"runtime", EVENT_RUNTIME, sizeof(struct event_runtime), runtime_fields},
 };
 
 /* Lines that make no record. */

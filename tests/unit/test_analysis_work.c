@@ -388,6 +388,25 @@ static void test_executor(void **state)
     made_release(&m);
 }
 
+/* It starts a program and waits for what that writes to a pipe, to two pipes at once, and then for
+ * a condition: all that lies before END, so it is not that it looks for more work. */
+static void test_what_an_executor_waits_for(void **state)
+{
+    (void)state;
+    struct made m;
+    executor_head(&m);
+    waits(&m, 8, 1100, 2000, 2000, CALL_read, EPOLL + 1);
+    wait_made(&m, 8, 2100, 2800, 2800, CALL_poll, 0, WHY_SLEEP, WAIT_MULTIPLEXED);
+    parks(&m, 8, 2900, 3000, 0);
+    says(&m, 3100, 8, 900, WORK_END, WORK_FUTURE);
+    executor_tail(&m, 1050, 3200, 0);
+    assert_int_equal(given(&m, "GET /a", 8, LEDGER_BLOCKED), 900 + 700);
+    assert_int_equal(given(&m, "GET /a", 8, LEDGER_LOCK), 100);
+    assert_int_equal(given(&m, "GET /a", 8, LEDGER_RUNNING), 30 + 100 + 100 + 100);
+    assert_int_equal(m.tl.threads.data[1].state_ns[STATE_YIELDED], 0);
+    made_release(&m);
+}
+
 /* The submission is told again behind the begin: END is that piece's all the same. */
 static void test_a_submission_told_again(void **state)
 {
@@ -567,6 +586,7 @@ int main(void)
         cmocka_unit_test(test_a_long_tail_may_be_anybodys),
         cmocka_unit_test(test_answers_together_tell_nothing),
         cmocka_unit_test(test_executor),
+        cmocka_unit_test(test_what_an_executor_waits_for),
         cmocka_unit_test(test_a_submission_told_again),
         cmocka_unit_test(test_the_end_of_another_piece),
         cmocka_unit_test(test_a_begin_before_its_submission),
