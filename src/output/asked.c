@@ -17,6 +17,8 @@ struct gather {
     const struct timeline *tl;
     struct table index; /* process and name → row */
     VEC(struct row) rows;
+    struct row anybody; /* questions to whomever */
+    struct asked_list *list;
     VEC(struct reply) replies;
     uint32_t request1;    /* whose segments are in `before` */
     VEC(uint64_t) before; /* by segment: how long the request had awaited when it began */
@@ -107,6 +109,15 @@ static void add_named(const struct gather *g, struct row *row, const struct ask 
     add_out(g, row, ask->asked_ns, ask->end_ns);
 }
 
+static void add_to_anybody(struct gather *g, const struct ask *ask)
+{
+    const struct request *r = &g->tl->requests.data[ask->request_plus1 - 1];
+    uint64_t before = g->anybody.sum.awaiting_ns;
+    add_named(g, &g->anybody, ask);
+    if (r->flags & REQUEST_COMPLETE)
+        g->list->asked_ns.data[r->process] += g->anybody.sum.awaiting_ns - before;
+}
+
 /* By whose request it was, or by whose thread. */
 static uint32_t ask_process(const struct timeline *tl, const struct ask *ask)
 {
@@ -124,9 +135,10 @@ static int add_ask(struct gather *g, uint32_t index)
         return -ENOMEM;
     struct asked *row = &r->sum;
     row->questions++;
-    if (ask->request_plus1)
+    if (ask->request_plus1) {
         add_named(g, r, ask);
-    else
+        add_to_anybody(g, ask);
+    } else
         row->nobodys++;
     if ((ask->replied || ask->request_plus1) && (!row->longest_ask1 || ns > row->longest_ns)) {
         row->longest_ns = ns;
@@ -198,10 +210,12 @@ static void rank(struct gather *g)
 
 int asked_init(struct asked_list *list, const struct timeline *tl)
 {
-    struct gather g = {.tl = tl};
+    struct gather g = {.tl = tl, .list = list};
     int rc = 0;
 
-    *list = (struct asked_list){VEC_INIT};
+    *list = (struct asked_list){VEC_INIT, VEC_INIT};
+    for (size_t i = 0; rc == 0 && i < tl->processes.len; i++)
+        rc = vec_push(&list->asked_ns, 0);
     for (uint32_t i = 0; rc == 0 && i < tl->asks.len; i++)
         rc = add_ask(&g, i);
     for (size_t i = 0; rc == 0 && i < tl->requests.len; i++)
@@ -236,4 +250,5 @@ void asked_by_process(struct asked_list *list)
 void asked_release(struct asked_list *list)
 {
     vec_release(&list->all);
+    vec_release(&list->asked_ns);
 }

@@ -26,6 +26,9 @@ struct asked {
 
 struct asked_list {
     VEC(struct asked) all; /* what was waited for longest first */
+    VEC(uint64_t)
+    asked_ns; /* by process: what its answered requests awaited while a question of
+                 theirs was out to anybody */
 };
 
 /* 0 or -ENOMEM; to be released in either case. */

@@ -121,6 +121,8 @@ static int add_awaited(struct process_sums *sums, const struct timeline *tl)
             s->nobodys_name = row->name;
         }
     }
+    for (size_t i = 0; rc == 0 && i < tl->processes.len; i++)
+        sums[i].asked_ns = list.asked_ns.data[i];
     asked_release(&list);
     return rc;
 }

@@ -25,6 +25,7 @@ struct process_sums {
     uint32_t awaited_ask1;     /* of all questions to whom requests awaited most, the one that was
                                   out longest */
     uint64_t awaited_ns;       /* and for how long they did */
+    uint64_t asked_ns;         /* what the complete ones awaited with any question out */
     uint64_t nobodys_ns;       /* most time to replies that were in no known request's name, */
     uint64_t nobodys;          /* how many questions that were, */
     uint32_t nobodys_name;     /* and to whom; a string */

@@ -340,6 +340,21 @@ static void add_nobodys(const struct words *w)
     buf_adds(w->out, " in all.\n");
 }
 
+/* "For 96 % of what requests awaited no question to another server is known: …" */
+static void add_unasked(const struct words *w)
+{
+    uint64_t awaited = w->sums->ledger_ns[LEDGER_AWAITING];
+    uint64_t unasked = awaited > w->sums->asked_ns ? awaited - w->sums->asked_ns : 0;
+    if (!unasked || (double)unasked < (double)w->sums->latency_ns * SHARE_WORTH_A_NAME)
+        return;
+    buf_adds(w->out, "For ");
+    verdict_percent(w->out, (double)unasked / (double)awaited);
+    buf_adds(
+        w->out,
+        " of what requests awaited no question to another server is known: perhaps they "
+        "waited by a timer, for another request, or for a connection that is taken or shared.\n");
+}
+
 /* "A request takes 10.3 ms on average: 9.80 ms blocked, 310 us queued, 190 us running." */
 static void add_mean(const struct words *w)
 {
@@ -623,6 +638,7 @@ void verdict_text(const struct timeline *tl, uint32_t process, const struct proc
     add_waits_on(&w);
     add_awaits(&w);
     add_nobodys(&w);
+    add_unasked(&w);
     add_mean(&w);
     add_unknown(&w);
     if (verdict_is_known(sums))

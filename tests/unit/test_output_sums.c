@@ -512,6 +512,35 @@ static void test_asked_by_nobody(void **state)
     timeline_release(&tl);
 }
 
+/* Of 350 us awaited, of two servers one by one or both at once, 250 are asked for. */
+static void test_unasked(void **state)
+{
+    (void)state;
+    struct timeline tl;
+    struct asked_list list;
+    struct buf out = BUF_INIT;
+    make_asks(&tl);
+    assert_int_equal(asked_init(&list, &tl), 0);
+    assert_int_equal(list.asked_ns.len, 1);
+    assert_int_equal(list.asked_ns.data[0], 250 * US);
+    asked_release(&list);
+    tl.processes.data[0].verdict.model = MODEL_NONBLOCKING;
+    page_of(&tl, &out);
+    has(&out, "For 29 % of what requests awaited no question to another server is known: perhaps");
+    buf_release(&out);
+    tl.asks.data[2].end_ns = 500 * US;
+    out = (struct buf)BUF_INIT;
+    page_of(&tl, &out);
+    has_not(&out, "no question to another server");
+    buf_release(&out);
+    /* Of a request without an answer nothing is counted, on neither side. */
+    tl.requests.data[0].flags &= ~(uint32_t)REQUEST_COMPLETE;
+    assert_int_equal(asked_init(&list, &tl), 0);
+    assert_int_equal(list.asked_ns.data[0], 0);
+    asked_release(&list);
+    timeline_release(&tl);
+}
+
 static void test_asked_in_text(void **state)
 {
     (void)state;
@@ -563,6 +592,7 @@ int main(void)
         cmocka_unit_test(test_asked_by_new_connection),
         cmocka_unit_test(test_asked_p99),
         cmocka_unit_test(test_asked_by_nobody),
+        cmocka_unit_test(test_unasked),
         cmocka_unit_test(test_asked_in_text),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
