@@ -196,6 +196,8 @@ void analysis_free(struct analysis *a)
     table_release(&a->task_conns);
     table_release(&a->task_habits);
     vec_release(&a->doubts);
+    vec_release(&a->mild);
+    vec_release(&a->bursts);
     vec_release(&a->awake);
     vec_release(&a->loose);
     vec_release(&a->yields);

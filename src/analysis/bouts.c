@@ -301,9 +301,10 @@ static int sides(struct walk *w)
 
     b->worker = calloc(a->lives.len + 1, sizeof(*b->worker));
     b->helper = calloc(a->lives.len + 1, sizeof(*b->helper));
+    b->beside = calloc(a->lives.len + 1, sizeof(*b->beside));
     b->loops = malloc((a->tl->processes.len + 1) * sizeof(*b->loops));
     b->split = calloc(a->lives.len + 1, sizeof(*b->split));
-    if (!b->worker || !b->helper || !b->loops || !b->split)
+    if (!b->worker || !b->helper || !b->beside || !b->loops || !b->split)
         return -ENOMEM;
     for (size_t i = 0; i < a->tl->processes.len; i++)
         b->loops[i] = NONE;
@@ -352,12 +353,27 @@ static bool rings(const struct walk *w, uint32_t thread)
     return bell == first + BELLS_MIN || (bell > first && ever_parks(w->a, thread));
 }
 
+/* A worker may hand work on to a pool that the loop knows nothing of. */
+static bool woken_by_another(const struct analysis *a, uint32_t thread)
+{
+    const struct thread *t = &a->tl->threads.data[thread];
+    for (size_t i = 0; i < t->intervals.len; i++) {
+        const struct interval *iv = &t->intervals.data[i];
+        bool parks = state_is_wait(iv->state) && wait_is_park(a, thread, iv);
+        uint32_t waker = parks ? wait_waker(a, t, iv, interval_end(t, i)) : NONE;
+        if (waker != NONE && !a->lives.data[waker].service)
+            return true;
+    }
+    return false;
+}
+
 static void workers_find(struct walk *w)
 {
     const struct analysis *a = w->a;
     for (uint32_t i = 0; i < a->lives.len; i++) {
         uint32_t process = a->tl->threads.data[i].process;
         if (w->b->loops[process] == NONE || a->tl->threads.data[i].kernel ||
+            (a->lives.data[i].service && !a->lives.data[i].touches) ||
             (a->lives.data[i].yields && a->lives.data[i].touches))
             continue;
         bool woken = woken_by_loop(a, w->b, i);
@@ -366,6 +382,8 @@ static void workers_find(struct walk *w)
         /* One with a loop of its own, such as Node's worker_threads, is no pool's. */
         w->b->worker[i] = pooled && !a->lives.data[i].yields;
         w->b->helper[i] = (woken || pooled) && !w->b->worker[i];
+        w->b->beside[i] =
+            !woken && !pooled && process_has(a, process, RUNTIME_JVM) && woken_by_another(a, i);
     }
 }
 
@@ -387,7 +405,7 @@ int bouts_build(struct analysis *a, struct bouts *b)
     if (rc == 0)
         workers_find(&w);
     for (uint32_t i = 0; rc == 0 && i < a->lives.len; i++)
-        if (b->worker[i] || b->helper[i])
+        if (b->worker[i] || b->helper[i] || b->beside[i])
             rc = worker_walk(&w, i);
     if (rc == 0)
         rc = firsts_find(a, b);
@@ -410,5 +428,6 @@ void bouts_release(struct bouts *b)
     free(b->split);
     free(b->worker);
     free(b->helper);
+    free(b->beside);
     free(b->loops);
 }

@@ -82,6 +82,49 @@ static long busy_most(const struct changes *c)
     return most_busy;
 }
 
+/* NULL: there are none at all. */
+static struct doubt *at_index(struct doubt *all, uint32_t first)
+{
+    return all ? all + first : NULL;
+}
+
+/* The first of `count` that ends behind `at`. */
+static size_t first_behind(const struct doubt *d, size_t count, uint64_t at)
+{
+    size_t low = 0, high = count;
+
+    while (low < high) {
+        size_t mid = low + (high - low) / 2;
+        if (d[mid].end <= at)
+            low = mid + 1;
+        else
+            high = mid;
+    }
+    return low;
+}
+
+static bool first(const struct doubt *d, size_t count, uint64_t from, uint64_t to,
+                  struct doubt *found)
+{
+    size_t i = first_behind(d, count, from);
+
+    if (i >= count || d[i].start >= to)
+        return false;
+    *found = (struct doubt){most(d[i].start, from), least(d[i].end, to)};
+    return true;
+}
+
+/* What lies in a burst that was for somebody known can be for nobody else. */
+int doubt_add(struct analysis *a, uint32_t process, struct doubt d)
+{
+    const struct proc *p = &a->procs.data[process];
+    const struct doubt *bursts = at_index(a->bursts.data, p->first_burst);
+    size_t i = first_behind(bursts, p->bursts, d.start);
+    bool within = i < p->bursts && bursts[i].start <= d.start && d.end <= bursts[i].end;
+
+    return within ? vec_push(&a->mild, d) : vec_push(&a->doubts, d);
+}
+
 /* Adds when workers were alive and not one was parked; or, with `nearly`, when nearly as many were
  * at work as ever were, and so those of one pool among several perhaps all. */
 static int full_add(struct analysis *a, const struct bouts *b, uint32_t process, bool nearly)
@@ -131,31 +174,63 @@ static int by_doubt(const void *x, const void *y)
     return p->end < q->end ? -1 : p->end > q->end;
 }
 
-/* Sorts the doubts behind `first` and lays together what overlaps. */
-static void doubts_join(struct analysis *a, size_t first)
+/* Sorts `count` doubts and lays together what overlaps. Returns how many are left. */
+static size_t doubts_join(struct doubt *all, size_t count)
 {
-    size_t n = first;
+    size_t n = 0;
 
-    if (a->doubts.len > n)
-        qsort(a->doubts.data + n, a->doubts.len - n, sizeof(*a->doubts.data), by_doubt);
-    for (size_t i = n; i < a->doubts.len; i++) {
-        const struct doubt *d = &a->doubts.data[i];
-        if (n > first && d->start <= a->doubts.data[n - 1].end)
-            a->doubts.data[n - 1].end = most(a->doubts.data[n - 1].end, d->end);
+    if (count)
+        qsort(all, count, sizeof(*all), by_doubt);
+    for (size_t i = 0; i < count; i++) {
+        if (n && all[i].start <= all[n - 1].end)
+            all[n - 1].end = most(all[n - 1].end, all[i].end);
         else
-            a->doubts.data[n++] = *d;
+            all[n++] = all[i];
     }
-    a->doubts.len = n;
+    return n;
+}
+
+void doubts_begin(struct analysis *a, uint32_t process)
+{
+    a->procs.data[process].first_doubt = (uint32_t)a->doubts.len;
+    a->procs.data[process].first_mild = (uint32_t)a->mild.len;
+}
+
+/* Takes what is behind `first` off, and adds it anew. */
+static int doubts_add(struct analysis *a, uint32_t process, size_t first_one, size_t count)
+{
+    struct doubt *copy = calloc(count + 1, sizeof(*copy));
+    int rc = copy ? 0 : -ENOMEM;
+
+    for (size_t i = 0; rc == 0 && i < count; i++)
+        copy[i] = a->doubts.data[first_one + i];
+    if (first_one >= a->procs.data[process].first_doubt)
+        a->doubts.len -= count;
+    for (size_t i = 0; rc == 0 && i < count; i++)
+        rc = doubt_add(a, process, copy[i]);
+    free(copy);
+    return rc;
 }
 
 int doubts_finish(struct analysis *a, const struct bouts *b, uint32_t process)
 {
     struct proc *p = &a->procs.data[process];
+    size_t fulls = a->doubts.len;
     int rc = p->hands_over ? 0 : full_add(a, b, process, true);
 
-    doubts_join(a, p->first_doubt);
-    p->doubts = (uint32_t)(a->doubts.len - p->first_doubt);
-    return rc;
+    if (rc == 0)
+        rc = doubts_add(a, process, fulls, a->doubts.len - fulls);
+    if (rc == 0)
+        rc = doubts_add(a, process, p->first_full, p->fulls);
+    if (rc < 0)
+        return rc;
+    p->doubts = (uint32_t)doubts_join(at_index(a->doubts.data, p->first_doubt),
+                                      a->doubts.len - p->first_doubt);
+    a->doubts.len = p->first_doubt + p->doubts;
+    p->milds =
+        (uint32_t)doubts_join(at_index(a->mild.data, p->first_mild), a->mild.len - p->first_mild);
+    a->mild.len = p->first_mild + p->milds;
+    return 0;
 }
 
 /* What a thread has done for known requests, by time: its tenures, and steps of those that are
@@ -229,41 +304,34 @@ int doubts_awake(struct analysis *a, const struct bouts *b, uint32_t thread)
     return rc;
 }
 
-/* NULL: there are none at all. */
-static const struct doubt *at_index(const struct doubt *all, uint32_t first)
+/* The burst that `at` lies in, at its ends too; no length: none. */
+static struct doubt burst_at(const struct analysis *a, const struct proc *p, uint64_t at)
 {
-    return all ? all + first : NULL;
+    const struct doubt *bursts = at_index(a->bursts.data, p->first_burst);
+    size_t i = first_behind(bursts, p->bursts, at ? at - 1 : 0);
+    return i < p->bursts && bursts[i].start <= at ? bursts[i] : (struct doubt){NEVER, 0};
 }
 
-static bool first(const struct doubt *d, size_t count, uint64_t from, uint64_t to,
-                  struct doubt *found)
-{
-    size_t low = 0, high = count;
-
-    while (low < high) { /* the first that ends behind `from` */
-        size_t mid = low + (high - low) / 2;
-        if (d[mid].end <= from)
-            low = mid + 1;
-        else
-            high = mid;
-    }
-    if (low >= count || d[low].start >= to)
-        return false;
-    *found = (struct doubt){most(d[low].start, from), least(d[low].end, to)};
-    return true;
-}
-
-bool doubt_next(const struct analysis *a, uint32_t thread, uint64_t from, uint64_t to,
-                struct doubt *found)
+bool doubt_next(const struct analysis *a, uint32_t thread, const struct doubt *gap, uint64_t from,
+                uint64_t to, struct doubt *found)
 {
     const struct proc *p = &a->procs.data[a->tl->threads.data[thread].process];
-    struct doubt full = {NEVER, 0};
-    bool free = first(at_index(a->doubts.data, p->first_doubt), p->doubts, from, to, found);
-    bool busy = first(at_index(a->doubts.data, p->first_full), p->fulls, from, to, &full);
+    const struct doubt *mild = at_index(a->mild.data, p->first_mild);
+    struct doubt own = burst_at(a, p, gap->start), one;
+    bool any = first(at_index(a->doubts.data, p->first_doubt), p->doubts, from, to, found);
 
-    if (busy && (!free || full.start < found->start))
-        *found = full;
-    return free || busy;
+    if (from < least(to, own.end) && first(mild, p->milds, from, least(to, own.end), &one) &&
+        (!any || one.start < found->start)) {
+        *found = one;
+        any = true;
+    }
+    own = burst_at(a, p, gap->end);
+    if (most(from, own.start) < to && first(mild, p->milds, most(from, own.start), to, &one) &&
+        (!any || one.start < found->start)) {
+        *found = one;
+        any = true;
+    }
+    return any;
 }
 
 bool awake_next(const struct analysis *a, uint32_t thread, uint64_t from, uint64_t to,

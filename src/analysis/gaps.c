@@ -104,7 +104,8 @@ static bool next_doubt(const struct cutter *c, uint64_t to, enum ledger_key key,
     bool (*const own)(const struct analysis *, uint32_t, uint64_t, uint64_t, struct doubt *) =
         key == LEDGER_AWAITING ? awake_next : loose_next;
     struct doubt loop;
-    bool any = doubt_next(c->a, c->gap->loop, c->at, to, found);
+    const struct doubt gap = {c->gap->from, c->gap->to};
+    bool any = doubt_next(c->a, c->gap->loop, &gap, c->at, to, found);
 
     if (!own(c->a, c->gap->loop, c->at, to, &loop))
         return any;

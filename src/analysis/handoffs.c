@@ -65,11 +65,18 @@ static int process_match(struct analysis *a, struct bouts *b, uint32_t process)
     return rc < 0 || b->loops[process] == NONE ? rc : items_match(a, b, b->loops[process]);
 }
 
+/* Of the JVM: which threads are its own, and so at nobody's work, is known of it. */
+static int process_bursts(struct analysis *a, struct bouts *b, uint32_t process)
+{
+    bool may = b->loops[process] != NONE && process_has(a, process, RUNTIME_JVM);
+    return may ? bursts_follow(a, b, process) : 0;
+}
+
 static int process_rest(struct analysis *a, struct bouts *b, uint32_t process)
 {
     if (b->loops[process] == NONE)
         return 0;
-    a->procs.data[process].first_doubt = (uint32_t)a->doubts.len;
+    doubts_begin(a, process);
     int rc = rest_share(a, b, process);
     return rc < 0 ? rc : doubts_finish(a, b, process);
 }
@@ -94,6 +101,10 @@ int handoffs_build(struct analysis *a)
         rc = process_match(a, &b, i);
     if (rc == 0)
         rc = tenures_sort(a, &b); /* the items have come */
+    for (uint32_t i = 0; rc == 0 && i < a->tl->processes.len; i++)
+        rc = process_bursts(a, &b, i);
+    if (rc == 0)
+        rc = tenures_sort(a, &b);
     for (uint32_t i = 0; rc == 0 && i < a->tl->processes.len; i++)
         rc = process_rest(a, &b, i);
     bouts_release(&b);

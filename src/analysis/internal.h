@@ -46,6 +46,8 @@ struct proc {
     uint64_t gil_start, gil_end;
     uint32_t first_doubt, doubts; /* in analysis.doubts: when a worker worked for nobody known */
     uint32_t first_full, fulls;   /* likewise: when no worker was parked */
+    uint32_t first_burst, bursts; /* in analysis.bursts: of which is known for whom they were */
+    uint32_t first_mild, milds;   /* in analysis.mild: doubts in these */
     bool sqpoll;                  /* a kernel's thread submits to io_uring in the loop's place */
     bool submits;                 /* the loop's hand-overs are records, what follows is none */
     bool hands_over;              /* every hand-off to its workers is a record */
@@ -91,6 +93,7 @@ struct life {
     bool ends;                    /* and of each one's end */
     bool carries;        /* one request after the other, and not to their ends: see parks.c */
     bool bitsets;        /* it waits for condition variables: see parks.c */
+    bool service;        /* the runtime's own, for everybody: see parks.c */
     uint32_t work_plus1; /* the item that it has begun and not ended */
     uint32_t stray_plus1, last_stray_plus1; /* the same of nobody's; and the last such */
     uint32_t pool_lock; /* low half of the address of the lock that it takes behind each; or 0 */
@@ -267,6 +270,9 @@ struct touch {
     bool unknown;      /* for some request, but not known for which */
     bool own, replied; /* of the request's own connection; an answer */
     bool others;       /* a step for a request that is closed, or a connection that has none */
+    bool receives;     /* bytes, or that the client sends no more: `over` */
+    bool over;
+    bool sole; /* nobody else can have been at work: see bursts.c */
 };
 
 /* A thread sent something that is of no request: a byte that wakes a loop, perhaps. */
@@ -332,6 +338,8 @@ struct analysis {
     VEC(struct doubt) awake;  /* of one loop after the other: when it was awake for long */
     VEC(struct doubt) loose;  /* likewise: when it was awake in the name of no request */
     VEC(struct doubt) doubts; /* of one process after the other, by time, apart */
+    VEC(struct doubt) bursts; /* likewise; see bursts.c */
+    VEC(struct doubt) mild;   /* likewise; doubts for those only whom their burst was for */
     VEC(uint32_t) yields;     /* intervals: of one thread after the other, by time */
     VEC(struct draft) drafts;
     VEC(struct tenure) tenures;
@@ -565,6 +573,7 @@ struct bouts {
     struct by_thread touches, threads, drafts;
     bool *worker;    /* by thread */
     bool *helper;    /* by thread: the loop wakes it, and it has never said that it was done */
+    bool *beside;    /* by thread: others than the loop wake it, to work for whomever */
     uint32_t *loops; /* by process: the thread of its loop; NONE */
     /* for match.c and rest.c, by handoffs.c */
     struct by_thread tenures;
@@ -591,6 +600,10 @@ size_t interval_of(const struct thread *t, uint64_t at);
 const struct touch *touch_before(const struct analysis *a, const struct bouts *b, uint32_t thread,
                                  uint64_t at);
 int chains_follow(struct analysis *a, const struct bouts *b);
+
+/* ---- bursts.c ---- */
+/* Finds whose the waits inside work are, and the bursts of which is known for whom they were. */
+int bursts_follow(struct analysis *a, struct bouts *b, uint32_t process);
 
 /* ---- match.c ---- */
 int items_match(struct analysis *a, struct bouts *b, uint32_t loop);
@@ -628,16 +641,19 @@ int rest_share(struct analysis *a, const struct bouts *b, uint32_t process);
 /* ---- doubts.c ---- */
 /* The times when all workers of the process were busy. */
 int doubts_full(struct analysis *a, const struct bouts *b, uint32_t process);
-/* Puts those of the process in order that were added to analysis.doubts since its first_doubt. */
+/* Adds a doubt of the process. */
+int doubt_add(struct analysis *a, uint32_t process, struct doubt d);
+/* Puts those of the process in order that were added since doubts_begin(). */
+void doubts_begin(struct analysis *a, uint32_t process);
 int doubts_finish(struct analysis *a, const struct bouts *b, uint32_t process);
 /* Takes what the loop `thread` did for known requests out of when it was awake for long: it tells
  * of each turn to one, so that this is no other's. */
 int doubts_awake(struct analysis *a, const struct bouts *b, uint32_t thread);
 /* Was another thread of the process, meanwhile, at work for nobody known, or were all its workers
- * busy, so that either may have been for a request of `thread`? The first such time in [from, to).
- */
-bool doubt_next(const struct analysis *a, uint32_t thread, uint64_t from, uint64_t to,
-                struct doubt *found);
+ * busy, so that either may have been for a request of `thread` that nobody is seen to have in
+ * `gap`? The first such time in [from, to), a part of it. */
+bool doubt_next(const struct analysis *a, uint32_t thread, const struct doubt *gap, uint64_t from,
+                uint64_t to, struct doubt *found);
 /* The first time in [from, to) that the loop `thread` was awake for long: a callback of the
  * request's that touches nothing may have been late, or run. */
 bool awake_next(const struct analysis *a, uint32_t thread, uint64_t from, uint64_t to,

@@ -59,16 +59,28 @@ static bool is_carrier(const struct analysis *a, const struct thread *t)
            strncmp(timeline_string(a->tl, t->comm), "ForkJoinPool", 12) == 0;
 }
 
+/*
+ * HotSpot's own threads compile, collect and keep house: for everybody, whoever woke them. They
+ * bear the names that its sources give them (src/hotspot/share/{compiler,gc,runtime,services}, and
+ * of the class library those of java.lang.ref), cut to 15 bytes, or from JDK 20 on to the first 7,
+ * two dots and the last 6 (os_linux.cpp, os::set_native_thread_name).
+ */
 bool is_jvm_service(const struct analysis *a, const struct thread *t)
 {
-    /* As HotSpot names them: src/hotspot/share/{compiler,gc,runtime,services}, and of the class
-     * library those of java.lang.ref; the kernel cuts a name behind 15 bytes. */
     static const char *const names[] = {
-        "C1 CompilerThre", "C2 CompilerThre", "VM Thread",
-        "VM Periodic Tas", "GC Thread#",      "G1 ",
-        "Monitor Deflati", "Service Thread",  "Signal Dispatch",
-        "Sweeper thread",  "Common-Cleaner",  "Finalizer",
-        "Reference Handl", "Notification Th", "Attach Listener",
+        "C1 CompilerThre", "C1 Comp..",
+        "C2 CompilerThre", "C2 Comp..",
+        "JVMCI Comp",      "VM Thread",
+        "VM Periodic Tas", "VM Peri..",
+        "GC Thread",       "G1 ",
+        "ParGC Thread",    "Shenandoah",
+        "ZWorker",         "ZDriver",
+        "ZDirector",       "Service Thread",
+        "Monitor Deflati", "Monitor..Thread",
+        "Sweeper t",       "Reference Handl",
+        "Referen..andler", "Finalizer",
+        "Common-Cleaner",  "Signal Dispatch",
+        "Notification Th", "Attach Listener",
     };
     const char *comm = timeline_string(a->tl, t->comm);
 
@@ -83,6 +95,7 @@ void parks_prepare(struct analysis *a)
     for (size_t i = 0; i < a->lives.len; i++) {
         const struct thread *t = &a->tl->threads.data[i];
         a->lives.data[i].carries = is_carrier(a, t);
+        a->lives.data[i].service = is_jvm_service(a, t);
         for (size_t k = 0; k < t->intervals.len && !a->lives.data[i].bitsets; k++)
             a->lives.data[i].bitsets =
                 t->intervals.data[k].state == STATE_LOCK &&

@@ -64,13 +64,16 @@ static int draft_name(struct analysis *a, struct draft *d, const struct event_io
     return rc;
 }
 
-static void draft_finish(struct analysis *a, uint32_t request, uint64_t at)
+/* It is over since `at`, if it has no answer; what is known of it now was recorded up to `now`. */
+static void draft_finish(struct analysis *a, uint32_t request, uint64_t at, uint64_t now)
 {
     struct draft *d = &a->drafts.data[request];
     struct sock *s = &a->socks.data[d->sock];
 
     if (d->closed)
         return;
+    if (d->first_thread != NONE) /* its reader may have gone on without a touch, for it */
+        thread_scan(a, d->first_thread, now);
     draft_leave(a, request);
     d->closed = true;
     d->end = d->answered && !d->streams ? d->last_send : at;
@@ -141,7 +144,7 @@ static bool draft_goes_on(struct draft *d, const struct event_io *io)
 }
 
 /* Does the receive open a request? If one is open it is finished. */
-static bool draft_opens(struct analysis *a, struct sock *s, const struct event_io *io)
+static bool draft_opens(struct analysis *a, struct sock *s, const struct event_io *io, uint64_t now)
 {
     if (!s->request_plus1)
         return true;
@@ -153,13 +156,13 @@ static bool draft_opens(struct analysis *a, struct sock *s, const struct event_i
     if (d->answered) {
         if (draft_goes_on(d, io)) /* answered before all of it was read */
             return false;
-        draft_finish(a, s->request_plus1 - 1, 0);
+        draft_finish(a, s->request_plus1 - 1, 0, now);
         return true;
     }
     /* The direction turned, so something was sent: that record is lost. */
     if ((io->flags & IO_TURN) && d->bytes_in && !d->data_sends) {
         d->flags |= REQUEST_LOSS;
-        draft_finish(a, s->request_plus1 - 1, d->top_touch);
+        draft_finish(a, s->request_plus1 - 1, d->top_touch, now);
         return true;
     }
     return false;
@@ -172,15 +175,17 @@ static int accepted_recv(struct analysis *a, struct sock *s, const struct event_
         return 0;
     if (!io->bytes) { /* the client will send no more */
         s->ended = true;
+        struct act fin = *act;
+        fin.over = true;
         if (!s->request_plus1 || a->drafts.data[s->request_plus1 - 1].closed ||
             a->drafts.data[s->request_plus1 - 1].answered ||
             a->drafts.data[s->request_plus1 - 1].streams)
-            return tenure_foreign(a, act);
-        struct act fin = *act;
+            return tenure_foreign(a, &fin);
+        fin = *act;
         fin.cause = CAUSE_NONE;
         return tenure_touch(a, s->request_plus1 - 1, &fin);
     }
-    bool opens = draft_opens(a, s, io);
+    bool opens = draft_opens(a, s, io, act->time);
     if (opens) {
         int rc = draft_new(a, s, io, act);
         if (rc < 0)
@@ -287,7 +292,7 @@ static int see_conn(struct analysis *a, const struct record *r)
     uint64_t now = analysis_rel(a, r->time_ns);
 
     if (s && s->role == ROLE_ACCEPTED && c->new_state == TCP_CLOSE && s->request_plus1)
-        draft_finish(a, s->request_plus1 - 1, now);
+        draft_finish(a, s->request_plus1 - 1, now, now);
     if (s && s->role == ROLE_CONNECTED && c->new_state == TCP_ESTABLISHED)
         downstream_connected(a, s, now);
     if (s && s->role == ROLE_CONNECTED && c->new_state == TCP_CLOSE)
@@ -370,7 +375,7 @@ int requests_build(struct analysis *a)
         const struct sock *s = &a->socks.data[d->sock];
         /* Of a unix socket nobody says when it is closed. */
         bool gone = s->ended && s->desc && s->desc->family == AF_UNIX;
-        draft_finish(a, i, gone ? d->top_touch : a->tl->duration_ns);
+        draft_finish(a, i, gone ? d->top_touch : a->tl->duration_ns, NEVER);
     }
     return 0;
 }

@@ -170,6 +170,25 @@ static size_t solo_behind(const struct rest *h, uint64_t at)
     return low;
 }
 
+/* What the thread did in `s` is perhaps for any request: what it waits for in its work for any that
+ * is open, what it does on CPU for those that were called meanwhile. */
+static int doubt_work(struct rest *h, struct span s)
+{
+    struct analysis *a = h->a;
+    const struct thread *t = &a->tl->threads.data[s.what];
+    int rc = 0;
+
+    for (size_t i = interval_of(t, s.start); rc == 0 && s.start < s.end; i++) {
+        uint64_t end = i < t->intervals.len ? least(interval_end(t, i), s.end) : s.end;
+        bool waits = i < t->intervals.len && state_is_wait(t->intervals.data[i].state);
+        struct doubt d = {s.start, end};
+        if (s.start < end)
+            rc = waits ? vec_push(&a->doubts, d) : doubt_add(a, t->process, d);
+        s.start = most(s.start, end);
+    }
+    return rc;
+}
+
 /*
  * `s` of the thread is for nobody known: the parts of it in which a request is alone are that
  * one's, the rest is a doubt, where it is a worker's. What a worker began (at `begun`) before that
@@ -186,7 +205,7 @@ static int free_stretch(struct rest *h, struct span s, bool worker, uint64_t beg
         uint64_t from = any ? most(s.start, read_at(a, &h->solo.data[i])) : s.end;
         uint64_t to = any ? least(s.end, h->solo.data[i].end) : s.end;
         if (worker && s.start < from)
-            rc = vec_push(&a->doubts, ((struct doubt){s.start, from}));
+            rc = doubt_work(h, (struct span){s.start, from, s.what});
         uint64_t stop =
             worker || from >= to ? to : least(to, told_from(h, h->solo.data[i].what, s.what, from));
         if (rc == 0 && from < stop)
@@ -243,15 +262,17 @@ static int rest_of_worker(struct rest *h, uint32_t thread)
     const struct thread *t = &h->a->tl->threads.data[thread];
     size_t taken = 0, last = h->b->first_park[thread + 1];
     uint64_t at = t->start_ns;
+    bool beside = h->b->beside[thread];
     bool own = true, jvm = process_has(h->a, t->process, RUNTIME_JVM);
     int rc = taken_build(h, thread);
 
     for (size_t k = h->b->first_park[thread]; rc == 0 && k < last; k++) {
         const struct park *park = &h->b->parks.data[k];
         rc = active_stretch(h, (struct span){at, park->start, thread}, true, own, &taken);
-        own = park->waker == NONE; /* woken by a timer, say, and not by another thread */
+        /* woken by a timer, say, and not by another thread; or by whom, is not known */
+        own = park->waker == NONE || beside;
         /* The JVM sleeps as it parks: for whom, is told by nothing. */
-        if (rc == 0 && own && jvm && h->a->lives.data[thread].touches)
+        if (rc == 0 && park->waker == NONE && jvm && h->a->lives.data[thread].touches)
             rc = vec_push(&h->a->doubts, ((struct doubt){park->start, park->end}));
         at = park->end;
     }
@@ -285,7 +306,7 @@ int rest_share(struct analysis *a, const struct bouts *b, uint32_t process)
     for (uint32_t i = b->threads.from[process]; rc == 0 && i < b->threads.from[process + 1]; i++) {
         uint32_t thread = b->threads.index[i];
         h.until = h.told && a->lives.data[thread].begins ? 0 : work_told_since(a, thread);
-        if ((b->worker[thread] || b->helper[thread]) && h.until)
+        if ((b->worker[thread] || b->helper[thread] || b->beside[thread]) && h.until)
             rc = rest_of_worker(&h, thread);
         if (rc == 0)
             rc = strays_doubted(a, thread);

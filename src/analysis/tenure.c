@@ -500,7 +500,9 @@ static int touch_note(struct analysis *a, uint32_t request, const struct act *ac
                                                  .unknown = unknown,
                                                  .own = own,
                                                  .replied = own && act->replies,
-                                                 .others = act->others}));
+                                                 .others = act->others,
+                                                 .receives = act->receives,
+                                                 .over = act->over}));
 }
 
 /*
