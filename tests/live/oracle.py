@@ -53,7 +53,9 @@ RUNNING_NS = 5 * MS
 LATE_NS = 5 * MS  # by so much a timer may be late, on a machine that is busy
 TIMER_NS = MS  # libuv's and the JVM's timers count in milliseconds: one may be that early
 WAITS = ("blocked", "sleep", "awaiting")
-LOCK_NS = 2 * MS  # runtimes take locks of their own; who waits for work waits longer
+# Runtimes take locks of their own, and who has one may lose its CPU for a slice of 3 ms; who waits
+# for work waits for 5 ms at least.
+LOCK_NS = 4 * MS
 HOLD_NS = 5 * MS  # waitscope's threshold
 BESIDE = ("running", "runnable", "lock", "fault", "other")  # what a thread does around its wait
 
