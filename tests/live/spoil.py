@@ -17,7 +17,10 @@ def pair(judge, requests):
     for one in requests:
         state = judge.kind(one)["state"]
         for r in judge.find(one):
-            if state in oracle.WAITS and r["ledger_ns"][state] > MS and not judge.wrong(one, r):
+            told = r["grade_ns"]["exact"] + r["grade_ns"]["inferred"]
+            told_all = r["latency_ns"] - told <= oracle.spare(r["latency_ns"])
+            if state in oracle.WAITS and r["ledger_ns"][state] > MS and told_all and \
+                    not judge.wrong(one, r):
                 known.setdefault(one["kind"], []).append((r["ledger_ns"][state], r["id"], state, r))
     for found in known.values():
         least, most = min(found), max(found)
