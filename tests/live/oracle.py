@@ -160,12 +160,12 @@ class Oracle:
         return [r for r in found if r["name"] == one["name"]]
 
     def _own_object(self, one):
-        known = one.get("object") and not self.kind(one)["ring"]
+        known = one.get("object") and not self.kind(one).get("ring")
         return self.on_object.get(one["object"], 0) if known else None
 
     def _pooled(self, one):
         """For how long a thread was blocked on what the ring had no place for."""
-        return self.on_object.get(one["object"], 0) if self.kind(one)["ring"] else 0
+        return self.on_object.get(one["object"], 0) if self.kind(one).get("ring") else 0
 
     def _floor(self, one, asked=False):
         """What it waited at the least; or what it asked for."""
