@@ -149,7 +149,10 @@ static void cut_slept(struct cutter *c, uint64_t to)
         losses_within(c->a, c->at, end) ||
         c->a->procs.data[c->a->tl->threads.data[g->loop].process].sqpoll)
         return;
-    cut_unknown(c, begin);
+    /* What had been ready since it left the request would have been served before it slept; but it
+     * may have had a callback first that nothing tells of. */
+    if (!c->a->lives.data[g->loop].visible)
+        cut_unknown(c, begin);
     cut_but_doubts(c, end, LEDGER_AWAITING); /* it slept, or turned to others */
 }
 

@@ -103,6 +103,7 @@ struct life {
     bool strays;                     /* it hands work over for nobody, too */
     bool flushes;                    /* and sends the answers of several together */
     bool callbacks;                  /* and works for long in callbacks that are no steps */
+    bool visible;                    /* no callback of a request's touches nothing: see slices.c */
     bool background;                 /* and works while it has no request: see background.c */
     bool stray_tasks, stray_askers;  /* and makes tasks in such, by habit: see tasks.c */
     bool in_step;                    /* what it does is a known request's step, or not told */

@@ -82,6 +82,17 @@ static bool always_touches(const struct survey *s, uint32_t thread)
     return true;
 }
 
+/*
+ * Redis has jobs of its own, by a timer, but none of a client's that goes on later: a command that
+ * waits for a key is served behind the one that pushes to it (blocked.c,
+ * handleClientsBlockedOnKeys()), or when its time is over, before the loop next sleeps (timeout.c,
+ * handleBlockedClientsTimeout(), by beforeSleep()).
+ */
+static bool in_one_go(const struct analysis *a, uint32_t thread)
+{
+    return process_has(a, a->tl->threads.data[thread].process, RUNTIME_REDIS);
+}
+
 /* When the thread was awake for long between two multiplexed waits. */
 static int awake_collect(struct survey *s, uint32_t thread)
 {
@@ -140,7 +151,8 @@ int slices_build(struct analysis *a)
     if (rc == 0)
         rc = accepted_collect(&s);
     for (uint32_t i = 0; rc == 0 && i < a->lives.len; i++) {
-        if (!always_touches(&s, i))
+        a->lives.data[i].visible = always_touches(&s, i) || in_one_go(a, i);
+        if (!a->lives.data[i].visible)
             rc = awake_collect(&s, i);
         if (rc == 0)
             rc = loose_collect(&s, i);

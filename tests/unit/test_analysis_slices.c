@@ -38,10 +38,12 @@ static void slices_finish(struct made *m, uint64_t end, uint64_t loop, uint64_t 
  * it was awake for 3 ms: A may have been late then, unless each callback of this loop touches a
  * connection. `silent`: in one slice it touched none.
  */
-static uint64_t late_in_long_slice(bool silent)
+static uint64_t late_in_long_slice(bool silent, uint32_t runtime)
 {
     struct made m;
     slices_init(&m, 100000);
+    if (runtime)
+        runtime_is(&m, 7, runtime, 0, 0);
     yields(&m, 0, 1000);
     receives(&m, 1010, 7, A, 1000, GET("/a"));
     yields(&m, 1020, 2000);
@@ -66,8 +68,42 @@ static uint64_t late_in_long_slice(bool silent)
 static void test_late_where_callbacks_are_silent(void **state)
 {
     (void)state;
-    assert_in_range(late_in_long_slice(true), 3000, 3100);
-    assert_in_range(late_in_long_slice(false), 0, 100);
+    assert_in_range(late_in_long_slice(true, 0), 3000, 3100);
+    assert_in_range(late_in_long_slice(false, 0), 0, 100);
+    assert_in_range(late_in_long_slice(true, RUNTIME_NODE), 3000, 3100);
+    assert_in_range(late_in_long_slice(true, RUNTIME_REDIS), 0, 100);
+}
+
+/* A is left at 1020, for B, and the loop sleeps at 1820: in between A may have had a callback that
+ * touches nothing, if there are such. */
+static uint64_t left_for_another(bool silent)
+{
+    struct made m;
+    slices_init(&m, 100000);
+    yields(&m, 0, 1000);
+    receives(&m, 1010, 7, A, 1000, GET("/a"));
+    receives(&m, 1020, 7, B, 1000, GET("/b"));
+    sends(&m, 1810, 7, B, OK);
+    for (uint64_t t = 6000, last = 1820; t < 67000; last = t + 30, t += 1000) {
+        yields(&m, last, t);
+        if (silent && t == 30000)
+            continue;
+        receives(&m, t + 10, 7, B, t, GET("/b"));
+        sends(&m, t + 20, 7, B, OK);
+    }
+    yields(&m, 66030, 90000);
+    sends(&m, 90010, 7, A, OK);
+    slices_finish(&m, 100000, 90020, 0);
+    uint64_t unknown = spent(&m, "GET /a", LEDGER_UNATTRIBUTED);
+    made_release(&m);
+    return unknown;
+}
+
+static void test_left_where_callbacks_are_silent(void **state)
+{
+    (void)state;
+    assert_in_range(left_for_another(true), 790, 900);
+    assert_in_range(left_for_another(false), 0, 20);
 }
 
 /*
@@ -246,6 +282,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_late_where_callbacks_are_silent),
+        cmocka_unit_test(test_left_where_callbacks_are_silent),
         cmocka_unit_test(test_immediate_behind_anothers_question),
         cmocka_unit_test(test_immediate_before_the_same_ones_callback),
         cmocka_unit_test(test_stray_work),
