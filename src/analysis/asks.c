@@ -153,42 +153,50 @@ static bool asks_nothing(const struct analysis *a, const struct question *q)
     return !q->sent && q->reply == NEVER && a->socks.data[q->sock].established != NEVER;
 }
 
-/*
- * Is it certain enough whose it is? What is sent behind the answer is no part of the request. Who
- * began a connection uses it first, so one that was begun before the request was read, and not used
- * since, is for somebody else's work. And where only the order of events tells, a request that was
- * answered without the reply did not wait for it: its own reply had freed a connection of a pool,
- * and the next in line took that. On a carrier of virtual threads any of them may ask at any time.
- */
-static bool is_its(const struct analysis *a, const struct question *q)
+/* What is sent behind the answer is no part of the request. Who began a connection uses it first,
+ * so one that was begun before the request was read, and not used since, is for somebody else. */
+static bool is_background(const struct analysis *a, const struct question *q)
 {
-    if (q->draft == NONE || a->lives.data[q->thread].carries)
+    if (q->draft == NONE)
         return false;
     const struct draft *d = &a->drafts.data[q->draft];
-    if (d->first_thread == NONE || !d->first_tenure_plus1 || q->start < d->start ||
-        q->asked > d->end)
-        return false;
-    if (q->claimed && a->tenures.data[d->first_tenure_plus1 - 1].first_touch > q->start)
-        return false;
-    return !q->inferred || q->reply == NEVER || q->reply <= d->end;
+    return q->asked > d->end || (q->claimed && d->first_tenure_plus1 &&
+                                 a->tenures.data[d->first_tenure_plus1 - 1].first_touch > q->start);
 }
 
-static int ask_add(struct analysis *a, const struct question *q)
+static uint64_t peer_key(const struct analysis *a, const struct question *q, uint32_t object)
 {
-    if (q->dropped || asks_nothing(a, q))
-        return 0;
-    const struct draft *d = is_its(a, q) ? &a->drafts.data[q->draft] : NULL;
+    return (uint64_t)q->thread << 32 | a->tl->objects.data[object].name;
+}
+
+/*
+ * Is it certain enough whose it is? A loop that asks another server in the background does so with
+ * a request open as well, and if its handlers do not act at once nothing tells that from what the
+ * request asks. Where only the order of events tells, a request that was answered without the reply
+ * did not wait for it: its own reply had freed a connection of a pool, and the next in line took
+ * that. On a carrier of virtual threads any of them may ask at any time. Pipelined requests are one
+ * entry by the first one's name.
+ */
+static bool is_its(const struct analysis *a, const struct question *q, bool background)
+{
+    const struct life *l = &a->lives.data[q->thread];
+    if (q->draft == NONE || l->carries || is_background(a, q) ||
+        (background && l->yields && !l->direct && q->inferred))
+        return false;
+    const struct draft *d = &a->drafts.data[q->draft];
+    return d->first_thread != NONE && !(d->flags & REQUEST_PIPELINED) && q->start >= d->start &&
+           (!q->inferred || q->reply == NEVER || q->reply <= d->end);
+}
+
+static int ask_add(struct analysis *a, const struct question *q, uint32_t object, bool background)
+{
+    const struct draft *d = is_its(a, q, background) ? &a->drafts.data[q->draft] : NULL;
     bool replied = q->reply != NEVER;
     uint64_t until = d ? d->end : a->tl->duration_ns;
     uint64_t end = q->end < until ? q->end : until;
-    uint32_t object;
-
-    int rc = object_plus1(a, a->socks.data[q->sock].obj, false, 0, &object);
-    if (rc < 0 || !object)
-        return rc;
     struct ask ask = {
         .request_plus1 = d ? d->index + 1 : 0,
-        .object = object - 1,
+        .object = object,
         .thread = q->thread,
         .grade = !d            ? GRADE_UNATTRIBUTED
                  : q->inferred ? GRADE_INFERRED
@@ -281,13 +289,39 @@ static int questions_adopt(struct analysis *a)
     return rc;
 }
 
+/* Whom each thread asks in the background. */
+static int peers_find(struct analysis *a, struct table *peers, uint32_t *objects_plus1)
+{
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < a->questions.len; i++) {
+        const struct question *q = &a->questions.data[i];
+        if (q->dropped || asks_nothing(a, q))
+            continue;
+        rc = object_plus1(a, a->socks.data[q->sock].obj, false, 0, &objects_plus1[i]);
+        if (rc == 0 && objects_plus1[i] && is_background(a, q))
+            rc = table_put(peers, peer_key(a, q, objects_plus1[i] - 1), 0);
+    }
+    return rc;
+}
+
 int asks_build(struct analysis *a)
 {
-    int rc = questions_adopt(a);
+    uint32_t *objects_plus1 =
+        calloc(a->questions.len + 1, sizeof(*objects_plus1)); /* 0: unlisted */
+    struct table peers = TABLE_INIT;
+    int rc = objects_plus1 ? questions_adopt(a) : -ENOMEM;
 
-    for (size_t i = 0; rc == 0 && i < a->questions.len; i++)
-        rc = ask_add(a, &a->questions.data[i]);
+    if (rc == 0)
+        rc = peers_find(a, &peers, objects_plus1);
+    for (size_t i = 0; rc == 0 && i < a->questions.len; i++) {
+        const struct question *q = &a->questions.data[i];
+        uint32_t object = objects_plus1[i];
+        if (object)
+            rc = ask_add(a, q, object - 1, table_get(&peers, peer_key(a, q, object - 1), NULL));
+    }
     if (a->tl->asks.len > 1)
         qsort(a->tl->asks.data, a->tl->asks.len, sizeof(*a->tl->asks.data), by_request);
+    table_release(&peers);
+    free(objects_plus1);
     return rc;
 }

@@ -283,7 +283,8 @@ static void test_behind_the_answer(void **state)
 }
 
 /* Job of an answered request: the loop connects for it before it reads A, and uses the connection
- * behind that. DB is then asked for A, whose own connection it is. */
+ * behind that. DB is then asked for A. Who asks CACHE later, with B as the only request, cannot be
+ * told: the loop may do so in the background again. */
 static void test_begun_before_the_request(void **state)
 {
     (void)state;
@@ -299,9 +300,41 @@ static void test_begun_before_the_request(void **state)
     receives(&m, 92, 7, CACHE, 90, "!");
     receives(&m, 95, 7, DB, 91, "!");
     sends(&m, 100, 7, A, OK);
-    asks_finish(&m, 400, 110);
+    yields(&m, 110, 200, 200);
+    receives(&m, 202, 7, B, 200, GET("/2"));
+    sends(&m, 204, 7, CACHE, "?");
+    sends(&m, 206, 7, DB, "?");
+    yields(&m, 210, 300, 300);
+    receives(&m, 302, 7, CACHE, 290, "!");
+    receives(&m, 304, 7, DB, 300, "!");
+    sends(&m, 306, 7, B, OK);
+    asks_finish(&m, 400, 310);
     expect_asks(&m, "nobody 127.0.0.1:6379 22(23,30)-90-90 unattributed tid 7, "
-                    "GET /1 127.0.0.1:5432 34-91-91 inferred tid 7");
+                    "nobody 127.0.0.1:6379 204-290-290 unattributed tid 7, "
+                    "GET /1 127.0.0.1:5432 34-91-91 inferred tid 7, "
+                    "GET /2 127.0.0.1:5432 206-300-300 inferred tid 7");
+    made_release(&m);
+}
+
+/* Two requests in one receive are one entry by the first one's name: the second may have asked. */
+static void test_pipelined(void **state)
+{
+    (void)state;
+    struct made m;
+    asks_init(&m, 300);
+    attach_waiting(&m, 0, 8, 7, CALL_recvfrom, A);
+    waits(&m, 8, 0, 20, 21, CALL_recvfrom, A);
+    io_made(&m, EVENT_RECV, 24, 8, A, 20, 80, IO_TURN | IO_SEVERAL, GET("/1"));
+    sends(&m, 28, 8, A, OK);
+    sends(&m, 30, 8, DB, "?");
+    waits(&m, 8, 40, 90, 91, CALL_recvfrom, DB);
+    receives(&m, 95, 8, DB, 90, "!");
+    sends(&m, 100, 8, A, OK);
+    waits(&m, 8, 110, 290, 291, CALL_recvfrom, A);
+    end_running(&m, 300, 8, 7);
+    asks_finish(&m, 300, 0);
+    assert_true(m.tl.requests.data[0].flags & REQUEST_PIPELINED);
+    expect_asks(&m, "nobody 127.0.0.1:5432 30-90-90 unattributed tid 8");
     made_release(&m);
 }
 
@@ -424,6 +457,7 @@ int main(void)
         cmocka_unit_test(test_kept_connection_changes_hands),
         cmocka_unit_test(test_behind_the_answer),
         cmocka_unit_test(test_begun_before_the_request),
+        cmocka_unit_test(test_pipelined),
         cmocka_unit_test(test_not_what_came_before),
         cmocka_unit_test(test_answered_while_it_sends),
         cmocka_unit_test(test_blocking_thread),
