@@ -140,6 +140,8 @@ struct life {
     uint32_t tenures;
     uint32_t socket_blocks;       /* tenures in which it blocked on a connection */
     uint32_t interleaved;         /* tenures that only an event loop has: see tenure_open() */
+    uint32_t returned;            /* tenures of requests that some thread had had before */
+    bool shares;                  /* other threads wait in its multiplexed wait, for the same */
     uint64_t work_ns;             /* waits of no request that are no idling */
     uint64_t held_ns, running_ns; /* that it gave to requests, and of that on CPU */
 };

@@ -10,6 +10,9 @@
  * listener can look like it now and then. */
 #define INTERLEAVED_MIN 20
 
+/* So many of a thread's multiplexed waits are looked at, for one that says what it is for. */
+#define POLLS_LOOKED_AT 64
+
 bool wait_is_for_work(const struct timeline *tl, const struct interval *iv)
 {
     static const bool working[OBJ_KIND_COUNT] = {
@@ -114,6 +117,55 @@ static void mark_idle(struct analysis *a, uint32_t index, const struct spans *sp
     }
 }
 
+/* What a thread waits for in its multiplexed waits: the one that the first names; 0: none. */
+static uint32_t polls_plus1(const struct analysis *a, uint32_t thread)
+{
+    const struct life *l = &a->lives.data[thread];
+    const struct thread *t = &a->tl->threads.data[thread];
+
+    for (uint32_t k = 0; k < l->yields && k < POLLS_LOOKED_AT; k++) {
+        uint32_t plus1 = t->intervals.data[a->yields.data[l->first_yield + k]].object_plus1;
+        if (plus1)
+            return plus1;
+    }
+    return 0;
+}
+
+/* Go's threads wait in turn for all that its goroutines wait for, and hold none of them. */
+static int shares_find(struct analysis *a)
+{
+    /* by object: threads that wait for it; those of them that serve */
+    uint32_t *waiting = calloc(a->tl->objects.len + 1, sizeof(*waiting));
+    bool *serving = calloc(a->tl->objects.len + 1, sizeof(*serving));
+    int rc = waiting && serving ? 0 : -ENOMEM;
+
+    for (int pass = 0; rc == 0 && pass < 2; pass++) {
+        for (uint32_t i = 0; i < a->lives.len; i++) {
+            struct life *l = &a->lives.data[i];
+            uint32_t plus1 = polls_plus1(a, i);
+            if (!plus1 || process_has(a, a->tl->threads.data[i].process, RUNTIME_GO))
+                continue;
+            waiting[plus1] += pass == 0;
+            serving[plus1] |= l->touches > 0;
+            l->shares = pass && waiting[plus1] > 1 && serving[plus1];
+        }
+    }
+    free(waiting);
+    free(serving);
+    return rc;
+}
+
+/*
+ * Several threads wait in one epoll; whoever is called takes a request, serves it to its end, and
+ * comes back. While one waits in a request the others are called for all else: they are a pool, and
+ * no loop is held up. Where a request goes on after a wait there, they are a loop with many
+ * threads.
+ */
+static bool is_of_pool(const struct life *l)
+{
+    return l->shares && l->returned <= l->tenures / INTERLEAVED_MIN;
+}
+
 /*
  * A loop waits for its work in multiplexed waits. So does a worker that selects over two
  * listeners; but that one then stays with its one request, and may wait for its client or its
@@ -123,6 +175,8 @@ static void mark_idle(struct analysis *a, uint32_t index, const struct spans *sp
  */
 static enum role role_of(const struct life *l)
 {
+    if (is_of_pool(l))
+        return THREAD_ROLE_WORKER;
     if (l->touches) {
         bool interleaves = l->interleaved > l->tenures / INTERLEAVED_MIN;
         bool made_as_loop = l->yields && (interleaves || l->nonblocking_reads > l->reads / 2);
@@ -182,13 +236,16 @@ int roles_build(struct analysis *a)
     struct spans spans = {VEC_INIT};
     size_t at = 0;
 
+    int rc = shares_find(a);
+    if (rc < 0)
+        return rc;
     count_socket_blocks(a);
     count_reads(a);
     for (uint32_t i = 0; i < a->lives.len; i++) {
         count_waits(a, i);
         a->tl->threads.data[i].role = (uint8_t)role_of(&a->lives.data[i]);
     }
-    int rc = spans_collect(a, &spans);
+    rc = spans_collect(a, &spans);
     for (uint32_t i = 0; rc == 0 && i < a->lives.len; i++)
         mark_idle(a, i, &spans, &at);
     vec_release(&spans.all);

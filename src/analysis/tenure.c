@@ -451,6 +451,7 @@ static int tenure_open(struct analysis *a, uint32_t request, const struct act *a
         d->read_slice = l->slice;
     }
     l->interleaved += interleaves(a, request, act);
+    l->returned += d->first_tenure_plus1 != 0;
     if (x && going && !act->receives &&
         !l->direct) { /* its work, or already that for the one that sends */
         x->unsure_until = act->time;

@@ -395,6 +395,15 @@ static int peaks_find(struct analysis *a)
     return rc;
 }
 
+/* Is it the loop that hands over to the threads that may run out? Who waits for that one waits for
+ * none of these. */
+static bool is_their_loop(const struct timeline *tl, uint32_t thread)
+{
+    const struct thread *t = &tl->threads.data[thread];
+    return t->role == THREAD_ROLE_LOOP &&
+           tl->processes.data[t->process].verdict.model == MODEL_NONBLOCKING_WORKERS;
+}
+
 /* Long stretches in a queue, and when threads were held. */
 static int saturation_collect(struct analysis *a, struct changes *c)
 {
@@ -406,16 +415,21 @@ static int saturation_collect(struct analysis *a, struct changes *c)
         if (!r->segment_count || r->ledger_ns[LEDGER_QUEUED] <= QUEUED_MIN_NS)
             continue;
         for (size_t k = r->first_segment;
-             rc == 0 && k < (size_t)r->first_segment + r->segment_count; k++)
-            if (tl->segments.data[k].key == LEDGER_QUEUED)
-                rc = change_pair(c, r->process, tl->segments.data[k].start_ns,
-                                 segment_end(tl, r, k), QUEUE_START, QUEUE_END);
+             rc == 0 && k < (size_t)r->first_segment + r->segment_count; k++) {
+            const struct segment *s = &tl->segments.data[k];
+            if (s->key == LEDGER_QUEUED &&
+                !(s->thread_plus1 && is_their_loop(tl, s->thread_plus1 - 1)))
+                rc = change_pair(c, r->process, s->start_ns, segment_end(tl, r, k), QUEUE_START,
+                                 QUEUE_END);
+        }
     }
     if (!c->all.len)
         return rc;
     for (size_t i = 0; rc == 0 && i < a->tenures.len; i++) {
         const struct tenure *x = &a->tenures.data[i];
         const struct draft *d = &a->drafts.data[x->request];
+        if (is_their_loop(tl, x->thread))
+            continue;
         rc = change_pair(c, tl->threads.data[x->thread].process,
                          x->start > d->start ? x->start : d->start,
                          x->end < d->end ? x->end : d->end, HOLD_START, HOLD_END);
@@ -467,6 +481,11 @@ static int saturation_find(struct analysis *a)
     return rc;
 }
 
+static bool is_standby(const struct thread *t, const struct life *l)
+{
+    return l->shares && t->role == THREAD_ROLE_WORKER;
+}
+
 /* The most threads that served, each at some time, and were alive at once. */
 static int serving_find(struct analysis *a)
 {
@@ -479,7 +498,9 @@ static int serving_find(struct analysis *a)
         bool loop = t->role == THREAD_ROLE_LOOP;
         bool workers = a->tl->processes.data[t->process].verdict.model == MODEL_NONBLOCKING_WORKERS;
         const struct life *l = &a->lives.data[i];
-        if ((loop ? l->tenures > 0 : l->held_ns > 0) && !(loop && workers))
+        /* Who stands by for the same as those that serve is one of them. */
+        bool serves = loop ? l->tenures > 0 : l->held_ns > 0 || is_standby(t, l);
+        if (serves && !(loop && workers))
             rc = change_pair(&c, t->process, t->start_ns, t->end_ns, HOLD_START, HOLD_END);
     }
     changes_sort(&c);

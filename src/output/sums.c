@@ -56,6 +56,20 @@ static void add_longest(struct process_sums *s, const struct timeline *tl, uint3
     }
 }
 
+static bool waits_for_loop(const struct timeline *tl, const struct segment *s)
+{
+    return s->key == LEDGER_QUEUED && s->thread_plus1 &&
+           tl->threads.data[s->thread_plus1 - 1].role == THREAD_ROLE_LOOP;
+}
+
+static void add_queued_loop(struct process_sums *s, const struct timeline *tl, uint32_t index)
+{
+    const struct request *r = &tl->requests.data[index];
+    for (size_t i = r->first_segment; i < (size_t)r->first_segment + r->segment_count; i++)
+        if (waits_for_loop(tl, &tl->segments.data[i]))
+            s->queued_loop_ns += segment_ns(tl, r, i);
+}
+
 static void add_first_queued(struct process_sums *s, const struct timeline *tl, uint32_t index)
 {
     const struct request *r = &tl->requests.data[index];
@@ -67,7 +81,8 @@ static void add_first_queued(struct process_sums *s, const struct timeline *tl, 
         const struct segment *segment = &tl->segments.data[i];
         if (segment->start_ns > v->saturated_ns)
             return;
-        if (segment->key == LEDGER_QUEUED && segment_end(tl, r, i) > v->saturated_ns)
+        bool loop = v->model == MODEL_NONBLOCKING_WORKERS && waits_for_loop(tl, segment);
+        if (segment->key == LEDGER_QUEUED && !loop && segment_end(tl, r, i) > v->saturated_ns)
             s->first_queued1 = index + 1;
     }
 }
@@ -137,6 +152,7 @@ struct process_sums *sums_new(const struct timeline *tl)
         add_request(s, &tl->requests.data[i]);
         add_longest(s, tl, i);
         add_first_queued(s, tl, i);
+        add_queued_loop(s, tl, i);
     }
     for (uint32_t i = 0; i < tl->holds.len; i++) {
         struct process_sums *s = &sums[tl->threads.data[tl->holds.data[i].thread].process];

@@ -21,6 +21,7 @@ struct process_sums {
                                   the verdict says is waited for most */
     uint32_t longest_request1; /* and whose that is */
     uint32_t longest_hold1;    /* of the loop holds that were waits and harmed somebody */
+    uint64_t queued_loop_ns;   /* of what requests queued for, for an event loop */
     uint32_t first_queued1;    /* the request that stood in the queue when threads ran out */
     uint32_t awaited_ask1;     /* of all questions to whom requests awaited most, the one that was
                                   out longest */

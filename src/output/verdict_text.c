@@ -210,18 +210,18 @@ static const char *state_words(const struct process_sums *s)
     return s->ledger_ns[states[most].key] ? states[most].words : NULL;
 }
 
-/* Nothing is charged to any request: what its loop stood still in. */
-static const char *hold_words(const struct words *w)
+/* What the longest wait was spent in. */
+static const char *wait_words(uint8_t state)
 {
-    if (!w->sums->longest_hold1)
-        return NULL;
-    switch (w->tl->holds.data[w->sums->longest_hold1 - 1].state) {
+    switch (state) {
     case STATE_SLEEP:
         return "in a sleep of its own";
     case STATE_LOCK:
         return "for a lock";
     case STATE_FAULT:
         return "for memory to be read in";
+    case STATE_OTHER:
+        return "for something that is no I/O";
     default:
         return "in I/O";
     }
@@ -286,11 +286,12 @@ static void add_longest(const struct words *w)
 
 static void add_waits_on(const struct words *w)
 {
-    const char *what = kind_words(w->v->waits_on), *state = state_words(w->sums);
-    if (!state)
-        state = hold_words(w);
+    const char *what = kind_words(w->v->waits_on);
+    struct wait wait;
     if (!w->v->thread_waits)
         return;
+    /* The longest is one of those that the sentence is about. */
+    const char *state = longest_wait(w, &wait) ? wait_words(wait.state) : state_words(w->sums);
     const char *name = what ? timeline_string(w->tl, w->v->waits_on_name) : "";
     if (what)
         buf_addf(w->out, "It waits most for %s%s%s", what, *name ? ": " : "", name);
@@ -441,6 +442,29 @@ static void add_capacity(const struct words *w)
     buf_adds(w->out, ").\n");
 }
 
+/* "for the event loop (1.22 s) or for a thread (20.1 ms)" */
+static void add_queued_for(const struct words *w)
+{
+    const struct verdict *v = w->v;
+    uint64_t loop_ns = w->sums->queued_loop_ns;
+    uint64_t rest_ns = v->queued_ns > loop_ns ? v->queued_ns - loop_ns : 0;
+    const char *rest = v->saturated ? "for a thread" : "to be picked up";
+    bool workers = v->model == MODEL_NONBLOCKING_WORKERS;
+    bool worth = (double)rest_ns > (double)v->queued_ns * SHARE_WORTH_A_NAME;
+
+    if (v->model == MODEL_NONBLOCKING || is_blocked_loop(v, w->sums) || (workers && !worth)) {
+        buf_adds(w->out, "for the event loop");
+    } else if (workers && (double)loop_ns > (double)v->queued_ns * SHARE_WORTH_A_NAME) {
+        buf_adds(w->out, "for the event loop (");
+        text_duration(w->out, loop_ns);
+        buf_adds(w->out, ") or for a thread (");
+        text_duration(w->out, rest_ns);
+        buf_addc(w->out, ')');
+    } else {
+        buf_adds(w->out, rest);
+    }
+}
+
 static void add_queue(const struct words *w)
 {
     const struct verdict *v = w->v;
@@ -449,10 +473,9 @@ static void add_queue(const struct words *w)
     add_count(w->out, v->queued_requests, "request");
     buf_adds(w->out, " queued for more than 1 ms, all requests together for ");
     text_duration(w->out, v->queued_ns);
-    buf_addf(w->out, ": waiting %s, not for what they asked for.\n",
-             v->model == MODEL_NONBLOCKING || is_blocked_loop(v, w->sums) ? "for the event loop"
-             : v->saturated                                               ? "for a thread"
-                                                                          : "to be picked up");
+    buf_adds(w->out, ": waiting ");
+    add_queued_for(w);
+    buf_adds(w->out, ", not for what they asked for.\n");
 }
 
 /* "110 ms into the recording (17:31:10.203 UTC), when #9 GET /db queued" */
@@ -494,7 +517,10 @@ static void add_saturation(const struct words *w)
     add_count(w->out, v->peak_in_flight, "request");
     buf_adds(w->out, v->peak_in_flight == 1 ? " was" : " were");
     buf_adds(w->out, " in flight at once, on ");
-    add_count(w->out, v->serving_threads, "thread");
+    if (v->model == MODEL_NONBLOCKING_WORKERS)
+        buf_adds(w->out, "an event loop and ");
+    add_count(w->out, v->serving_threads,
+              v->model == MODEL_NONBLOCKING_WORKERS ? "worker thread" : "thread");
     buf_adds(w->out, ".\n");
 }
 

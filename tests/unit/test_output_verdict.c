@@ -393,6 +393,33 @@ static void test_every_model_says_something(void **state)
     buf_release(&out);
 }
 
+/* What stands in line before a loop waits for none of its workers. */
+static void test_queues_of_a_loop_and_its_workers(void **state)
+{
+    (void)state;
+    struct buf out = BUF_INIT;
+    struct verdict v = pool;
+    struct process_sums sums = pool_sums;
+
+    v.model = MODEL_NONBLOCKING_WORKERS;
+    sums.queued_loop_ns = v.queued_ns;
+    say(&v, &sums, &out);
+    has(&out, ": waiting for the event loop, not for what they asked for.\n");
+    has(&out,
+        "the peak 100 requests were in flight at once, on an event loop and 8 worker threads.");
+    sums.queued_loop_ns = v.queued_ns / 10 * 9;
+    say(&v, &sums, &out);
+    has(&out, ": waiting for the event loop (630 s) or for a thread (70.0 s), not for what");
+    sums.queued_loop_ns = 0;
+    say(&v, &sums, &out);
+    has(&out, ": waiting for a thread, not for what they asked for.\n");
+    v.model = MODEL_BLOCKING; /* some of its requests have a loop, perhaps */
+    sums.queued_loop_ns = v.queued_ns;
+    say(&v, &sums, &out);
+    has(&out, ": waiting for a thread, not for what they asked for.\n");
+    buf_release(&out);
+}
+
 static void test_nothing_to_judge(void **state)
 {
     (void)state;
@@ -479,6 +506,7 @@ int main(void)
         cmocka_unit_test(test_no_waits_is_not_said_lightly),
         cmocka_unit_test(test_waits_without_an_object),
         cmocka_unit_test(test_every_model_says_something),
+        cmocka_unit_test(test_queues_of_a_loop_and_its_workers),
         cmocka_unit_test(test_nothing_to_judge),
         cmocka_unit_test(test_one_of_each),
         cmocka_unit_test(test_figures),

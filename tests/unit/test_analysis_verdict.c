@@ -1,0 +1,171 @@
+/* The words about a process: what its threads are, and whether they ran out. */
+#include "analysis_made.h"
+
+#define A SOCKET(1)
+#define B SOCKET(2)
+#define DB SOCKET(9)
+#define EPOLL ANON(1)
+#define OTHER_EPOLL ANON(2)
+#define QUEUE 4096 /* the futex that the worker parks at */
+#define COLD FILE_OBJ(1)
+
+/*
+ * Three threads wait in one epoll. 7 and 8 take a request each, wait for a backend inside of it,
+ * and answer; 9 is not needed.
+ *
+ *     7   ┤ sleeps ├ recv A ─┤ the backend, 10 ms ├─ send A ─┤ sleeps
+ *     8   ┤ sleeps      ├ recv B ─┤ the backend, 10 ms ├─ send B ─┤ sleeps
+ */
+static void followers(struct made *m, uint64_t other_epoll)
+{
+    made_init(m, 1000000);
+    accepted(m, 5, A);
+    accepted(m, 5, B);
+    socket_is(m, DB, ROLE_CONNECTED, 4000, 5432);
+    attach_waiting(m, 0, 7, 7, CALL_epoll_wait, EPOLL);
+    attach_waiting(m, 0, 8, 7, CALL_epoll_wait, other_epoll);
+    attach_waiting(m, 0, 9, 7, CALL_epoll_wait, other_epoll);
+    uint64_t t = 1000, off = 0;
+    for (int i = 0; i < 30; i++, t += 20000) {
+        waits(m, 7, off, t, t, CALL_epoll_wait, EPOLL);
+        receives(m, t + 10, 7, A, t, GET("/a"));
+        waits(m, 7, t + 20, t + 10020, t + 10020, CALL_recvfrom, DB);
+        sends(m, t + 10040, 7, A, OK);
+        waits(m, 8, off, t + 500, t + 500, CALL_epoll_wait, other_epoll);
+        receives(m, t + 510, 8, B, t + 500, GET("/b"));
+        waits(m, 8, t + 520, t + 10520, t + 10520, CALL_recvfrom, DB);
+        sends(m, t + 10540, 8, B, OK);
+        off = t + 10550;
+    }
+    end_waiting(m, 1000000, 7, 7, off, CALL_epoll_wait, EPOLL);
+    end_waiting(m, 1000000, 8, 7, off, CALL_epoll_wait, other_epoll);
+    end_waiting(m, 1000000, 9, 7, 0, CALL_epoll_wait, other_epoll);
+    made_finish(m);
+}
+
+static void test_threads_in_one_epoll_are_a_pool(void **state)
+{
+    (void)state;
+    struct made m;
+    followers(&m, EPOLL);
+    const struct verdict *v = &m.tl.processes.data[0].verdict;
+    assert_int_equal(v->model, MODEL_BLOCKING);
+    assert_true(v->thread_waits);
+    assert_int_equal(v->serving_threads, 3);
+    assert_int_equal(m.tl.holds.len, 0);
+    for (size_t i = 0; i < m.tl.threads.len; i++)
+        assert_int_equal(m.tl.threads.data[i].role, THREAD_ROLE_WORKER);
+    made_release(&m);
+    /* 7 is alone in its epoll, and blocks. */
+    followers(&m, OTHER_EPOLL);
+    assert_int_equal(m.tl.threads.data[0].role, THREAD_ROLE_LOOP);
+    assert_int_equal(m.tl.threads.data[1].role, THREAD_ROLE_WORKER);
+    assert_int_equal(m.tl.holds.len, 30);
+    made_release(&m);
+}
+
+/* Two threads in one epoll, and requests that go on after a wait there, on whichever. */
+static void test_requests_that_go_on_have_a_loop(void **state)
+{
+    (void)state;
+    struct made m;
+    uint64_t t = 1000, off = 0;
+    made_init(&m, 1000000);
+    accepted(&m, 5, A);
+    socket_is(&m, DB, ROLE_CONNECTED, 4000, 5432);
+    attach_waiting(&m, 0, 7, 7, CALL_epoll_wait, EPOLL);
+    attach_waiting(&m, 0, 8, 7, CALL_epoll_wait, EPOLL);
+    for (int i = 0; i < 30; i++, t += 20000) {
+        waits(&m, 7, off, t, t, CALL_epoll_wait, EPOLL);
+        receives(&m, t + 10, 7, A, t, GET("/a"));
+        sends(&m, t + 20, 7, DB, "?");
+        waits(&m, 7, t + 30, t + 10000, t + 10000, CALL_epoll_wait, EPOLL);
+        receives(&m, t + 10010, 7, DB, t + 10000, "!");
+        sends(&m, t + 10020, 7, A, OK);
+        off = t + 10030;
+    }
+    end_waiting(&m, 1000000, 7, 7, off, CALL_epoll_wait, EPOLL);
+    end_waiting(&m, 1000000, 8, 7, 0, CALL_epoll_wait, EPOLL);
+    made_finish(&m);
+    assert_int_equal(m.tl.threads.data[0].role, THREAD_ROLE_LOOP);
+    assert_int_equal(m.tl.processes.data[0].verdict.model, MODEL_NONBLOCKING);
+    made_release(&m);
+}
+
+/*
+ * A loop with one worker, which has A's file for 20 ms at a time; meanwhile B is read late, as the
+ * loop computes, or at once, and its file waits for the worker (`handed`).
+ *
+ *     loop     recv A ─ SUBMIT ─┬───────── computes ──────────┬ recv B ─ send B ──┤ sleeps ├ send A
+ *     worker                    └ BEGIN ─┤ A's file, 20 ms ├──
+ */
+static void worker_and_loop(struct made *m, bool handed)
+{
+    made_init(m, 1000000);
+    runtime_is(m, 7, RUNTIME_NODE, 0, 0);
+    accepted(m, 5, A);
+    accepted(m, 5, B);
+    attach_waiting(m, 0, 7, 7, CALL_epoll_wait, EPOLL);
+    attach_waiting(m, 0, 8, 7, CALL_futex, QUEUE);
+    uint64_t t = 1000, off = 0, parked = 0;
+    for (int i = 0; i < 10; i++, t += 60000) {
+        waits(m, 7, off, t, t, CALL_epoll_wait, EPOLL);
+        receives(m, t + 10, 7, A, t, GET("/a"));
+        says(m, t + 20, 7, 64, WORK_SUBMIT, WORK_LIBUV);
+        waits(m, 8, parked, t + 30, t + 30, CALL_futex, QUEUE);
+        says(m, t + 40, 8, 64, WORK_BEGIN, WORK_LIBUV);
+        waits(m, 8, t + 50, t + 20000, t + 20000, CALL_pread64, COLD);
+        if (handed) {
+            receives(m, t + 60, 7, B, t + 50, GET("/b"));
+            says(m, t + 70, 7, 65, WORK_SUBMIT, WORK_LIBUV);
+            waits(m, 7, t + 80, t + 20020, t + 20020, CALL_epoll_wait, EPOLL);
+            says(m, t + 20010, 8, 65, WORK_BEGIN, WORK_LIBUV);
+            waits(m, 8, t + 20020, t + 20100, t + 20100, CALL_pread64, COLD);
+        } else {
+            receives(m, t + 15000, 7, B, t + 50, GET("/b"));
+            sends(m, t + 15010, 7, B, OK);
+            waits(m, 7, t + 15020, t + 20020, t + 20020, CALL_epoll_wait, EPOLL);
+        }
+        says(m, t + 20030, 7, 64, WORK_RESUME, WORK_LIBUV);
+        sends(m, t + 20040, 7, A, OK);
+        parked = t + 20110;
+        if (handed) {
+            waits(m, 7, t + 20050, t + 20120, t + 20120, CALL_epoll_wait, EPOLL);
+            says(m, t + 20130, 7, 65, WORK_RESUME, WORK_LIBUV);
+            sends(m, t + 20140, 7, B, OK);
+        }
+        off = t + 20150;
+    }
+    end_waiting(m, 1000000, 7, 7, off, CALL_epoll_wait, EPOLL);
+    end_waiting(m, 1000000, 8, 7, parked, CALL_futex, QUEUE);
+    made_finish(m);
+}
+
+static void test_who_waits_for_the_loop_lacks_no_worker(void **state)
+{
+    (void)state;
+    struct made m;
+    worker_and_loop(&m, false);
+    const struct verdict *v = &m.tl.processes.data[0].verdict;
+    assert_int_equal(v->model, MODEL_NONBLOCKING_WORKERS);
+    assert_int_equal(v->serving_threads, 1);
+    assert_int_equal(v->queued_requests, 10);
+    assert_true(v->capacity > 0);
+    assert_false(v->saturated);
+    made_release(&m);
+    worker_and_loop(&m, true);
+    v = &m.tl.processes.data[0].verdict;
+    assert_int_equal(v->queued_requests, 10);
+    assert_true(v->saturated);
+    made_release(&m);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_threads_in_one_epoll_are_a_pool),
+        cmocka_unit_test(test_requests_that_go_on_have_a_loop),
+        cmocka_unit_test(test_who_waits_for_the_loop_lacks_no_worker),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
