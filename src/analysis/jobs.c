@@ -25,6 +25,19 @@ static uint64_t most(uint64_t x, uint64_t y)
     return x > y ? x : y;
 }
 
+/* It does jobs whole. Where something stands in line all the time it is not seen to. */
+static bool is_single(const struct pool *pool)
+{
+    return pool->singles >= SINGLES_FEW && (uint64_t)pool->strays * OTHERS_MAX <= pool->singles;
+}
+
+/* It does nothing but answer. Where it does more behind most answers it may be halves of jobs. */
+static bool is_pure(const struct pool *pool)
+{
+    bool whole = pool->in_order || pool->rests.later <= pool->rests.at_once;
+    return !pool->strays && whole && (pool->lone || pool->singles >= SINGLES_MIN);
+}
+
 /* Its jobs are put into the queue as they are read: their reader calls a worker at once, or it
  * waits for one thing at a time, and so never comes back to a request that it has read, or for
  * nothing but its clients, and their order is the same. */
@@ -36,16 +49,14 @@ static bool is_plain(const struct judge *j, const struct job *job)
         return true;
     if (pool->lone && pool->in_order && j->p->straight[reader])
         return true;
-    /* What stands in line twice, in halves, begins out of order, and shows where it is idle. */
+    /* What stands in line twice, in halves, begins out of order, and shows where it is idle, or
+     * behind answers. */
     if (pool->disordered && (pool->strays || pool->singles < SINGLES_FEW))
         return false;
+    bool busy = (uint64_t)pool->rests.later * OTHERS_MAX > pool->rests.at_once;
+    if (!pool->in_order && busy && !is_single(pool))
+        return false;
     return pool->handed >= HANDED_MIN && (uint64_t)pool->others * OTHERS_MAX <= pool->handed;
-}
-
-/* It does nothing but answer. */
-static bool is_pure(const struct pool *pool)
-{
-    return !pool->strays && (pool->lone || pool->singles >= SINGLES_MIN);
 }
 
 /* Nor does it where it is always busy, and it answers in one go. */
@@ -92,6 +103,17 @@ static void behind_gil(const struct judge *j, const struct job *job, struct begi
     }
 }
 
+/*
+ * It was idle, so nothing stood in line; it was called for the job, and did it: so it had not taken
+ * what another put there just then, or the one called for that would have taken this. Unless what
+ * it takes may be half a job, and the other half comes later.
+ */
+static bool is_called(const struct pool *pool, const struct job *job)
+{
+    return job->handed && !pool->disordered && pool->rests.later <= pool->rests.at_once &&
+           (uint64_t)pool->strays * OTHERS_MAX <= pool->singles;
+}
+
 /* The worker was idle before. */
 static struct begin first_begin(const struct judge *j, const struct job *job)
 {
@@ -102,7 +124,7 @@ static struct begin first_begin(const struct judge *j, const struct job *job)
 
     if (job->from == NEVER)
         return begin;
-    if (!is_pure(pool) &&
+    if (!is_pure(pool) && !is_called(pool, job) &&
         (job->waker != reader || !loop_had(j->a, j->b, reader, job->request, job->from,
                                            job_first_wait(j->a, j->p, job, job->from))))
         return begin;

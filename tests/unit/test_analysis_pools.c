@@ -41,13 +41,13 @@ static void reads(struct made *m, uint64_t yield, uint64_t t, uint64_t obj, cons
 }
 
 /*
- * Five requests of 1000 µs each from 0 on, one after the other: the reader calls worker 8, who
+ * `n` requests of 1000 µs each from 0 on, one after the other: the reader calls worker 8, who
  * sleeps for 500 µs, answers, and is idle `behind` µs later. Returns when that is.
  */
-static uint64_t rounds(struct made *m, uint64_t behind)
+static uint64_t rounds_of(struct made *m, uint64_t n, uint64_t behind)
 {
     uint64_t idle = 0;
-    for (uint64_t i = 0; i < 5; i++) {
+    for (uint64_t i = 0; i < n; i++) {
         uint64_t t = 100 + i * 4000;
         char head[64];
         snprintf(head, sizeof(head), "GET /x/%d HTTP/1.1\r\n\r\n", (int)i);
@@ -58,6 +58,11 @@ static uint64_t rounds(struct made *m, uint64_t behind)
         idle = t + 540 + behind;
     }
     return idle;
+}
+
+static uint64_t rounds(struct made *m, uint64_t behind)
+{
+    return rounds_of(m, 5, behind);
 }
 
 /* Both requests are read behind that; the worker goes from A's answer at 21530 to B's at 22530. */
@@ -164,6 +169,73 @@ static void test_who_is_called_by_a_timer_had_no_queue(void **state)
     made_release(&m);
 }
 
+/* Once in twenty bouts it did something that was for no answer. Two are called at a time, each for
+ * what was read just then, and each answers that. */
+static void test_who_is_called_and_answers_did_nothing_else(void **state)
+{
+    (void)state;
+    struct made m;
+    pool_init(&m, 200000);
+    uint64_t idle = rounds_of(&m, 25, 0);
+    waits_for(&m, 8, idle, 101000, 9, CALL_futex, QUEUE);
+    waits_for(&m, 8, 101100, 102000, 0, CALL_nanosleep, 0);
+    reads(&m, 96120, 110000, A, GET("/a"), 8, 102010);
+    reads(&m, 110020, 110100, B, GET("/b"), 9, 0);
+    waits_for(&m, 8, 110030, 111000, 0, CALL_nanosleep, 0);
+    waits_for(&m, 9, 110130, 112000, 0, CALL_nanosleep, 0);
+    sends(&m, 111010, 8, A, OK);
+    sends(&m, 112010, 9, B, OK);
+    end_waiting(&m, 200000, 7, 7, 110120, CALL_epoll_wait, EPOLL);
+    end_waiting(&m, 200000, 8, 7, 111020, CALL_futex, QUEUE);
+    end_waiting(&m, 200000, 9, 7, 112020, CALL_futex, QUEUE);
+    made_finish(&m);
+    assert_int_equal(given(&m, "GET /a", 8, LEDGER_SLEEP), 970);
+    assert_int_equal(given(&m, "GET /b", 9, LEDGER_SLEEP), 1870);
+    made_release(&m);
+}
+
+/*
+ * Three times the worker is called, answers, works on for 1 ms and answers what was read then: that
+ * may be halves of jobs, and what the last stood in line for its second half.
+ */
+static void test_who_always_goes_on_may_do_halves(void **state)
+{
+    (void)state;
+    struct made m;
+    uint64_t idle = 0, asleep = 0;
+    pool_init(&m, 40000);
+    for (uint64_t i = 0; i < 3; i++) {
+        uint64_t t = 1000 + i * 10000;
+        char head[64];
+        accepted(&m, t, SOCKET(2 * i));
+        accepted(&m, t, SOCKET(2 * i + 1));
+        snprintf(head, sizeof(head), "GET /x/%d HTTP/1.1\r\n\r\n", (int)(2 * i));
+        reads(&m, asleep, t, SOCKET(2 * i), head, 8, idle);
+        sends(&m, t + 500, 8, SOCKET(2 * i), OK);
+        snprintf(head, sizeof(head), "GET /x/%d HTTP/1.1\r\n\r\n", (int)(2 * i + 1));
+        reads(&m, t + 20, t + 1500, SOCKET(2 * i + 1), head, 0, 0);
+        if (i == 2)
+            reads(&m, t + 1520, t + 1600, A, GET("/a"), 0, 0);
+        sends(&m, t + 2500, 8, SOCKET(2 * i + 1), OK);
+        asleep = t + (i == 2 ? 1620 : 1520);
+        idle = t + 2510;
+    }
+    waits_for(&m, 8, 23600, 24500, 0, CALL_nanosleep, 0);
+    sends(&m, 24510, 8, A, OK);
+    reads(&m, asleep, 24000, B, GET("/b"), 0, 0);
+    waits_for(&m, 9, 0, 24100, 8, CALL_futex, QUEUE);
+    waits_for(&m, 9, 24110, 25000, 0, CALL_nanosleep, 0);
+    sends(&m, 25010, 9, B, OK);
+    end_waiting(&m, 40000, 7, 7, 24020, CALL_epoll_wait, EPOLL);
+    end_waiting(&m, 40000, 8, 7, 24520, CALL_futex, QUEUE);
+    end_waiting(&m, 40000, 9, 7, 25020, CALL_futex, QUEUE);
+    made_finish(&m);
+    assert_int_equal(spent(&m, "GET /a", LEDGER_QUEUED), 0);
+    assert_int_equal(spent(&m, "GET /a", LEDGER_SLEEP), 0);
+    assert_int_equal(spent(&m, "GET /b", LEDGER_SLEEP), 0);
+    made_release(&m);
+}
+
 /* By its own clock the reader is asleep by then that woke the worker. */
 static void test_a_call_by_another_clock(void **state)
 {
@@ -251,6 +323,8 @@ int main(void)
         cmocka_unit_test(test_a_pool_with_other_work_is_asked_when_idle_only),
         cmocka_unit_test(test_who_is_called_by_a_timer_had_no_queue),
         cmocka_unit_test(test_a_call_by_another_clock),
+        cmocka_unit_test(test_who_is_called_and_answers_did_nothing_else),
+        cmocka_unit_test(test_who_always_goes_on_may_do_halves),
         cmocka_unit_test(test_a_worker_that_takes_turns_has_no_jobs),
         cmocka_unit_test(test_a_lock_of_nobody_is_javas_sleep),
         cmocka_unit_test(test_the_gil_behind_an_answer_is_not_the_next_jobs),
