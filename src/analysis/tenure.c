@@ -25,6 +25,8 @@
  * few of their own, and of asyncio's most are told. */
 #define TAIL_NS 300000u
 #define TOLD_TAIL_NS 5000000u
+/* A thread that was off and on more often than so was at work for long. */
+#define RAN_STEPS 64
 /* So long after it woke a loop does nothing that has become due since. */
 #define FRESH_NS 500000u
 
@@ -269,14 +271,36 @@ void thread_scan(struct analysis *a, uint32_t thread, uint64_t until)
     }
 }
 
+static uint64_t later(uint64_t x, uint64_t y)
+{
+    return x > y ? x : y;
+}
+
 struct pick {
     uint64_t start;
     bool exact, ambiguous;
 };
 
-static uint64_t later(uint64_t x, uint64_t y)
+/* Was it on a CPU for longer than `ns` since `from`, up to where it is scanned? */
+static bool ran_longer(const struct analysis *a, uint32_t thread, uint64_t from, uint64_t to,
+                       uint64_t ns)
 {
-    return x > y ? x : y;
+    const struct thread *t = &a->tl->threads.data[thread];
+    size_t i = a->lives.data[thread].scan, steps = 0;
+    uint64_t ran = 0;
+
+    for (i += i<t->intervals.len; i--> 0 && ran <= ns; steps++) {
+        const struct interval *iv = &t->intervals.data[i];
+        uint64_t end = interval_end(t, i) < to ? interval_end(t, i) : to;
+        uint64_t start = later(iv->start_ns, from);
+        if (end <= from && iv->start_ns < from)
+            break;
+        if (steps == RAN_STEPS)
+            return true;
+        if (iv->state == STATE_RUNNING && end > start)
+            ran += end - start;
+    }
+    return ran > ns;
 }
 
 /* Where a thread that does not have the request took it up, seen from its first touch. */
@@ -285,7 +309,7 @@ static struct pick pick_up(const struct analysis *a, uint32_t request, const str
 {
     const struct life *l = &a->lives.data[act->thread];
     uint64_t free_since = later(l->last_wake, l->prev_touch);
-    bool at_once = act->time - later(l->last_wake, l->on_start) <= DISPATCH_NS;
+    bool at_once = !ran_longer(a, act->thread, l->last_wake, act->time, DISPATCH_NS);
 
     if (act->moment || act->shared)
         return (struct pick){act->time, false, true};
@@ -321,7 +345,7 @@ static struct pick pick_up(const struct analysis *a, uint32_t request, const str
     /* Behind an answer, or a wait for several, a loop that acts at once turns to the next; or to a
      * callback that touches nothing, and then to it. */
     if (l->yields && l->direct) {
-        bool late = act->time > later(free_since, l->on_start) + tail_ns(l);
+        bool late = ran_longer(a, act->thread, free_since, act->time, tail_ns(l));
         bool others = !tells_steps(l) && (l->background || !alone);
         return (struct pick){going || (late && others) ? act->time : free_since, false, false};
     }

@@ -255,10 +255,10 @@ static void test_background(void **state)
     made_release(&m);
 }
 
-/* Behind B's answer the loop computes for long, and then answers A: that may be of neither. */
-static void test_long_between_two_answers(void **state)
+/* Behind B's answer the loop computes for long, or for 400 us around a time without a CPU, and then
+ * answers A: that may be of neither. */
+static void long_between_two_answers(bool preempts)
 {
-    (void)state;
     struct made m;
     slices_init(&m, 9000);
     runtime_is(&m, 7, RUNTIME_NODE, 0, 0);
@@ -269,13 +269,23 @@ static void test_long_between_two_answers(void **state)
     yields(&m, 1030, 3000);
     receives(&m, 3010, 7, B, 3000, GET("/b"));
     sends(&m, 3020, 7, B, OK);
+    if (preempts)
+        preempted(&m, 7, 3220, 4800);
     sends(&m, 5000, 7, A, OK);
     yields(&m, 5010, 7000);
     sends(&m, 7010, 7, SOCKET(3), OK);
     slices_finish(&m, 9000, 7020, 0);
     assert_in_range(spent(&m, "GET /a", LEDGER_RUNNING), 0, 20);
+    assert_int_equal(spent(&m, "GET /a", LEDGER_RUNNABLE), 0);
     assert_int_equal(spent(&m, "GET /a", LEDGER_AWAITING), 3000 - 1030);
     made_release(&m);
+}
+
+static void test_long_between_two_answers(void **state)
+{
+    (void)state;
+    long_between_two_answers(false);
+    long_between_two_answers(true);
 }
 
 int main(void)
