@@ -188,6 +188,11 @@ static bool is_its(const struct analysis *a, const struct question *q, bool back
            (!q->inferred || q->reply == NEVER || q->reply <= d->end);
 }
 
+bool question_is_its(const struct analysis *a, const struct question *q)
+{
+    return is_its(a, q, false);
+}
+
 static int ask_add(struct analysis *a, const struct question *q, uint32_t object, bool background)
 {
     const struct draft *d = is_its(a, q, background) ? &a->drafts.data[q->draft] : NULL;

@@ -76,6 +76,16 @@ int threads_by_process(const struct analysis *a, struct by_thread *b)
     return index_build(a, b, a->tl->processes.len, a->lives.len, thread_process);
 }
 
+static uint32_t question_draft(const struct analysis *a, size_t i)
+{
+    return a->questions.data[i].draft;
+}
+
+int questions_by_draft(const struct analysis *a, struct by_thread *b)
+{
+    return index_build(a, b, a->drafts.len, a->questions.len, question_draft);
+}
+
 static uint32_t draft_process(const struct analysis *a, size_t i)
 {
     uint32_t thread = a->drafts.data[i].first_thread;

@@ -490,6 +490,8 @@ void question_over(struct analysis *a, struct sock *s);
 void question_end(struct analysis *a, struct sock *s, uint64_t at);
 /* Whose reply comes next cannot be told. */
 void question_drop(struct analysis *a, struct sock *s);
+/* As far as a loop that tells of its tasks' steps goes: is it certain enough whose it is? */
+bool question_is_its(const struct analysis *a, const struct question *q);
 int asks_build(struct analysis *a);
 
 /* ---- uring.c ---- */
@@ -514,6 +516,7 @@ int touches_by_thread(const struct analysis *a, struct by_thread *b);
 int threads_by_process(const struct analysis *a, struct by_thread *b);
 /* By the process of the thread that read it first. */
 int drafts_by_process(const struct analysis *a, struct by_thread *b);
+int questions_by_draft(const struct analysis *a, struct by_thread *b);
 
 /* ---- work.c ---- */
 int work_event(struct analysis *a, const struct record *r);
@@ -685,6 +688,19 @@ struct gap_part {
 /* Cuts the gap into at most GAP_PARTS parts, without a gap between them. Returns how many. */
 bool loop_slept(const struct analysis *a, uint32_t thread, uint64_t from, uint64_t to);
 size_t gap_parts(const struct analysis *a, const struct gap *gap, struct gap_part *parts);
+
+/* ---- outstanding.c ---- */
+struct outstanding {
+    struct by_thread questions; /* by draft */
+    VEC(struct doubt) spans;    /* of one request, by time, apart */
+    size_t at;
+};
+int outstanding_build(const struct analysis *a, struct outstanding *o);
+void outstanding_release(struct outstanding *o);
+/* Those of this request from now on. */
+int outstanding_turn_to(const struct analysis *a, struct outstanding *o, uint32_t draft);
+/* The first time in [from, to) that one was under way. Asked for in the order of time. */
+bool outstanding_next(struct outstanding *o, uint64_t from, uint64_t to, struct doubt *found);
 
 /* ---- ledger.c ---- */
 /* Its mark in interval.flags: a part is charged to a request. roles.c takes it off. */

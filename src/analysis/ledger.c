@@ -27,6 +27,7 @@ struct ledger {
     struct request r;
     uint32_t threads_seen; /* the request's first thread so far, NONE before */
     bool several;          /* more than one thread had it so far */
+    struct outstanding outstanding;
 };
 
 static const uint8_t state_keys[STATE_COUNT] = {
@@ -260,6 +261,33 @@ static int segment_add(struct ledger *l, struct segment s, uint64_t end)
     return 0;
 }
 
+/* A part of a gap. That a step of the request's was in its loop's queue does not end what another
+ * of its tasks has asked. */
+static int part_add(struct ledger *l, const struct gap_part *part, bool stepped)
+{
+    struct segment s = {.start_ns = part->from,
+                        .thread_plus1 = part->thread_plus1,
+                        .key = part->key,
+                        .grade = part->grade};
+    const struct segment awaits = {.key = LEDGER_AWAITING, .grade = GRADE_INFERRED};
+    struct doubt asked;
+    int rc = 0;
+
+    while (rc == 0 && stepped && part->key == LEDGER_LOOP_BUSY &&
+           outstanding_next(&l->outstanding, s.start_ns, part->to, &asked)) {
+        rc = segment_add(l, s, asked.start);
+        s = awaits;
+        s.start_ns = asked.start;
+        if (rc == 0)
+            rc = segment_add(l, s, asked.end);
+        s = (struct segment){.start_ns = asked.end,
+                             .thread_plus1 = part->thread_plus1,
+                             .key = part->key,
+                             .grade = part->grade};
+    }
+    return rc < 0 ? rc : segment_add(l, s, part->to);
+}
+
 /* [from, to) by nobody: `before` is the tenure that ended at `from`, `after` the one that begins
  * at `to`; NULL where there is none. */
 static int gap_add(struct ledger *l, uint64_t from, uint64_t to, const struct tenure *before,
@@ -271,12 +299,7 @@ static int gap_add(struct ledger *l, uint64_t from, uint64_t to, const struct te
     int rc = 0;
 
     for (size_t i = 0; rc == 0 && i < count; i++)
-        rc = segment_add(l,
-                         (struct segment){.start_ns = parts[i].from,
-                                          .thread_plus1 = parts[i].thread_plus1,
-                                          .key = parts[i].key,
-                                          .grade = parts[i].grade},
-                         parts[i].to);
+        rc = part_add(l, &parts[i], after && after->resumed);
     return rc;
 }
 
@@ -356,6 +379,8 @@ static int request_add(struct ledger *l, uint32_t draft)
         rc = pieces_add(l, i - 1);
     held_add(l);
     if (rc == 0)
+        rc = outstanding_turn_to(a, &l->outstanding, draft);
+    if (rc == 0)
         rc = pieces_flatten(l);
     if (rc == 0)
         rc = segments_emit(l);
@@ -380,7 +405,7 @@ int ledger_build(struct analysis *a)
 {
     struct ledger l = {.a = a};
     VEC(struct order) order = VEC_INIT;
-    int rc = 0;
+    int rc = outstanding_build(a, &l.outstanding);
 
     for (uint32_t i = 0; rc == 0 && i < a->drafts.len; i++)
         if (a->drafts.data[i].first_thread != NONE) /* else every touch was outside a life */
@@ -389,6 +414,7 @@ int ledger_build(struct analysis *a)
         qsort(order.data, order.len, sizeof(*order.data), by_order);
     for (size_t i = 0; rc == 0 && i < order.len; i++)
         rc = request_add(&l, order.data[i].draft);
+    outstanding_release(&l.outstanding);
     vec_release(&order);
     vec_release(&l.pieces);
     vec_release(&l.painted);

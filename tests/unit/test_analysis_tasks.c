@@ -242,6 +242,38 @@ static void test_a_child_made_in_a_callback(void **state)
     made_release(&m);
 }
 
+/* A asks a backend, which answers at 5000, and makes 603, which stands in the loop's queue for as
+ * long as B has the loop: up to 5000 it awaits the backend all the same. */
+static void test_its_question_is_out(void **state)
+{
+    (void)state;
+    struct made m;
+    tasks_init(&m, 30000);
+    socket_is(&m, BACKEND, ROLE_CONNECTED, 50000, 5432);
+    yields(&m, 0, 1000);
+    asks(&m, 1010, A, GET("/a"), 601);
+    asks(&m, 1020, B, GET("/b"), 602);
+    steps(&m, 1040, 601);
+    sends(&m, 1050, 7, BACKEND, "GET / HTTP/1.1");
+    says(&m, 1060, 7, 603, WORK_SUBMIT, WORK_TASK);
+    says(&m, 1070, 7, 0, WORK_END, WORK_TASK);
+    steps(&m, 1080, 602);
+    waits(&m, 7, 1100, 9000, 9000, CALL_pread64, COLD);
+    says(&m, 9010, 7, 0, WORK_END, WORK_TASK);
+    steps(&m, 9020, 603);
+    says(&m, 9030, 7, 0, WORK_END, WORK_TASK);
+    receives(&m, 9040, 7, BACKEND, 5000, OK);
+    steps(&m, 9050, 601);
+    sends(&m, 9060, 7, A, OK);
+    says(&m, 9070, 7, 0, WORK_END, WORK_TASK);
+    steps(&m, 9080, 602);
+    sends(&m, 9090, 7, B, OK);
+    tasks_finish(&m, 30000, 9100);
+    assert_int_equal(spent(&m, "GET /a", LEDGER_AWAITING), 5000 - 1070);
+    assert_true(spent(&m, "GET /a", LEDGER_LOOP_BUSY) >= 9020 - 5000);
+    made_release(&m);
+}
+
 /* What a task does behind its request's answer is that one's still, and nobody's else. */
 static void test_steps_behind_an_answer(void **state)
 {
@@ -404,6 +436,7 @@ int main(void)
         cmocka_unit_test(test_makings_that_are_not_told),
         cmocka_unit_test(test_a_child_made_in_a_step),
         cmocka_unit_test(test_a_child_made_in_a_callback),
+        cmocka_unit_test(test_its_question_is_out),
         cmocka_unit_test(test_steps_behind_an_answer),
         cmocka_unit_test(test_a_bystander),
         cmocka_unit_test(test_a_lock_of_the_loops),

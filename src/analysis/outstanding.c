@@ -1,0 +1,75 @@
+/*
+ * outstanding: when a request's own questions were on their way to others.
+ *
+ * A request with several tasks waits for several things at once: one of its tasks stands in the
+ * loop's queue, which is busy, and meanwhile a backend has the question of another. Then it awaits
+ * its backend, as design.md ranks the two: had the loop been free, it would have waited all the
+ * same. The ledger asks for the times in order.
+ */
+#include "analysis/internal.h"
+
+static int by_start(const void *x, const void *y)
+{
+    const struct doubt *p = x, *q = y;
+    if (p->start != q->start)
+        return p->start < q->start ? -1 : 1;
+    return p->end < q->end ? -1 : p->end > q->end;
+}
+
+int outstanding_build(const struct analysis *a, struct outstanding *o)
+{
+    *o = (struct outstanding){.spans = VEC_INIT};
+    return questions_by_draft(a, &o->questions);
+}
+
+void outstanding_release(struct outstanding *o)
+{
+    by_thread_release(&o->questions);
+    vec_release(&o->spans);
+}
+
+static int span_add(struct outstanding *o, uint64_t from, uint64_t to)
+{
+    return from < to ? vec_push(&o->spans, ((struct doubt){from, to})) : 0;
+}
+
+int outstanding_turn_to(const struct analysis *a, struct outstanding *o, uint32_t draft)
+{
+    int rc = 0;
+
+    o->spans.len = o->at = 0;
+    for (uint32_t i = o->questions.from[draft]; rc == 0 && i < o->questions.from[draft + 1]; i++) {
+        const struct question *q = &a->questions.data[o->questions.index[i]];
+        if (q->dropped || q->reply == NEVER || !question_is_its(a, q))
+            continue;
+        rc = span_add(o, q->start, q->made);
+        if (rc == 0)
+            rc = span_add(o, q->asked, q->reply);
+    }
+    if (o->spans.len)
+        qsort(o->spans.data, o->spans.len, sizeof(*o->spans.data), by_start);
+    size_t n = 0;
+    for (size_t i = 0; i < o->spans.len; i++) { /* apart */
+        const struct doubt *s = &o->spans.data[i];
+        if (n && s->start <= o->spans.data[n - 1].end) {
+            if (s->end > o->spans.data[n - 1].end)
+                o->spans.data[n - 1].end = s->end;
+        } else {
+            o->spans.data[n++] = *s;
+        }
+    }
+    o->spans.len = n;
+    return rc;
+}
+
+bool outstanding_next(struct outstanding *o, uint64_t from, uint64_t to, struct doubt *found)
+{
+    while (o->at < o->spans.len && o->spans.data[o->at].end <= from)
+        o->at++;
+    if (from >= to || o->at == o->spans.len || o->spans.data[o->at].start >= to)
+        return false;
+    *found = o->spans.data[o->at];
+    found->start = found->start > from ? found->start : from;
+    found->end = found->end < to ? found->end : to;
+    return true;
+}
