@@ -270,9 +270,10 @@ enum work_op {
 
 enum work_kind {
     WORK_LIBUV = 1, /* struct uv__work */
-    /* asyncio: the coroutine of a task; SUBMIT: the task is made, RESUME: a step begins. Only with
-     * --precise: END: it ends, and the item is the future that the task waits for now, if any;
-     * READY: a future, by whoever sets its result. */
+    /* asyncio: the coroutine of a task; SUBMIT: the task is made, RESUME: a step begins. END: it
+     * ends; by default only on asyncio's own loop, and the item is 0. With --precise on uvloop as
+     * well, and the item is the future that the task waits for now, if any; READY: a future, by
+     * whoever sets its result. */
     WORK_TASK = 2,
     WORK_FUTURE = 3, /* Python: what goes through a queue to a thread; anyio: a context */
     WORK_NGINX = 4,  /* ngx_thread_task_t */

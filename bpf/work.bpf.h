@@ -203,12 +203,15 @@ static __always_inline void on_enter(struct thread_state *t, __u64 context, __u3
         take_over(t, context, WORK_IN_LINE, tid);
 }
 
+/* asyncio's own loop runs each callback by Context.run(): a step ends there at the latest. */
 static __always_inline void on_leave(struct thread_state *t, __u64 context, __u32 tid)
 {
-    if (context == t->item)
+    if (context == t->item) {
         on_end(t, tid);
-    else if (t->depth && --t->depth < t->step_depth)
+    } else if (t->depth && --t->depth < t->step_depth && t->work & WORK_IN_STEP) {
         t->work &= ~WORK_IN_STEP;
+        send_work(0, WORK_END, WORK_TASK, tid, bpf_ktime_get_ns());
+    }
 }
 
 /* PyIter_Send(coroutine, None, &result) */
