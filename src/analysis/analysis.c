@@ -197,6 +197,7 @@ void analysis_free(struct analysis *a)
     table_release(&a->task_habits);
     vec_release(&a->doubts);
     vec_release(&a->mild);
+    vec_release(&a->lulls);
     vec_release(&a->bursts);
     vec_release(&a->awake);
     vec_release(&a->loose);

@@ -12,13 +12,18 @@
  * worker 2 waits now may be for A or for B; the burst in which that wait ends tells. It needs no
  * more of a pool than that it does not let work lie while all its threads wait; who wakes whom and
  * in which order it takes its work does not matter. Where a timer has fired, anybody's work may
- * have gone on.
+ * have gone on. In the lulls between the bursts nothing of a request's that is handed over is
+ * ready; and what is known to be a burst of others' was not for it.
  */
 #include "analysis/bursts.h"
 
 /* So many requests may a wait be for; so much may set a burst going, or come of it. */
 #define CANDIDATES_MAX 12
-#define BURST_MAX 32
+#define BURST_MAX 128
+/* So often is it tried again with what was found: a job tells of another. */
+#define ROUNDS_MAX 4
+/* Timers that call nobody whom something is done for, more than one in so many, call for work. */
+#define STRAY_MIN 20
 /* A worker that parks again so soon was woken in vain. */
 #define IN_VAIN_NS 100000u
 /* Workers that touch nothing in more than one in so many of their bouts pass work on. */
@@ -91,13 +96,15 @@ struct held {
     bool many; /* more than these */
 };
 
-static void held_drop(struct held *held, uint32_t loop)
+static void held_drop(const struct bursting *x, struct held *held, const struct happening *h)
 {
     size_t n = 0;
 
     for (size_t i = 0; i < held->count; i++)
-        if (held->reads[i].loop != loop)
+        if (held->reads[i].loop != h->thread)
             held->reads[n++] = held->reads[i];
+        else
+            x->a->drafts.data[held->reads[i].request].handed_on = h->time;
     held->count = n;
 }
 
@@ -106,9 +113,11 @@ static void held_drop(struct held *held, uint32_t loop)
 static void held_see(const struct bursting *x, struct held *held, const struct happening *h)
 {
     if (h->what == LOOP_ASLEEP || (h->what == READ_HELD && x->a->lives.data[h->thread].direct))
-        held_drop(held, h->thread);
+        held_drop(x, held, h);
     if (h->what == LOOP_ASLEEP)
         held->many &= held->count > 0;
+    if (h->what == READ_HELD)
+        x->a->drafts.data[h->index].handed_on = 0;
     if (h->what == READ_HELD && held->count < CANDIDATES_MAX) {
         held->reads[held->count].request = h->index;
         held->reads[held->count++].loop = h->thread;
@@ -130,7 +139,7 @@ static int part_add(struct bursting *x, struct crowd *c, struct part part)
 
 static int burst_open(struct bursting *x, struct crowd *c, const struct held *held, uint64_t time)
 {
-    int rc = vec_push(&x->bursts, ((struct doubt){time, NEVER}));
+    int rc = vec_push(&x->bursts, ((struct burst){time, NEVER, false, false}));
 
     *c = (struct crowd){.count = 0};
     if (rc == 0)
@@ -251,59 +260,52 @@ static struct job *explain(struct bursting *x, const struct view *v, size_t out,
     return others ? NULL : only;
 }
 
-/* Is the job the only explanation of another request's part, too? */
-static bool is_disputed(struct bursting *x, const struct view *v, size_t out, const struct job *job)
+/* Gives to requests what alone explains what was done for them, and for nobody else. */
+static bool burst_explain(struct bursting *x, const struct view *v)
 {
-    uint32_t request = part_request(x, &v->parts[out]);
-    bool told;
+    struct job *by[BURST_MAX];
+    bool any = false, told;
 
     for (size_t k = 0; k < v->count; k++) {
-        uint32_t other = is_input(&v->parts[k]) ? NONE : part_request(x, &v->parts[k]);
-        if (other != NONE && other != request && explain(x, v, k, &told) == job)
-            return true;
+        const struct part *p = &v->parts[k];
+        by[k] = is_input(p) || part_request(x, p) == NONE ? NULL : explain(x, v, k, &told);
     }
-    return false;
+    for (size_t k = 0; k < v->count; k++) {
+        uint32_t request = part_request(x, &v->parts[k]);
+        bool disputed = !by[k] || by[k]->owner_plus1 || v->parts[k].what != ACT;
+        for (size_t i = 0; i < v->count && !disputed; i++)
+            disputed = by[i] == by[k] && part_request(x, &v->parts[i]) != request;
+        if (disputed)
+            continue;
+        by[k]->owner_plus1 = request + 1;
+        by[k]->found = any = true;
+    }
+    return any;
 }
 
-static void burst_explain(struct bursting *x, const struct view *v)
-{
-    bool more = v->count <= BURST_MAX;
+/* What is known of a burst: whether all jobs that were done are somebody's, how many timers fired,
+ * and how many requests were called that nothing else has called. */
+struct tale {
+    bool jobs;
+    size_t timers, fired, called; /* `fired`: nobody had woken their thread */
+};
 
-    while (more) {
-        more = false;
-        for (size_t k = 0; k < v->count; k++) {
-            bool told;
-            if (v->parts[k].what != ACT)
-                continue;
-            struct job *job = explain(x, v, k, &told);
-            if (!job || job->owner_plus1 || is_disputed(x, v, k, job))
-                continue;
-            job->owner_plus1 = part_request(x, &v->parts[k]) + 1;
-            job->found = more = true;
-        }
-    }
-}
-
-/* Is it known for whom the burst was? Each job that was done is somebody's, and for each timer
- * that fired there is one whom nothing else has called. */
-static bool is_told(struct bursting *x, const struct view *v)
+static struct tale burst_tale(struct bursting *x, const struct view *v)
 {
-    size_t called = 0, timers = 0;
+    struct tale tale = {.jobs = v->count <= BURST_MAX};
     bool told;
 
-    if (v->count > BURST_MAX)
-        return false;
-    for (size_t k = v->count; k-- > 0;) {
+    for (size_t k = 0; k < v->count && tale.jobs; k++) {
         const struct part *p = &v->parts[k];
         bool first_act = p->what == ACT;
         for (size_t i = 0; i < k && first_act; i++)
             first_act = part_request(x, &v->parts[i]) != p->index;
-        called += first_act && !explain(x, v, k, &told) && !told;
-        timers += p->what == TIMER;
-        if ((p->what == JOB_END && part_request(x, p) == NONE) || timers > called)
-            return false;
+        tale.called += first_act && !explain(x, v, k, &told) && !told;
+        tale.timers += p->what == TIMER;
+        tale.fired += p->what == TIMER && p->index;
+        tale.jobs = p->what != JOB_END || part_request(x, p) != NONE;
     }
-    return true;
+    return tale;
 }
 
 /* What is done for a request when nobody else can be at work. */
@@ -332,20 +334,41 @@ static struct view view_of(const struct bursting *x, size_t burst)
     return (struct view){(uint32_t)burst, x->parts.data + from, to - from};
 }
 
+/*
+ * A burst without timers was for those whose bytes came and whose jobs were done. A timer may have
+ * called anybody; but where timers are seen to call requests that something is done for at once,
+ * it was for as many of those.
+ */
 static int bursts_tell(struct bursting *x, uint32_t process)
 {
     struct analysis *a = x->a;
     struct proc *p = &a->procs.data[process];
+    size_t timed = 0, stray = 0;
     int rc = 0;
 
+    for (size_t i = 1; i < x->bursts.len; i++) {
+        const struct view v = view_of(x, i);
+        const struct tale tale = burst_tale(x, &v);
+        x->bursts.data[i].told = tale.jobs && tale.fired <= tale.called;
+        x->bursts.data[i].timed = tale.timers > 0;
+        timed += tale.jobs && tale.fired;
+        stray += tale.jobs && tale.fired > tale.called;
+    }
     p->first_burst = (uint32_t)a->bursts.len;
     for (size_t i = 1; rc == 0 && i < x->bursts.len; i++) {
-        const struct doubt *b = &x->bursts.data[i];
-        const struct view v = view_of(x, i);
-        if (b->end != NEVER && b->start < b->end && is_told(x, &v))
-            rc = vec_push(&a->bursts, *b);
+        const struct burst *b = &x->bursts.data[i];
+        bool told = b->told && (!b->timed || stray <= timed / STRAY_MIN);
+        if (b->end != NEVER && b->start < b->end && told)
+            rc = vec_push(&a->bursts, ((struct doubt){b->start, b->end}));
     }
     p->bursts = (uint32_t)(a->bursts.len - p->first_burst);
+    p->first_lull = (uint32_t)a->lulls.len;
+    for (size_t i = 1; rc == 0 && i < x->bursts.len; i++) {
+        const struct doubt lull = {x->bursts.data[i - 1].end, x->bursts.data[i].start};
+        if (lull.start < lull.end)
+            rc = vec_push(&a->lulls, lull);
+    }
+    p->lulls = (uint32_t)(a->lulls.len - p->first_lull);
     return rc;
 }
 
@@ -453,7 +476,8 @@ int bursts_follow(struct analysis *a, struct bouts *b, uint32_t process)
         rc = bursts_cut(&x);
     for (size_t i = x.bursts.len; rc == 0 && i-- > 0;) {
         const struct view v = view_of(&x, i);
-        burst_explain(&x, &v);
+        for (size_t k = 0; k < ROUNDS_MAX && v.count <= BURST_MAX && burst_explain(&x, &v); k++)
+            ;
         burst_soles(&x, &v);
     }
     if (rc == 0)

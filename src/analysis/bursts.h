@@ -22,7 +22,7 @@ enum what {
 
 struct happening {
     uint64_t time;
-    uint32_t index;  /* JOB_…: the job; READ…, ACT: the request */
+    uint32_t index;  /* JOB_…: the job; READ…, ACT: the request; TIMER: 1 if nobody woke it */
     uint32_t thread; /* READ_HELD, ACT, LOOP_ASLEEP */
     uint8_t what;
 };
@@ -51,6 +51,12 @@ struct holding {
     uint32_t request;
 };
 
+struct burst {
+    uint64_t start, end; /* NEVER: it had none */
+    bool told;           /* for whom it was, if as many timers were for those whom nothing else */
+    bool timed;          /* called as fired */
+};
+
 struct bursting {
     struct analysis *a;
     struct bouts *b;
@@ -60,7 +66,7 @@ struct bursting {
     VEC(struct holding) taken; /* of one thread: when it has a request */
     VEC(struct part) parts;
     VEC(size_t) firsts; /* in parts, by burst */
-    VEC(struct doubt) bursts;
+    VEC(struct burst) bursts;
 };
 
 /* ---- happenings.c ---- */

@@ -196,6 +196,40 @@ void doubts_begin(struct analysis *a, uint32_t process)
     a->procs.data[process].first_mild = (uint32_t)a->mild.len;
 }
 
+bool lull_span(const struct analysis *a, uint32_t thread, uint64_t from, uint64_t to,
+               struct doubt *span)
+{
+    const struct proc *p = &a->procs.data[a->tl->threads.data[thread].process];
+    const struct doubt *lulls = at_index(a->lulls.data, p->first_lull);
+    size_t i = first_behind(lulls, p->lulls, from), k = first_behind(lulls, p->lulls, to);
+
+    /* `k` is the first that ends behind `to`: it may have begun before. */
+    if (k < p->lulls && lulls[k].start < to)
+        k++;
+    if (i >= k)
+        return false;
+    *span = (struct doubt){most(lulls[i].start, from), least(lulls[k - 1].end, to)};
+    return span->start < span->end;
+}
+
+/* Adds what of the doubt is in no lull: there nothing stands in line. */
+static int doubt_split(struct analysis *a, uint32_t process, struct doubt d)
+{
+    const struct proc *p = &a->procs.data[process];
+    int rc = 0;
+
+    for (size_t i = first_behind(at_index(a->lulls.data, p->first_lull), p->lulls, d.start);
+         rc == 0 && i < p->lulls && d.start < d.end; i++) {
+        const struct doubt *lull = &a->lulls.data[p->first_lull + i];
+        if (lull->start >= d.end)
+            break;
+        if (d.start < lull->start)
+            rc = doubt_add(a, process, (struct doubt){d.start, lull->start});
+        d.start = most(d.start, lull->end);
+    }
+    return rc < 0 || d.start >= d.end ? rc : doubt_add(a, process, d);
+}
+
 /* Takes what is behind `first` off, and adds it anew. */
 static int doubts_add(struct analysis *a, uint32_t process, size_t first_one, size_t count)
 {
@@ -207,7 +241,7 @@ static int doubts_add(struct analysis *a, uint32_t process, size_t first_one, si
     if (first_one >= a->procs.data[process].first_doubt)
         a->doubts.len -= count;
     for (size_t i = 0; rc == 0 && i < count; i++)
-        rc = doubt_add(a, process, copy[i]);
+        rc = doubt_split(a, process, copy[i]);
     free(copy);
     return rc;
 }

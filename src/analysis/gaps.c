@@ -97,6 +97,15 @@ bool loop_slept(const struct analysis *a, uint32_t thread, uint64_t from, uint64
     return sleeps(a, thread, from, to, &begin, &end);
 }
 
+/* When the loop that only reads had handed the request over behind which the gap is; 0: that is no
+ * such loop's, or not known. */
+static uint64_t handed_on(const struct cutter *c)
+{
+    const struct gap *g = c->gap;
+    bool own = g->before && g->before->thread == g->loop && c->a->lives.data[g->loop].hands_on;
+    return own ? c->a->drafts.data[g->before->request].handed_on : 0;
+}
+
 /* The next time in [at, to) that is not `key` for certain. */
 static bool next_doubt(const struct cutter *c, uint64_t to, enum ledger_key key,
                        struct doubt *found)
@@ -104,10 +113,11 @@ static bool next_doubt(const struct cutter *c, uint64_t to, enum ledger_key key,
     bool (*const own)(const struct analysis *, uint32_t, uint64_t, uint64_t, struct doubt *) =
         key == LEDGER_AWAITING ? awake_next : loose_next;
     struct doubt loop;
-    const struct doubt gap = {c->gap->from, c->gap->to};
+    const struct doubt gap = {most(c->gap->from, handed_on(c)), c->gap->to};
     bool any = doubt_next(c->a, c->gap->loop, &gap, c->at, to, found);
 
-    if (!own(c->a, c->gap->loop, c->at, to, &loop))
+    /* What it has handed over does not wait for it. */
+    if (c->a->lives.data[c->gap->loop].hands_on || !own(c->a, c->gap->loop, c->at, to, &loop))
         return any;
     if (!any || loop.start < found->start)
         *found = loop;
@@ -139,13 +149,33 @@ static bool in_pool(const struct cutter *c)
            c->a->procs.data[c->a->tl->threads.data[after->thread].process].submits;
 }
 
+/*
+ * From when on nothing of the request's was ready up to when: while its loop slept; or, behind one
+ * that only reads and hands over, while all others did.
+ */
+static bool rests(const struct cutter *c, uint64_t to, uint64_t *begin, uint64_t *end)
+{
+    const struct gap *g = c->gap;
+    bool slept = sleeps(c->a, g->loop, c->at, to, begin, end);
+    bool back = g->before->thread == g->loop; /* the loop had it, and not another thread */
+    uint64_t from = most(c->at, handed_on(c));
+    struct doubt span;
+
+    if (!c->a->lives.data[g->loop].hands_on || (back && !handed_on(c)) ||
+        !lull_span(c->a, g->loop, from, to, &span))
+        return slept;
+    *begin = slept ? least(*begin, span.start) : span.start;
+    *end = slept ? most(*end, span.end) : span.end;
+    return true;
+}
+
 /* [at, to) by a loop that slept meanwhile. */
 static void cut_slept(struct cutter *c, uint64_t to)
 {
     const struct gap *g = c->gap;
     uint64_t begin, end;
 
-    if (!g->before || in_pool(c) || !sleeps(c->a, g->loop, c->at, least(to, g->to), &begin, &end) ||
+    if (!g->before || in_pool(c) || !rests(c, least(to, g->to), &begin, &end) ||
         losses_within(c->a, c->at, end) ||
         c->a->procs.data[c->a->tl->threads.data[g->loop].process].sqpoll)
         return;

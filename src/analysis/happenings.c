@@ -166,7 +166,7 @@ static int park_add(struct bursting *x, uint32_t thread, size_t interval, enum p
     if (rc == 0)
         rc = note(x, awake_at(a, t, iv, end), AWAKE, 0, thread);
     bool timer = cause == BY_ITSELF || part == A_TIMER;
-    return rc < 0 || !timer ? rc : note(x, on, TIMER, 0, thread);
+    return rc < 0 || !timer ? rc : note(x, on, TIMER, cause == BY_ITSELF, thread);
 }
 
 static int thread_add(struct bursting *x, uint32_t thread)
@@ -174,8 +174,11 @@ static int thread_add(struct bursting *x, uint32_t thread)
     const struct analysis *a = x->a;
     const struct thread *t = &a->tl->threads.data[thread];
     enum part_of part = part_of(x, thread);
+    struct life *l = &x->a->lives.data[thread];
     size_t taken = 0;
     int rc = taken_build(x, thread);
+
+    l->hands_on = part == A_READER && l->direct && l->dispatches;
 
     if (rc == 0 && part != A_READER)
         rc = note(x, t->start_ns, AWAKE, 0, thread);

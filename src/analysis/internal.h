@@ -48,6 +48,7 @@ struct proc {
     uint32_t first_full, fulls;   /* likewise: when no worker was parked */
     uint32_t first_burst, bursts; /* in analysis.bursts: of which is known for whom they were */
     uint32_t first_mild, milds;   /* in analysis.mild: doubts in these */
+    uint32_t first_lull, lulls;   /* in analysis.lulls */
     bool sqpoll;                  /* a kernel's thread submits to io_uring in the loop's place */
     bool submits;                 /* the loop's hand-overs are records, what follows is none */
     bool hands_over;              /* every hand-off to its workers is a record */
@@ -100,6 +101,7 @@ struct life {
     bool makes, tasks, steps_end;    /* it tells of asyncio's: see tasks.c */
     bool makings;                    /* and of each task that it makes */
     bool dispatches;                 /* the JVM's: it has few callbacks of its own */
+    bool hands_on;                   /* such a one that only reads, and hands over at once */
     bool strays;                     /* it hands work over for nobody, too */
     bool flushes;                    /* and sends the answers of several together */
     bool callbacks;                  /* and works for long in callbacks that are no steps */
@@ -220,7 +222,8 @@ struct draft {
     uint32_t first_tenure_plus1, last_tenure_plus1;
     uint64_t top_touch; /* the latest, and whose */
     uint32_t top_thread;
-    uint32_t index; /* in the timeline */
+    uint64_t handed_on; /* its reader had handed it over by then; 0: not known. See bursts.c */
+    uint32_t index;     /* in the timeline */
 };
 
 /* How the time before a tenure is told. */
@@ -343,6 +346,7 @@ struct analysis {
     VEC(struct doubt) doubts; /* of one process after the other, by time, apart */
     VEC(struct doubt) bursts; /* likewise; see bursts.c */
     VEC(struct doubt) mild;   /* likewise; doubts for those only whom their burst was for */
+    VEC(struct doubt) lulls;  /* likewise; nobody but readers was awake: see bursts.c */
     VEC(uint32_t) yields;     /* intervals: of one thread after the other, by time */
     VEC(struct draft) drafts;
     VEC(struct tenure) tenures;
@@ -660,6 +664,10 @@ int doubts_awake(struct analysis *a, const struct bouts *b, uint32_t thread);
  * `gap`? The first such time in [from, to), a part of it. */
 bool doubt_next(const struct analysis *a, uint32_t thread, const struct doubt *gap, uint64_t from,
                 uint64_t to, struct doubt *found);
+/* From the first moment in [from, to) when nobody but readers was awake in the thread's process, to
+ * the last; false: there is none. */
+bool lull_span(const struct analysis *a, uint32_t thread, uint64_t from, uint64_t to,
+               struct doubt *span);
 /* The first time in [from, to) that the loop `thread` was awake for long: a callback of the
  * request's that touches nothing may have been late, or run. */
 bool awake_next(const struct analysis *a, uint32_t thread, uint64_t from, uint64_t to,

@@ -46,7 +46,7 @@ static void scene_finish(struct scene *s)
 {
     end_waiting(&s->m, END, 7, 7, s->idle[7], CALL_epoll_wait, EPOLL);
     for (uint32_t tid = 8; tid < 12; tid++) {
-        called(s, tid, END - 1000, tid == 10 ? 8 : 10, END - 950);
+        called(s, tid, END - 1000 + tid * 70, tid == 10 ? 8 : 10, END - 950 + tid * 70);
         end_waiting(&s->m, END, tid, 7, s->idle[tid], CALL_futex, QUEUE * tid);
     }
     made_finish(&s->m);
@@ -293,6 +293,107 @@ static void test_who_passes_work_on_may_have_before_an_answer(void **state)
     assert_int_equal(running_of_answer(9), 200);
 }
 
+/*
+ * C is read at 500, and a timer of 11's calls it at 30000. Meanwhile another calls A, and 9 works
+ * for 3 ms, for whomever. Do timers call nobody else, at times?
+ */
+static uint64_t awaiting_beside_timers(unsigned strays)
+{
+    struct scene s;
+    scene_init(&s);
+    reads(&s, 500, C, GET("/c"));
+    called(&s, 8, 510, 7, 600);
+    reads(&s, 1000, A, GET("/a"));
+    called(&s, 8, 1010, 7, 1100);
+    called(&s, 11, 10000, 0, 10060);
+    answers(&s, 10040, 11, A);
+    called(&s, 9, 10100, 10, 13100);
+    for (unsigned i = 0; i < strays; i++)
+        called(&s, 11, 20000 + i * 1000, 0, 20060 + i * 1000);
+    called(&s, 11, 30000, 0, 30060);
+    answers(&s, 30040, 11, C);
+    scene_finish(&s);
+    uint64_t us = spent(&s.m, "GET /c", LEDGER_AWAITING);
+    made_release(&s.m);
+    return us;
+}
+
+static void test_timers_that_call_for_answers_call_for_no_more(void **state)
+{
+    (void)state;
+    assert_in_range(awaiting_beside_timers(0), 29000, 29500);
+    assert_in_range(awaiting_beside_timers(3), 25500, 26500);
+}
+
+/* C waits for a timer, and its reader is never at rest; all workers are, between A and B. */
+static void test_what_is_handed_over_does_not_wait_for_its_reader(void **state)
+{
+    (void)state;
+    struct scene s;
+    scene_init(&s);
+    reads(&s, 500, C, GET("/c"));
+    s.idle[7] = 20000;
+    called(&s, 8, 510, 7, 600);
+    receives(&s.m, 3000, 7, A, 2900, GET("/a"));
+    called(&s, 8, 3010, 7, 3100);
+    sends(&s.m, 3050, 8, A, OK);
+    receives(&s.m, 6000, 7, B, 5900, GET("/b"));
+    called(&s, 8, 6010, 7, 6100);
+    sends(&s.m, 6050, 8, B, OK);
+    called(&s, 11, 10000, 0, 10060);
+    answers(&s, 10040, 11, C);
+    scene_finish(&s);
+    assert_in_range(spent(&s.m, "GET /c", LEDGER_AWAITING), 6900, 7100); /* from 3000 on */
+    assert_int_equal(spent(&s.m, "GET /c", LEDGER_LOOP_BUSY), 0);
+    made_release(&s.m);
+}
+
+/* Its reader stands at a lock before it hands C over, and 8 gets its CPU late. */
+static void test_what_is_not_handed_over_yet_awaits_nothing(void **state)
+{
+    (void)state;
+    struct scene s;
+    scene_init(&s);
+    reads(&s, 500, A, GET("/a"));
+    called(&s, 9, 510, 7, 600);
+    reads(&s, 1000, C, GET("/c"));
+    s.m.waker = 11;
+    wait_made(&s.m, 7, 1015, 1040, 1040, CALL_futex, QUEUE * 20, WHY_SLEEP, 0);
+    s.idle[7] = 1200;
+    s.m.waker = 7;
+    wait_made(&s.m, 8, s.idle[8], 1150, 2500, CALL_futex, QUEUE * 8, WHY_SLEEP, 0);
+    s.m.waker = 0;
+    s.idle[8] = 2600;
+    called(&s, 11, 10000, 0, 10060);
+    answers(&s, 10040, 11, C);
+    scene_finish(&s);
+    assert_int_equal(spent(&s.m, "GET /c", LEDGER_AWAITING), 7400); /* 2600 to 10000 */
+    made_release(&s.m);
+}
+
+/* Both workers are busy at times, and at rest between. */
+static void test_a_pool_that_rests_is_not_full(void **state)
+{
+    (void)state;
+    struct scene s;
+    scene_init(&s);
+    reads(&s, 500, C, GET("/c"));
+    called(&s, 8, 510, 7, 600);
+    for (uint64_t t = 3000; t < 6000; t += 1000) {
+        reads(&s, t, A, GET("/a"));
+        called(&s, 8, t + 10, 7, t + 300);
+        reads(&s, t + 30, B, GET("/b"));
+        called(&s, 9, t + 40, 7, t + 310);
+        sends(&s.m, t + 280, 8, A, OK);
+        sends(&s.m, t + 290, 9, B, OK);
+    }
+    called(&s, 11, 10000, 0, 10060);
+    answers(&s, 10040, 11, C);
+    scene_finish(&s);
+    assert_in_range(spent(&s.m, "GET /c", LEDGER_AWAITING), 9300, 9500);
+    made_release(&s.m);
+}
+
 /* It parks since `off`, as at the attach and the end everybody does. */
 static void named(struct made *m, uint32_t tid, const char *comm, uint64_t off)
 {
@@ -345,6 +446,10 @@ int main(void)
         cmocka_unit_test(test_a_reader_has_one_in_hand),
         cmocka_unit_test(test_nobody_works_for_what_nobody_has_read),
         cmocka_unit_test(test_what_was_for_another_was_not_for_it),
+        cmocka_unit_test(test_timers_that_call_for_answers_call_for_no_more),
+        cmocka_unit_test(test_what_is_handed_over_does_not_wait_for_its_reader),
+        cmocka_unit_test(test_what_is_not_handed_over_yet_awaits_nothing),
+        cmocka_unit_test(test_a_pool_that_rests_is_not_full),
         cmocka_unit_test(test_who_passes_work_on_may_have_before_an_answer),
         cmocka_unit_test(test_hotspots_own_threads_work_for_nobody),
     };
