@@ -108,6 +108,31 @@ void downstream_claim(struct analysis *a, struct sock *s, uint32_t request)
         give(a, s, request, true);
 }
 
+/*
+ * The step of a task that is the first to send on a new connection of its request's has waited for
+ * that one, from the step that began it: else it would have been stepped in between.
+ *
+ *     step: connect ──┤ stands ── steps of others ──┤ step: send
+ *                     awaiting      loop_busy
+ */
+static void step_waited(struct analysis *a, const struct sock *s, const struct act *act,
+                        uint32_t owner)
+{
+    const struct life *l = &a->lives.data[act->thread];
+    struct tenure *x = l->tenure_plus1 ? &a->tenures.data[l->tenure_plus1 - 1] : NULL;
+    const struct question *q = s->question_plus1 ? &a->questions.data[s->question_plus1 - 1] : NULL;
+
+    if (!x || !q || x->request != owner || !x->resumed || !x->step_plus1 ||
+        x->last_touch != x->first_touch || q->start >= x->start || s->established > x->start)
+        return;
+    x->cause = CAUSE_READY;
+    x->resumed = false;
+    x->ready = s->established;
+    x->gap_inferred = true;
+    bool slept = l->yield_end != NEVER && x->ready + WAKE_DELAY_NS < l->yield_end;
+    x->busy_from = slept ? l->yield_end : x->ready;
+}
+
 int downstream_send(struct analysis *a, struct sock *s, const struct act *act,
                     const struct event_io *io)
 {
@@ -139,6 +164,7 @@ int downstream_send(struct analysis *a, struct sock *s, const struct act *act,
     if (s->connecting && s->established != NEVER && s->established <= act->time) {
         mine.cause = CAUSE_CONNECTED;
         mine.ready = s->established;
+        step_waited(a, s, act, owner);
     }
     mine.inferred = s->inferred;
     s->connecting = false;

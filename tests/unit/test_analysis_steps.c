@@ -77,6 +77,35 @@ static void test_looks(void **state)
     made_release(&m);
 }
 
+/* But it is the first to send on a connection that has stood since 1110. */
+static void test_looks_and_a_connection(void **state)
+{
+    (void)state;
+    struct made m;
+    tasks_init(&m, 30000);
+    socket_is(&m, BACKEND, ROLE_CONNECTED, 50000, 5432);
+    yields(&m, 0, 1000);
+    asks(&m, 1010, A, GET("/a"), 601);
+    asks(&m, 1020, B, GET("/b"), 602);
+    asks(&m, 1030, C, GET("/c"), 603);
+    steps(&m, 1040, 601);
+    conn_state(&m, 1100, 7, BACKEND, ROLE_CONNECTED, SYN_SENT);
+    conn_state(&m, 1110, 0, BACKEND, ROLE_CONNECTED, ESTABLISHED);
+    for (uint64_t t = 2000; t <= 9000; t += 1000)
+        steps(&m, t, t / 1000 % 2 ? 602 : 603);
+    steps(&m, 9990, 603);
+    steps(&m, 10000, 601);
+    sends(&m, 10050, 7, BACKEND, "GET / HTTP/1.1");
+    receives(&m, 10060, 7, BACKEND, 10055, OK);
+    sends(&m, 10100, 7, A, OK);
+    sends(&m, 10200, 7, B, OK);
+    sends(&m, 10300, 7, C, OK);
+    tasks_finish(&m, 30000, 10400);
+    assert_int_equal(spent(&m, "GET /a", LEDGER_LOOP_BUSY), 20 + 10000 - 2000);
+    assert_int_equal(spent(&m, "GET /a", LEDGER_UNATTRIBUTED), 0);
+    made_release(&m);
+}
+
 /* First in, first out: A's step comes before that of a task made at 3000, so it was in the queue
  * then. `eager`: that task is not stepped from the queue, and tells nothing. */
 static void before_another(struct made *m, bool eager)
@@ -380,6 +409,7 @@ int main(void)
         cmocka_unit_test(test_a_long_callback),
         cmocka_unit_test(test_a_loop_that_had_no_cpu),
         cmocka_unit_test(test_looks),
+        cmocka_unit_test(test_looks_and_a_connection),
         cmocka_unit_test(test_in_the_queue_before_another),
         cmocka_unit_test(test_eager_tasks_are_no_looks),
         cmocka_unit_test(test_a_task_of_another_loops),
