@@ -229,6 +229,10 @@ int jobs_charge(struct analysis *a, struct bouts *b)
 
     for (size_t i = 0; rc == 0 && i < p.jobs.len; i++)
         job_charge(&j, &p.jobs.data[i]);
+    /* Whosever it works for: a worker that is known to be idle elsewhere does not wait for work. */
+    for (uint32_t i = 0; rc == 0 && i < a->lives.len; i++)
+        if (p.of[i] && p.knows[i])
+            sleeps_name(&j, i, 0, a->tl->threads.data[i].end_ns);
     pools_release(&p);
     return rc;
 }

@@ -26,6 +26,11 @@ bool wait_is_for_work(const struct timeline *tl, const struct interval *iv)
            call_takes(timeline_string(tl, iv->call_plus1 - 1));
 }
 
+static bool sleeps_in_futex(const struct timeline *tl, const struct interval *iv)
+{
+    return iv->call_plus1 && strncmp(timeline_string(tl, iv->call_plus1 - 1), "futex", 5) == 0;
+}
+
 static bool is_idle(const struct timeline *tl, const struct thread *t, const struct interval *iv)
 {
     switch (iv->state) {
@@ -35,6 +40,8 @@ static bool is_idle(const struct timeline *tl, const struct thread *t, const str
         return false;
     case STATE_YIELDED:
         return true;
+    case STATE_SLEEP: /* in futex it is a worker's inside its work: see jobs.c */
+        return t->role != THREAD_ROLE_LOOP && !sleeps_in_futex(tl, iv);
     default: /* a loop has its own place to wait for work; anywhere else it is held up */
         return t->role != THREAD_ROLE_LOOP;
     }

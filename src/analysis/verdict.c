@@ -229,7 +229,9 @@ static int group_add(struct analysis *a, struct wait_groups *g, uint32_t process
                      const struct interval *iv, uint64_t ns)
 {
     struct timeline *tl = a->tl;
-    uint32_t object = iv->object_plus1, name = iv->call_plus1 ? iv->call_plus1 - 1 : 0;
+    /* Who sleeps in futex waits for no lock. */
+    uint32_t object = iv->state == STATE_SLEEP ? 0 : iv->object_plus1;
+    uint32_t name = iv->call_plus1 ? iv->call_plus1 - 1 : 0;
     uint64_t index;
 
     if (object && g->names.data) {

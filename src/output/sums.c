@@ -32,6 +32,8 @@ static bool is_the_wait(const struct timeline *tl, const struct verdict *v, cons
     if (!iv->object_plus1)
         return v->waits_on == OBJ_UNKNOWN;
     const struct object *o = &tl->objects.data[iv->object_plus1 - 1];
+    if (o->kind == OBJ_FUTEX && iv->state == STATE_SLEEP) /* that is no lock it waits for */
+        return v->waits_on == OBJ_UNKNOWN;
     if (o->kind != v->waits_on)
         return false;
     return o->kind == OBJ_FILE || o->kind == OBJ_PATH || o->kind == OBJ_ACCEPTED ||

@@ -286,6 +286,31 @@ static void test_a_lock_of_nobody_is_javas_sleep(void **state)
     made_release(&m);
 }
 
+/* Nor does a worker wait for work while it sleeps for nobody known. */
+static void test_javas_sleep_is_not_idle(void **state)
+{
+    (void)state;
+    struct made m;
+    bool slept = false, idle = false;
+    pool_init(&m, 30000);
+    runtime_is(&m, 7, RUNTIME_JVM, 0, 0);
+    reads(&m, 0, 1000, A, GET("/a"), 8, 0);
+    sends(&m, 1100, 8, A, OK);
+    waits_for(&m, 8, 1110, 2000, 9, CALL_futex, QUEUE);
+    waits_for(&m, 8, 2010, 3000, 0, CALL_futex, LOCK + 4096);
+    pool_finish(&m, 1020, 3020);
+    const struct thread *t = &m.tl.threads.data[1];
+    for (size_t i = 0; i < t->intervals.len; i++) {
+        const struct interval *iv = &t->intervals.data[i];
+        slept |=
+            iv->start_ns == US(2010) && iv->state == STATE_SLEEP && !(iv->flags & INTERVAL_IDLE);
+        idle |= iv->start_ns == US(1110) && iv->state == STATE_LOCK && iv->flags & INTERVAL_IDLE;
+    }
+    assert_true(slept);
+    assert_true(idle);
+    made_release(&m);
+}
+
 /* Python takes its lock before it goes on: until then B stood in line. Whose a second wait is, so
  * soon, is not known. */
 static void test_the_gil_behind_an_answer_is_not_the_next_jobs(void **state)
@@ -324,6 +349,7 @@ int main(void)
         cmocka_unit_test(test_who_always_goes_on_may_do_halves),
         cmocka_unit_test(test_a_worker_that_takes_turns_has_no_jobs),
         cmocka_unit_test(test_a_lock_of_nobody_is_javas_sleep),
+        cmocka_unit_test(test_javas_sleep_is_not_idle),
         cmocka_unit_test(test_the_gil_behind_an_answer_is_not_the_next_jobs),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
