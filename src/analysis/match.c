@@ -262,7 +262,8 @@ static int match_from(struct matcher *m, const struct done *d, uint64_t start,
 static int match(struct matcher *m, const struct done *d, const struct resume *r)
 {
     uint64_t start = item_start(m, d);
-    pool_order_note(&m->order, taken_by(d, start, r));
+    if (start >= m->unmatched) /* else its begin may be another's */
+        pool_order_note(&m->order, taken_by(d, start, r));
     return match_from(m, d, start, r);
 }
 

@@ -373,14 +373,8 @@ static void line_piece(struct made *m, unsigned k, uint32_t worker, uint64_t sta
     sends(m, start + 1010, 7, SOCKET(20 + k), OK);
 }
 
-/*
- * All are read at once. The workers take turns, and what each did is told by the answer, but for
- * the last two, which are answered together. `last_first`: the pool takes the newest first.
- */
-static void in_line(struct made *m, bool last_first)
+static void line_read(struct made *m)
 {
-    uint64_t start = 2000, sleep = 1900;
-
     made_init(m, 60000);
     for (unsigned k = 0; k < LINE; k++)
         accepted(m, 5, SOCKET(20 + k));
@@ -396,19 +390,81 @@ static void in_line(struct made *m, bool last_first)
     }
     parks(m, 8, 0, 2000, 7);
     parks(m, 9, 0, 2500, 7);
+}
+
+/* The last two: `worker` begins at `start`, the other 500 µs later, and both are answered at once.
+ */
+static void line_ends(struct made *m, uint32_t worker, uint64_t start, uint64_t sleep)
+{
+    uint32_t other = 17 - worker;
+    waits(m, worker, start + 20, start + 980, start + 980, CALL_pread64, COLD);
+    waits(m, other, start + 520, start + 990, start + 990, CALL_pread64, WARM);
+    yields(m, sleep, start + 1000, worker);
+    sends(m, start + 1040, 7, SOCKET(20 + LINE - 2), OK);
+    sends(m, start + 1050, 7, SOCKET(20 + LINE - 1), OK);
+    end_waiting(m, 60000, 7, 7, start + 1060, CALL_epoll_wait, EPOLL);
+    end_waiting(m, 60000, worker, 7, start + 1005, CALL_futex, QUEUE);
+    end_waiting(m, 60000, other, 7, start + 1010, CALL_futex, QUEUE);
+    made_finish(m);
+}
+
+/*
+ * All are read at once. The workers take turns, and what each did is told by the answer, but for
+ * the last two, which are answered together. `last_first`: the pool takes the newest first.
+ */
+static void in_line(struct made *m, bool last_first)
+{
+    uint64_t start = 2000, sleep = 1900;
+
+    line_read(m);
     for (unsigned k = 0; k + 2 < LINE; k++, start += 500) {
         line_piece(m, last_first ? LINE - 3 - k : k, 8 + k % 2, start, sleep);
         sleep = start + 1020;
     }
-    waits(m, 8, start + 20, start + 980, start + 980, CALL_pread64, COLD);
-    waits(m, 9, start + 520, start + 990, start + 990, CALL_pread64, WARM);
-    yields(m, sleep, start + 1000, 8);
-    sends(m, start + 1040, 7, SOCKET(20 + LINE - 2), OK);
-    sends(m, start + 1050, 7, SOCKET(20 + LINE - 1), OK);
-    end_waiting(m, 60000, 7, 7, start + 1060, CALL_epoll_wait, EPOLL);
-    end_waiting(m, 60000, 8, 7, start + 1005, CALL_futex, QUEUE);
-    end_waiting(m, 60000, 9, 7, start + 1010, CALL_futex, QUEUE);
-    made_finish(m);
+    line_ends(m, 8, start, sleep);
+}
+
+#define MISSED 10 /* its end is not told */
+
+/* What stands first in line at `at`. */
+static uint64_t line_next(struct made *m, unsigned k, uint32_t worker, uint64_t at)
+{
+    uint64_t end = at + (k == MISSED ? 8000 : 1000);
+    waits(m, worker, at + 20, end - 20, end - 20, CALL_pread64, COLD);
+    return end;
+}
+
+/* The same, but one of them takes 8 ms, and its worker goes on to the next without a word: so that
+ * one seems to have been begun 8 ms before it was. The order is no worse for that. */
+static void test_a_line_where_an_end_is_not_told(void **state)
+{
+    (void)state;
+    struct made m;
+    unsigned on[2] = {0, 1}, next = 2;
+    uint64_t sleep = 1900, end[2];
+
+    line_read(&m);
+    end[0] = line_next(&m, 0, 8, 2000);
+    end[1] = line_next(&m, 1, 9, 2500);
+    while (next < LINE - 2) {
+        unsigned w = end[0] < end[1] ? 0 : 1;
+        uint64_t at = end[w] + (on[w] == MISSED ? 40 : 0);
+        yields(&m, sleep, at, on[w] == MISSED ? 99 : 8 + w);
+        sends(&m, at + 10, 7, SOCKET(20 + on[w]), OK);
+        sleep = at + 20;
+        on[w] = next++;
+        end[w] = line_next(&m, on[w], 8 + w, end[w]);
+    }
+    unsigned w = end[0] < end[1] ? 0 : 1;
+    for (unsigned k = 0; k < 2; k++, w = 1 - w) {
+        yields(&m, sleep, end[w], 8 + w);
+        sends(&m, end[w] + 10, 7, SOCKET(20 + on[w]), OK);
+        sleep = end[w] + 20;
+    }
+    line_ends(&m, 8 + w, end[w], sleep);
+    assert_int_equal(given(&m, "GET /38", 8 + w, LEDGER_BLOCKED), 960);
+    assert_int_equal(given(&m, "GET /39", 9 - w, LEDGER_BLOCKED), 470);
+    made_release(&m);
 }
 
 static void test_a_line_is_a_line(void **state)
@@ -444,6 +500,7 @@ int main(void)
         cmocka_unit_test(test_alone),
         cmocka_unit_test(test_not_what_it_began_before),
         cmocka_unit_test(test_a_line_is_a_line),
+        cmocka_unit_test(test_a_line_where_an_end_is_not_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
