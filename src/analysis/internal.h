@@ -713,6 +713,8 @@ bool outstanding_next(struct outstanding *o, uint64_t from, uint64_t to, struct 
 /* ---- ledger.c ---- */
 /* Its mark in interval.flags: a part is charged to a request. roles.c takes it off. */
 #define INTERVAL_CHARGED 0x80
+/* Another, by jobs.c: it is a sleep if nobody is charged for it. */
+#define INTERVAL_SLEEPS 0x40
 int ledger_build(struct analysis *a);
 /* How far a tenure goes in the end: where another thread took the request over, what the first one
  * waited for afterwards may have been anything. */

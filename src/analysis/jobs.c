@@ -192,6 +192,17 @@ static void sleeps_name(const struct judge *j, uint32_t thread, uint64_t from, u
     }
 }
 
+/* Whosever it works for: a worker that is known to be idle elsewhere does not wait for work. Which
+ * it is, is named when all charges are made: for those it is a wait in a futex like any other. */
+static void sleeps_mark(const struct judge *j, uint32_t thread)
+{
+    struct thread *t = &j->a->tl->threads.data[thread];
+
+    for (size_t i = 0; i < t->intervals.len; i++)
+        if (wait_is_jvm_sleep(j->a, j->p, thread, &t->intervals.data[i]))
+            t->intervals.data[i].flags |= INTERVAL_SLEEPS;
+}
+
 static void job_charge(const struct judge *j, const struct job *job)
 {
     struct analysis *a = j->a;
@@ -229,10 +240,9 @@ int jobs_charge(struct analysis *a, struct bouts *b)
 
     for (size_t i = 0; rc == 0 && i < p.jobs.len; i++)
         job_charge(&j, &p.jobs.data[i]);
-    /* Whosever it works for: a worker that is known to be idle elsewhere does not wait for work. */
     for (uint32_t i = 0; rc == 0 && i < a->lives.len; i++)
         if (p.of[i] && p.knows[i])
-            sleeps_name(&j, i, 0, a->tl->threads.data[i].end_ns);
+            sleeps_mark(&j, i);
     pools_release(&p);
     return rc;
 }

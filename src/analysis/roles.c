@@ -47,6 +47,20 @@ static bool is_idle(const struct timeline *tl, const struct thread *t, const str
     }
 }
 
+static void sleeps_name(struct thread *t)
+{
+    for (size_t i = 0; i < t->intervals.len; i++) {
+        struct interval *iv = &t->intervals.data[i];
+        bool sleeps = iv->flags & INTERVAL_SLEEPS && !(iv->flags & INTERVAL_CHARGED);
+        iv->flags &= (uint8_t)~INTERVAL_SLEEPS;
+        if (!sleeps || iv->state != STATE_LOCK)
+            continue;
+        iv->state = STATE_SLEEP;
+        t->state_ns[STATE_LOCK] -= interval_end(t, i) - iv->start_ns;
+        t->state_ns[STATE_SLEEP] += interval_end(t, i) - iv->start_ns;
+    }
+}
+
 static void count_waits(struct analysis *a, uint32_t index)
 {
     const struct thread *t = &a->tl->threads.data[index];
@@ -249,6 +263,7 @@ int roles_build(struct analysis *a)
     count_socket_blocks(a);
     count_reads(a);
     for (uint32_t i = 0; i < a->lives.len; i++) {
+        sleeps_name(&a->tl->threads.data[i]);
         count_waits(a, i);
         a->tl->threads.data[i].role = (uint8_t)role_of(&a->lives.data[i]);
     }
