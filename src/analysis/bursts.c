@@ -363,7 +363,7 @@ static int bursts_tell(struct bursting *x, uint32_t process)
     }
     p->bursts = (uint32_t)(a->bursts.len - p->first_burst);
     p->first_lull = (uint32_t)a->lulls.len;
-    for (size_t i = 1; rc == 0 && i < x->bursts.len; i++) {
+    for (size_t i = 1; rc == 0 && !p->stands_in_line && i < x->bursts.len; i++) {
         const struct doubt lull = {x->bursts.data[i - 1].end, x->bursts.data[i].start};
         if (lull.start < lull.end)
             rc = vec_push(&a->lulls, lull);

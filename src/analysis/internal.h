@@ -48,6 +48,7 @@ struct proc {
     uint32_t first_full, fulls;   /* likewise: when no worker was parked */
     uint32_t first_burst, bursts; /* in analysis.bursts: of which is known for whom they were */
     uint32_t first_mild, milds;   /* in analysis.mild: doubts in these */
+    bool stands_in_line;          /* for a pool whose workers may all wait in their work */
     uint32_t first_lull, lulls;   /* in analysis.lulls */
     bool sqpoll;                  /* a kernel's thread submits to io_uring in the loop's place */
     bool submits;                 /* the loop's hand-overs are records, what follows is none */

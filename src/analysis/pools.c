@@ -360,8 +360,10 @@ int pools_find(struct analysis *a, struct bouts *b, struct pools *p)
     if (rc == 0)
         rc = lines_find(a, b, p);
     for (uint32_t i = 0; rc == 0 && i < a->lives.len; i++)
-        if (p->of[i] && p->all.data[p->of[i] - 1].in_order)
+        if (p->of[i] && p->all.data[p->of[i] - 1].in_order) {
             parks_judge(&w, b, i);
+            a->procs.data[a->tl->threads.data[i].process].stands_in_line = true;
+        }
     return rc;
 }
 
