@@ -393,6 +393,8 @@ int work_event(struct analysis *a, const struct record *r)
 
     if (!t || act.time < t->start_ns || act.time > t->end_ns)
         return 0;
+    if (e->kind == WORK_TIMER) /* nobody works at that: see steps.c */
+        return 0;
     if (e->kind == WORK_TASK)
         return task_event(a, e, &act, (size_t)(r - a->records.data));
     switch (e->op) {
