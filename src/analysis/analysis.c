@@ -1,4 +1,5 @@
 #include "analysis/internal.h"
+#include "base/sort.h"
 #include "base/text.h"
 
 #define LOOP_HOLD_NS 5000000u
@@ -122,7 +123,7 @@ static int head_fill(struct analysis *a, const struct capture_info *info)
             return -ENOMEM;
     }
     if (tl->losses.len)
-        qsort(tl->losses.data, tl->losses.len, sizeof(*tl->losses.data), by_loss);
+        sort_runs(tl->losses.data, tl->losses.len, sizeof(*tl->losses.data), by_loss);
     tl->lost = info->summary.lost > counted ? info->summary.lost : counted;
     return losses_reach(a);
 }

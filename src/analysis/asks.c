@@ -11,6 +11,7 @@
  * known for whom it works is told in the end, by the request that it then had.
  */
 #include "analysis/internal.h"
+#include "base/sort.h"
 
 static struct question *question_of(struct analysis *a, const struct sock *s)
 {
@@ -254,7 +255,7 @@ static int places_add(struct places *to, uint32_t thread, uint64_t start, size_t
 static void places_sort(struct places *places)
 {
     if (places->all.len > 1)
-        qsort(places->all.data, places->all.len, sizeof(*places->all.data), by_place);
+        sort_runs(places->all.data, places->all.len, sizeof(*places->all.data), by_place);
 }
 
 /* The thread had the request from before the question until the reply was there. */
@@ -325,7 +326,7 @@ int asks_build(struct analysis *a)
             rc = ask_add(a, q, object - 1, table_get(&peers, peer_key(a, q, object - 1), NULL));
     }
     if (a->tl->asks.len > 1)
-        qsort(a->tl->asks.data, a->tl->asks.len, sizeof(*a->tl->asks.data), by_request);
+        sort_runs(a->tl->asks.data, a->tl->asks.len, sizeof(*a->tl->asks.data), by_request);
     table_release(&peers);
     free(objects_plus1);
     return rc;

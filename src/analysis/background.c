@@ -94,7 +94,7 @@ static void asked(const struct survey *s, const struct sock *sock, uint32_t thre
 static int see_conn(struct survey *s, const struct record *r, uint64_t now)
 {
     const struct event_conn *c = (const void *)r->ev;
-    const struct sock *sock = socket_find(s->a, c->obj);
+    const struct sock *sock = record_sock(s->a, r);
 
     if (!sock || sock->role != ROLE_ACCEPTED)
         return 0;
@@ -106,11 +106,11 @@ static int see_conn(struct survey *s, const struct record *r, uint64_t now)
 static void see_io(const struct survey *s, const struct record *r)
 {
     const struct event_io *io = (const void *)r->ev;
-    const struct sock *sock = socket_find(s->a, io->obj);
+    const struct sock *sock = record_sock(s->a, r);
 
     if (!sock || sock->role != ROLE_ACCEPTED || !io->bytes)
         return;
-    if (r->ev->kind == EVENT_SEND)
+    if (r->kind == EVENT_SEND)
         answered(s, sock);
     else
         asked(s, sock, r->thread);
@@ -119,9 +119,8 @@ static void see_io(const struct survey *s, const struct record *r)
 static int see(struct survey *s, const struct record *r)
 {
     uint64_t now = analysis_rel(s->a, r->time_ns);
-    bool io = r->ev->kind == EVENT_RECV || r->ev->kind == EVENT_SEND;
-    bool own =
-        io || r->ev->kind == EVENT_CONN || r->ev->kind == EVENT_WORK || r->ev->kind == EVENT_URING;
+    bool io = r->kind == EVENT_RECV || r->kind == EVENT_SEND;
+    bool own = io || r->kind == EVENT_CONN || r->kind == EVENT_WORK || r->kind == EVENT_URING;
 
     if (own && r->thread != NONE) {
         watch_advance(s, r->thread, now);
@@ -129,7 +128,7 @@ static int see(struct survey *s, const struct record *r)
         if (io)
             see_io(s, r);
     }
-    return r->ev->kind == EVENT_CONN ? see_conn(s, r, now) : 0;
+    return r->kind == EVENT_CONN ? see_conn(s, r, now) : 0;
 }
 
 int background_survey(struct analysis *a)

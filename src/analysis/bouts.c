@@ -11,6 +11,7 @@
  * when the worker parks. The last is weak: the loop may have heard of it earlier.
  */
 #include "analysis/internal.h"
+#include "base/sort.h"
 
 /* From a wake-up to the record of the send that caused it, and back. */
 #define BELL_NS 100000u
@@ -46,7 +47,7 @@ static int bell_order(const void *x, const void *y)
 static void bells_sort(struct bouts *b)
 {
     if (b->bells.len)
-        qsort(b->bells.data, b->bells.len, sizeof(*b->bells.data), bell_order);
+        sort_runs(b->bells.data, b->bells.len, sizeof(*b->bells.data), bell_order);
 }
 
 /* The first bell of `worker` at `time` or later. */
@@ -277,7 +278,7 @@ static int firsts_find(const struct analysis *a, struct bouts *b)
     size_t done = 0, park = 0;
 
     if (b->dones.len)
-        qsort(b->dones.data, b->dones.len, sizeof(*b->dones.data), done_order);
+        sort_runs(b->dones.data, b->dones.len, sizeof(*b->dones.data), done_order);
     b->first_done = calloc(a->lives.len + 1, sizeof(*b->first_done));
     b->first_park = calloc(a->lives.len + 1, sizeof(*b->first_park));
     if (!b->first_done || !b->first_park)

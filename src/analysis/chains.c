@@ -11,6 +11,7 @@
  * stretch of a worker that blocks it needs both, and none that speaks of another request.
  */
 #include "analysis/internal.h"
+#include "base/sort.h"
 
 #define CHAIN_MAX 8
 /* What is handed over so near to something else may change places with it. */
@@ -328,7 +329,7 @@ static int claims_settle(struct claims *c)
     int rc = 0;
 
     if (c->all.len)
-        qsort(c->all.data, c->all.len, sizeof(*c->all.data), by_thread_and_start);
+        sort_runs(c->all.data, c->all.len, sizeof(*c->all.data), by_thread_and_start);
     claims_compare(c);
     for (size_t i = 0; rc == 0 && i < c->all.len; i++) {
         const struct claim *x = &c->all.data[i];

@@ -4,6 +4,7 @@
  * queue. gaps.c asks for them.
  */
 #include "analysis/internal.h"
+#include "base/sort.h"
 
 /* While a pool is full each of its workers parks for so long at times, until its loop has given it
  * the next piece of work. */
@@ -65,7 +66,7 @@ static int changes_collect(const struct analysis *a, const struct bouts *b, uint
             return rc;
     }
     if (c->all.len)
-        qsort(c->all.data, c->all.len, sizeof(*c->all.data), by_change);
+        sort_runs(c->all.data, c->all.len, sizeof(*c->all.data), by_change);
     return 0;
 }
 
@@ -180,7 +181,7 @@ static size_t doubts_join(struct doubt *all, size_t count)
     size_t n = 0;
 
     if (count)
-        qsort(all, count, sizeof(*all), by_doubt);
+        sort_runs(all, count, sizeof(*all), by_doubt);
     for (size_t i = 0; i < count; i++) {
         if (n && all[i].start <= all[n - 1].end)
             all[n - 1].end = most(all[n - 1].end, all[i].end);

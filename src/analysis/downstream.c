@@ -337,12 +337,12 @@ int downstream_survey(struct analysis *a)
         const struct record *r = &a->records.data[i];
         const struct event_conn *c = (const void *)r->ev;
         const struct event_io *io = (const void *)r->ev;
-        bool conn = r->ev->kind == EVENT_CONN && c->new_state == TCP_SYN_SENT;
-        bool receives = r->ev->kind == EVENT_RECV && io->bytes;
-        if ((!conn && !receives && r->ev->kind != EVENT_SEND) || r->thread == NONE ||
+        bool conn = r->kind == EVENT_CONN && c->new_state == TCP_SYN_SENT;
+        bool receives = r->kind == EVENT_RECV && io->bytes;
+        if ((!conn && !receives && r->kind != EVENT_SEND) || r->thread == NONE ||
             !a->lives.data[r->thread].yields)
             continue;
-        struct sock *s = socket_find(a, conn ? c->obj : io->obj);
+        struct sock *s = record_sock(a, r);
         if (!s || !s->tcp)
             continue;
         uint64_t now = analysis_rel(a, r->time_ns);

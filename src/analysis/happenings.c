@@ -2,6 +2,7 @@
  * happenings: what sets a process going, and what comes of it: the first half of bursts.c.
  */
 #include "analysis/bursts.h"
+#include "base/sort.h"
 
 /* A thread that waits for so short a time, and is woken by nobody, looks for work: it is at it. */
 #define SPIN_NS 200000u
@@ -50,7 +51,7 @@ static int taken_build(struct bursting *x, uint32_t thread)
             return -ENOMEM;
     }
     if (x->taken.len)
-        qsort(x->taken.data, x->taken.len, sizeof(*x->taken.data), by_start);
+        sort_runs(x->taken.data, x->taken.len, sizeof(*x->taken.data), by_start);
     return 0;
 }
 
@@ -219,6 +220,6 @@ int happenings_collect(struct bursting *x, uint32_t process)
             rc = thread_add(x, thread);
     }
     if (x->all.len)
-        qsort(x->all.data, x->all.len, sizeof(*x->all.data), by_happening);
+        sort_runs(x->all.data, x->all.len, sizeof(*x->all.data), by_happening);
     return rc;
 }

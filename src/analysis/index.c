@@ -36,8 +36,8 @@ static uint32_t act_thread(const struct analysis *a, size_t i)
 {
     const struct record *r = &a->records.data[i];
     const struct event_io *io = (const void *)r->ev;
-    bool moves = r->ev->kind == EVENT_RECV || r->ev->kind == EVENT_SEND;
-    bool own = (moves && !(io->flags & IO_URING)) || r->ev->kind == EVENT_WORK;
+    bool moves = r->kind == EVENT_RECV || r->kind == EVENT_SEND;
+    bool own = (moves && !(io->flags & IO_URING)) || r->kind == EVENT_WORK;
     return own && !r->by_kernel ? r->thread : NONE;
 }
 

@@ -64,7 +64,9 @@ struct record {
     uint64_t time_ns;
     const struct event *ev;
     uint32_t thread; /* NONE: of no thread of the target */
+    uint16_t kind;   /* of the event: most passes look at a few kinds and need not fetch the rest */
     bool by_kernel;  /* a thread of io_uring did it, for `thread`: see uring_prepare() */
+    uint32_t sock_plus1; /* a connection's, a receive's or a send's: which, see record_sock() */
 };
 
 /* A reply whose question was sent for nobody known. */
@@ -380,6 +382,9 @@ int lives_build(struct analysis *a);
 /* ---- sockets.c ---- */
 int sockets_build(struct analysis *a);
 struct sock *socket_find(struct analysis *a, uint64_t obj);
+/* That of a connection's, a receive's or a send's record, without looking for it; NULL: it is of
+ * no socket. */
+struct sock *record_sock(const struct analysis *a, const struct record *r);
 
 /* ---- runtimes.c ---- */
 int runtimes_build(struct analysis *a);

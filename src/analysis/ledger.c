@@ -6,6 +6,7 @@
  *     between    what gaps.c makes of it
  */
 #include "analysis/internal.h"
+#include "base/sort.h"
 
 /* A stretch of one thread's interval inside a tenure; without length where the tenure is but a
  * moment: it tells what was before it all the same. */
@@ -155,7 +156,7 @@ static int by_start(const void *x, const void *y)
 static void pieces_sort(struct piece *pieces, size_t count)
 {
     if (count > 1)
-        qsort(pieces, count, sizeof(*pieces), by_start);
+        sort_runs(pieces, count, sizeof(*pieces), by_start);
 }
 
 /* Lays the pieces of one rank on what is free, and keeps what is still free behind it. Both are
@@ -411,7 +412,7 @@ int ledger_build(struct analysis *a)
         if (a->drafts.data[i].first_thread != NONE) /* else every touch was outside a life */
             rc = vec_push(&order, ((struct order){a->drafts.data[i].start, i}));
     if (order.len)
-        qsort(order.data, order.len, sizeof(*order.data), by_order);
+        sort_runs(order.data, order.len, sizeof(*order.data), by_order);
     for (size_t i = 0; rc == 0 && i < order.len; i++)
         rc = request_add(&l, order.data[i].draft);
     outstanding_release(&l.outstanding);

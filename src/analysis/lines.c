@@ -13,6 +13,7 @@
  * It would have to wake up then, and not for any client's sake.
  */
 #include "analysis/pools.h"
+#include "base/sort.h"
 
 /* So many wake-ups of a reader tell how it is. */
 #define WAKES_MIN 20
@@ -85,7 +86,7 @@ static int orders_find(const struct analysis *a, struct pools *p)
         rc = vec_push(&starts, ((struct start){t, job->pool}));
     }
     if (starts.len)
-        qsort(starts.data, starts.len, sizeof(*starts.data), by_pool_and_time);
+        sort_runs(starts.data, starts.len, sizeof(*starts.data), by_pool_and_time);
     for (size_t i = 0; i < starts.len; i++) {
         pool_order_note(&order, starts.data[i].taken);
         if (i + 1 < starts.len && starts.data[i + 1].pool == starts.data[i].pool)
@@ -123,7 +124,7 @@ static int established_find(struct walk *w)
             rc = vec_push(&w->established, s->established);
     }
     if (w->established.len)
-        qsort(w->established.data, w->established.len, sizeof(uint64_t), by_value);
+        sort_runs(w->established.data, w->established.len, sizeof(uint64_t), by_value);
     return rc;
 }
 

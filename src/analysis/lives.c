@@ -240,7 +240,7 @@ static int waits_bucket(struct analysis *a)
     a->waits.len = total;
     for (size_t i = 0; i < a->records.len; i++) {
         const struct record *r = &a->records.data[i];
-        if (r->ev->kind != EVENT_WAIT || r->thread == NONE)
+        if (r->kind != EVENT_WAIT || r->thread == NONE)
             continue;
         struct life *l = &a->lives.data[r->thread];
         a->waits.data[l->first + l->count++] = (uint32_t)i;
@@ -252,7 +252,7 @@ int lives_build(struct analysis *a)
 {
     for (size_t i = 0; i < a->records.len; i++) {
         struct record *r = &a->records.data[i];
-        int rc = r->ev->kind < EVENT_KINDS && seers[r->ev->kind] ? seers[r->ev->kind](a, r) : 0;
+        int rc = r->kind < EVENT_KINDS && seers[r->kind] ? seers[r->kind](a, r) : 0;
         if (rc < 0)
             return rc;
     }

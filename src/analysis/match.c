@@ -10,6 +10,7 @@
  *     worker 2  blocked ────┤ runs ├─ blocked, for the next
  */
 #include "analysis/internal.h"
+#include "base/sort.h"
 
 /* So many items and requests between two sleeps of a loop are told apart at the most. */
 #define MATCH_MAX 24
@@ -89,7 +90,7 @@ static int resumes_collect(struct matcher *m)
             return -ENOMEM;
     }
     if (m->resumes.len)
-        qsort(m->resumes.data, m->resumes.len, sizeof(*m->resumes.data), by_time);
+        sort_runs(m->resumes.data, m->resumes.len, sizeof(*m->resumes.data), by_time);
     return 0;
 }
 
@@ -276,7 +277,7 @@ static int by_end(const void *x, const void *y)
 /* Sorts the items by their ends; false when two are too close to tell which was first. */
 static bool in_time_order(struct matcher *m)
 {
-    qsort(m->items, m->count, sizeof(m->items[0]), by_end);
+    sort_runs(m->items, m->count, sizeof(m->items[0]), by_end);
     for (size_t k = 1; k < m->count; k++)
         if (m->items[k].end - m->items[k - 1].end < MOMENT_NS || m->items[k].weak)
             return false;
@@ -416,8 +417,8 @@ static int set_match(struct matcher *m, const struct set *set)
     struct resume *resumes = &m->left_resumes.data[set->first];
     int rc = 0;
 
-    qsort(items, set->count, sizeof(*items), by_begin);
-    qsort(resumes, set->count, sizeof(*resumes), by_submission);
+    sort_runs(items, set->count, sizeof(*items), by_begin);
+    sort_runs(resumes, set->count, sizeof(*resumes), by_submission);
     for (size_t k = 0; k < set->count; k++) {
         struct taken t = taken_by(&items[k], items[k].start, &resumes[k]);
         if (!fits_from(&items[k], items[k].start, &resumes[k]))

@@ -7,6 +7,7 @@
  * same. The ledger asks for the times in order.
  */
 #include "analysis/internal.h"
+#include "base/sort.h"
 
 static int by_start(const void *x, const void *y)
 {
@@ -47,7 +48,7 @@ int outstanding_turn_to(const struct analysis *a, struct outstanding *o, uint32_
             rc = span_add(o, q->asked, q->reply);
     }
     if (o->spans.len)
-        qsort(o->spans.data, o->spans.len, sizeof(*o->spans.data), by_start);
+        sort_runs(o->spans.data, o->spans.len, sizeof(*o->spans.data), by_start);
     size_t n = 0;
     for (size_t i = 0; i < o->spans.len; i++) { /* apart */
         const struct doubt *s = &o->spans.data[i];

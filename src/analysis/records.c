@@ -23,7 +23,7 @@ int records_add(struct analysis *a, const struct event *ev)
     if (!copy)
         return -ENOMEM;
     memcpy(copy, ev, ev->size);
-    return vec_push(&a->records, ((struct record){ev->time_ns, copy, NONE, false}));
+    return vec_push(&a->records, ((struct record){ev->time_ns, copy, NONE, ev->kind, false, 0}));
 }
 
 /* Merges the neighbours [from, mid) and [mid, to) of `in` into `out`. */

@@ -255,8 +255,8 @@ static int accepted_send(struct analysis *a, struct sock *s, const struct event_
 static int see_io(struct analysis *a, const struct record *r)
 {
     const struct event_io *io = (const void *)r->ev;
-    struct sock *s = socket_find(a, io->obj);
-    bool receives = r->ev->kind == EVENT_RECV;
+    struct sock *s = record_sock(a, r);
+    bool receives = r->kind == EVENT_RECV;
 
     /* Socketpairs and datagrams carry no requests here: they are the work of who has one. */
     if (!s || r->thread == NONE || (!receives && !io->bytes))
@@ -288,7 +288,7 @@ static int see_io(struct analysis *a, const struct record *r)
 static int see_conn(struct analysis *a, const struct record *r)
 {
     const struct event_conn *c = (const void *)r->ev;
-    struct sock *s = socket_find(a, c->obj);
+    struct sock *s = record_sock(a, r);
     uint64_t now = analysis_rel(a, r->time_ns);
 
     if (s && s->role == ROLE_ACCEPTED && c->new_state == TCP_CLOSE && s->request_plus1)
@@ -364,7 +364,7 @@ int requests_build(struct analysis *a)
         return rc;
     for (size_t i = 0; i < a->records.len; i++) {
         const struct record *r = &a->records.data[i];
-        rc = r->ev->kind < EVENT_KINDS && seers[r->ev->kind] ? seers[r->ev->kind](a, r) : 0;
+        rc = r->kind < EVENT_KINDS && seers[r->kind] ? seers[r->kind](a, r) : 0;
         if (rc < 0)
             return rc;
     }

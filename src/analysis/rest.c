@@ -4,6 +4,7 @@
  * a doubt (doubts.c).
  */
 #include "analysis/internal.h"
+#include "base/sort.h"
 
 struct span {
     uint64_t start, end;
@@ -84,7 +85,7 @@ static int solo_build(struct rest *h, uint32_t process)
         rc = edge_pair(&e, a->drafts.data[draft].start, a->drafts.data[draft].end, draft);
     }
     if (e.all.len)
-        qsort(e.all.data, e.all.len, sizeof(*e.all.data), by_edge);
+        sort_runs(e.all.data, e.all.len, sizeof(*e.all.data), by_edge);
     for (size_t i = 0; rc == 0 && i < e.all.len; i++) {
         const struct edge *x = &e.all.data[i];
         open += x->step;
@@ -116,7 +117,7 @@ static int taken_build(struct rest *h, uint32_t thread)
             return -ENOMEM;
     }
     if (h->taken.len)
-        qsort(h->taken.data, h->taken.len, sizeof(*h->taken.data), by_start);
+        sort_runs(h->taken.data, h->taken.len, sizeof(*h->taken.data), by_start);
     for (size_t i = 0; i < h->taken.len; i++) { /* apart */
         struct span *s = &h->taken.data[i];
         if (n && s->start <= h->taken.data[n - 1].end)

@@ -5,6 +5,7 @@
  * jobs (lines.c) says that the wait was the job's.
  */
 #include "analysis/pools.h"
+#include "base/sort.h"
 
 /* From what so many jobs did all others are judged, */
 #define RESTS_MIN 5
@@ -150,7 +151,7 @@ static void odd_find(struct stretches *s)
     size_t first = 0;
 
     if (s->all.len)
-        qsort(s->all.data, s->all.len, sizeof(*s->all.data), by_kind_and_length);
+        sort_runs(s->all.data, s->all.len, sizeof(*s->all.data), by_kind_and_length);
     for (size_t i = 1; i <= s->all.len; i++)
         if (i == s->all.len || s->all.data[i].kind != s->all.data[first].kind) {
             odd_mark(s->all.data, first, i);

@@ -5,6 +5,7 @@
  * connection to somewhere else is no idling: it is work in the background.
  */
 #include "analysis/internal.h"
+#include "base/sort.h"
 
 /* One in so many tenures must look like an event loop's, for a race of two processes at one
  * listener can look like it now and then. */
@@ -107,7 +108,7 @@ static int spans_collect(const struct analysis *a, struct spans *spans)
             rc = vec_push(&spans->all, ((struct span){d->first_thread, d->start, d->end}));
     }
     if (spans->all.len)
-        qsort(spans->all.data, spans->all.len, sizeof(*spans->all.data), span_order);
+        sort_runs(spans->all.data, spans->all.len, sizeof(*spans->all.data), span_order);
     return rc;
 }
 
@@ -214,10 +215,10 @@ static void count_reads(struct analysis *a)
 {
     for (size_t i = 0; i < a->records.len; i++) {
         const struct record *r = &a->records.data[i];
-        if (r->ev->kind != EVENT_RECV || r->thread == NONE)
+        if (r->kind != EVENT_RECV || r->thread == NONE)
             continue;
         const struct event_io *io = (const struct event_io *)r->ev;
-        const struct sock *s = io->bytes ? socket_find(a, io->obj) : NULL;
+        const struct sock *s = io->bytes ? record_sock(a, r) : NULL;
         if (!s || s->role != ROLE_ACCEPTED || !s->tcp)
             continue;
         a->lives.data[r->thread].reads++;

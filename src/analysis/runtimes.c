@@ -28,8 +28,9 @@ int runtimes_build(struct analysis *a)
         if (vec_push(&a->procs, ((struct proc){0})) < 0)
             return -ENOMEM;
     for (size_t i = 0; i < a->records.len; i++) {
-        const struct event_runtime *e = (const void *)a->records.data[i].ev;
-        if (e->event.kind != EVENT_RUNTIME || e->runtime >= RUNTIMES_MAX)
+        const struct record *r = &a->records.data[i];
+        const struct event_runtime *e = (const void *)r->ev;
+        if (r->kind != EVENT_RUNTIME || e->runtime >= RUNTIMES_MAX)
             continue;
         uint32_t process = process_by_pid(a, e->event.tid);
         if (process == NONE)

@@ -10,6 +10,7 @@
  * would have been due alone.
  */
 #include "analysis/internal.h"
+#include "base/sort.h"
 
 /* What is not longer is what a loop does between two callbacks. */
 #define LOOSE_NS 200000u
@@ -37,7 +38,7 @@ static int accepted_collect(struct survey *s)
             return -ENOMEM;
     }
     if (s->accepted.len)
-        qsort(s->accepted.data, s->accepted.len, sizeof(*s->accepted.data), by_value);
+        sort_runs(s->accepted.data, s->accepted.len, sizeof(*s->accepted.data), by_value);
     return 0;
 }
 

@@ -15,6 +15,11 @@ struct sock *socket_find(struct analysis *a, uint64_t obj)
     return table_get(&a->sock_index, obj, &index) ? &a->socks.data[index] : NULL;
 }
 
+struct sock *record_sock(const struct analysis *a, const struct record *r)
+{
+    return r->sock_plus1 ? &a->socks.data[r->sock_plus1 - 1] : NULL;
+}
+
 static struct sock *socket_make(struct analysis *a, uint64_t obj)
 {
     struct sock *s = socket_find(a, obj);
@@ -37,7 +42,7 @@ static bool is_stream(const struct event_socket *d)
             (d->family == AF_UNIX && (d->role == ROLE_ACCEPTED || d->role == ROLE_CONNECTED)));
 }
 
-static int see_socket(struct analysis *a, const struct record *r)
+static int see_socket(struct analysis *a, struct record *r)
 {
     const struct event_socket *d = (const void *)r->ev;
     if (OBJECT_CLASS(d->obj) != OBJECT_SOCKET)
@@ -54,7 +59,7 @@ static int see_socket(struct analysis *a, const struct record *r)
     return 0;
 }
 
-static int see_conn(struct analysis *a, const struct record *r)
+static int see_conn(struct analysis *a, struct record *r)
 {
     const struct event_conn *c = (const void *)r->ev;
     if (OBJECT_CLASS(c->obj) != OBJECT_SOCKET)
@@ -62,6 +67,7 @@ static int see_conn(struct analysis *a, const struct record *r)
     struct sock *s = socket_make(a, c->obj);
     if (!s)
         return -ENOMEM;
+    r->sock_plus1 = (uint32_t)(s - a->socks.data) + 1;
     if (!s->desc)
         s->tcp = true; /* only these have such states */
     if (s->role == ROLE_UNKNOWN && c->role <= ROLE_LISTENER)
@@ -71,7 +77,7 @@ static int see_conn(struct analysis *a, const struct record *r)
     return 0;
 }
 
-static int see_io(struct analysis *a, const struct record *r)
+static int see_io(struct analysis *a, struct record *r)
 {
     const struct event_io *io = (const void *)r->ev;
     if (OBJECT_CLASS(io->obj) != OBJECT_SOCKET)
@@ -79,24 +85,25 @@ static int see_io(struct analysis *a, const struct record *r)
     struct sock *s = socket_make(a, io->obj);
     if (!s)
         return -ENOMEM;
+    r->sock_plus1 = (uint32_t)(s - a->socks.data) + 1;
     if (!s->first_op && io->bytes && !(io->flags & IO_PEEK))
-        s->first_op = (uint8_t)r->ev->kind;
+        s->first_op = (uint8_t)r->kind;
     return 0;
 }
 
-static int see_file(struct analysis *a, const struct record *r)
+static int see_file(struct analysis *a, struct record *r)
 {
     const struct event_file *f = (const void *)r->ev;
     return table_put(&a->files, f->obj, (uintptr_t)f);
 }
 
-static int see_anon(struct analysis *a, const struct record *r)
+static int see_anon(struct analysis *a, struct record *r)
 {
     const struct event_anon *n = (const void *)r->ev;
     return table_put(&a->anons, n->obj, (uintptr_t)n);
 }
 
-static int (*const seers[EVENT_KINDS])(struct analysis *, const struct record *) = {
+static int (*const seers[EVENT_KINDS])(struct analysis *, struct record *) = {
     [EVENT_SOCKET] = see_socket, [EVENT_CONN] = see_conn, [EVENT_RECV] = see_io,
     [EVENT_SEND] = see_io,       [EVENT_FILE] = see_file, [EVENT_ANON] = see_anon,
 };
@@ -132,8 +139,8 @@ static int roles_resolve(struct analysis *a)
 int sockets_build(struct analysis *a)
 {
     for (size_t i = 0; i < a->records.len; i++) {
-        const struct record *r = &a->records.data[i];
-        int rc = r->ev->kind < EVENT_KINDS && seers[r->ev->kind] ? seers[r->ev->kind](a, r) : 0;
+        struct record *r = &a->records.data[i];
+        int rc = r->kind < EVENT_KINDS && seers[r->kind] ? seers[r->kind](a, r) : 0;
         if (rc < 0)
             return rc;
     }

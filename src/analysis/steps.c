@@ -220,15 +220,15 @@ static int see(struct survey *s, size_t record)
 
     if (r->thread == NONE)
         return 0;
-    if (r->ev->kind == EVENT_WAIT) {
+    if (r->kind == EVENT_WAIT) {
         see_wait(s, (const void *)r->ev, r->thread);
         return 0;
     }
-    if (r->ev->kind != EVENT_WORK && r->ev->kind != EVENT_RECV && r->ev->kind != EVENT_SEND &&
-        r->ev->kind != EVENT_CONN)
+    if (r->kind != EVENT_WORK && r->kind != EVENT_RECV && r->kind != EVENT_SEND &&
+        r->kind != EVENT_CONN)
         return 0;
     see_idle(s, r->thread, analysis_rel(s->a, r->time_ns));
-    if (r->ev->kind == EVENT_WORK)
+    if (r->kind == EVENT_WORK)
         return see_work(s, (const void *)r->ev, r->thread, record);
     s->loops[r->thread].made = 0;
     return 0;

@@ -113,9 +113,9 @@ static void survey_strays(struct survey *s, uint32_t thread)
 static void survey_io(struct survey *s, const struct record *r)
 {
     const struct event_io *io = (const void *)r->ev;
-    const struct sock *sock = socket_find(s->a, io->obj);
+    const struct sock *sock = record_sock(s->a, r);
     struct seen *seen = &s->seen[r->thread];
-    bool sends = r->ev->kind == EVENT_SEND;
+    bool sends = r->kind == EVENT_SEND;
 
     if (!sends || (sock && sock->role == ROLE_ACCEPTED))
         survey_strays(s, r->thread);
@@ -139,13 +139,13 @@ static int survey(struct survey *s, size_t record)
 
     if (r->thread == NONE)
         return 0;
-    if (r->ev->kind == EVENT_WORK)
+    if (r->kind == EVENT_WORK)
         return survey_work(s, (const void *)r->ev, r->thread, record);
-    if (r->ev->kind == EVENT_SEND || r->ev->kind == EVENT_RECV)
+    if (r->kind == EVENT_SEND || r->kind == EVENT_RECV)
         survey_io(s, r);
-    else if (r->ev->kind == EVENT_CONN && conn->role == ROLE_CONNECTED)
+    else if (r->kind == EVENT_CONN && conn->role == ROLE_CONNECTED)
         s->seen[r->thread].asks = true;
-    if (r->ev->kind == EVENT_WAIT && wait_state((const void *)r->ev) == STATE_YIELDED) {
+    if (r->kind == EVENT_WAIT && wait_state((const void *)r->ev) == STATE_YIELDED) {
         survey_strays(s, r->thread);
         s->seen[r->thread].asks = false;
     }

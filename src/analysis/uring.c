@@ -53,7 +53,7 @@ struct uring {
 static const struct event_uring *submission(const struct record *r)
 {
     const struct event_uring *e = (const void *)r->ev;
-    return r->ev->kind == EVENT_URING && e->op == URING_SUBMIT ? e : NULL;
+    return r->kind == EVENT_URING && e->op == URING_SUBMIT ? e : NULL;
 }
 
 static uint64_t tag_key(const struct event_uring *e)
@@ -155,7 +155,7 @@ static void records_rename(struct analysis *a)
 {
     for (size_t i = 0; i < a->records.len; i++) {
         struct record *r = &a->records.data[i];
-        unsigned kind = r->ev->kind;
+        unsigned kind = r->kind;
         if ((kind != EVENT_RECV && kind != EVENT_SEND && kind != EVENT_CONN &&
              kind != EVENT_URING) ||
             r->thread == NONE || !a->tl->threads.data[r->thread].kernel)
@@ -170,7 +170,7 @@ int uring_prepare(struct analysis *a)
     bool used = false;
 
     for (size_t i = 0; !used && i < a->records.len; i++)
-        used = a->records.data[i].ev->kind == EVENT_URING;
+        used = a->records.data[i].kind == EVENT_URING;
     for (size_t i = 0; !used && i < a->tl->threads.len; i++)
         used = a->tl->threads.data[i].kernel;
     if (!used)

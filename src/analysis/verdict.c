@@ -2,6 +2,7 @@
  * verdict: what the words about a process rest on.
  */
 #include "analysis/internal.h"
+#include "base/sort.h"
 
 #define NS_PER_S 1e9
 /* A request that waits for less was not kept waiting. */
@@ -371,7 +372,7 @@ static int change_pair(struct changes *c, uint32_t process, uint64_t start, uint
 static void changes_sort(struct changes *c)
 {
     if (c->all.len)
-        qsort(c->all.data, c->all.len, sizeof(*c->all.data), by_time);
+        sort_runs(c->all.data, c->all.len, sizeof(*c->all.data), by_time);
 }
 
 static int peaks_find(struct analysis *a)

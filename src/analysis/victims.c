@@ -14,6 +14,7 @@
  * are left out, and counted.
  */
 #include "analysis/internal.h"
+#include "base/sort.h"
 
 /* So many victims are named for each request, on average, and for each hold, at the least. Ten
  * thousand requests that stand through ten thousand holds are a hundred million pairs. */
@@ -105,7 +106,7 @@ static void victims_sort(struct victim *victims, size_t count)
 {
     for (size_t i = 1; i < count; i++) {
         if (by_loss(&victims[i - 1], &victims[i]) > 0) {
-            qsort(victims, count, sizeof(*victims), by_loss);
+            sort_runs(victims, count, sizeof(*victims), by_loss);
             return;
         }
     }
@@ -150,7 +151,7 @@ static int thread_victims(struct crowd *c, size_t hold, size_t hold_end, size_t 
     for (size_t i = stand; rc == 0 && i < stand_end; i++)
         rc = vec_push(&c->ends, c->stands.data[i].end);
     if (c->ends.len)
-        qsort(c->ends.data, c->ends.len, sizeof(*c->ends.data), by_number);
+        sort_runs(c->ends.data, c->ends.len, sizeof(*c->ends.data), by_number);
     for (; rc == 0 && hold < hold_end; hold++) {
         struct hold *h = &c->a->tl->holds.data[hold];
         for (; begun < stand_end && c->stands.data[begun].start < h->end_ns; begun++) {
@@ -196,7 +197,7 @@ int victims_build(struct analysis *a)
             rc = vec_push(&c.named, 0);
     }
     if (c.stands.len)
-        qsort(c.stands.data, c.stands.len, sizeof(*c.stands.data), by_thread_and_start);
+        sort_runs(c.stands.data, c.stands.len, sizeof(*c.stands.data), by_thread_and_start);
     if (rc == 0)
         rc = crowd_walk(&c);
     vec_release(&c.stands);

@@ -1,0 +1,84 @@
+#include "base/sort.h"
+
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/vec.h"
+
+typedef int (*order_fn)(const void *, const void *);
+
+/* Where each run begins, and one more: where the last ends. */
+struct runs {
+    VEC(size_t) all;
+};
+
+static int runs_find(struct runs *r, const char *data, size_t count, size_t size, order_fn order)
+{
+    int rc = vec_push(&r->all, (size_t)0);
+
+    for (size_t i = 1; rc == 0 && i < count; i++)
+        if (order(data + (i - 1) * size, data + i * size) > 0)
+            rc = vec_push(&r->all, i);
+    return rc == 0 ? vec_push(&r->all, count) : rc;
+}
+
+/* [from, middle) and [middle, to), each in order, to `into`. */
+static void merge(const char *data, char *into, const size_t bounds[3], size_t size, order_fn order)
+{
+    size_t left = bounds[0], right = bounds[1], at = bounds[0];
+
+    while (left < bounds[1] && right < bounds[2]) {
+        bool from_left = order(data + left * size, data + right * size) <= 0;
+        size_t next = from_left ? left++ : right++;
+        memcpy(into + at++ * size, data + next * size, size);
+    }
+    memcpy(into + at * size, data + left * size, (bounds[1] - left) * size);
+    at += bounds[1] - left;
+    memcpy(into + at * size, data + right * size, (bounds[2] - right) * size);
+}
+
+/* Each two runs that lie beside each other become one in `into`. */
+static void merge_pairs(struct runs *r, const char *data, char *into, size_t size, order_fn order)
+{
+    size_t *bounds = r->all.data, runs = r->all.len - 1, kept = 0;
+
+    for (size_t i = 0; i < runs; i += 2) {
+        if (i + 1 < runs)
+            merge(data, into, bounds + i, size, order);
+        else
+            memcpy(into + bounds[i] * size, data + bounds[i] * size,
+                   (bounds[i + 1] - bounds[i]) * size);
+        bounds[kept++] = bounds[i];
+    }
+    bounds[kept++] = bounds[runs];
+    r->all.len = kept;
+}
+
+void sort_runs(void *data, size_t count, size_t size, order_fn order)
+{
+    struct runs r = {VEC_INIT};
+    char *now = data, *spare = NULL;
+
+    if (count < 2 || !size)
+        return;
+    if (runs_find(&r, data, count, size, order) < 0 ||
+        (r.all.len > 2 && !(spare = malloc(count * size)))) {
+        vec_release(&r.all);
+        qsort(data, count, size, order);
+        return;
+    }
+    while (r.all.len > 2) {
+        char *last = now;
+
+        merge_pairs(&r, now, spare, size, order);
+        now = spare;
+        spare = last;
+    }
+    if (now != data) {
+        memcpy(data, now, count * size);
+        spare = now;
+    }
+    free(spare);
+    vec_release(&r.all);
+}

@@ -1,0 +1,17 @@
+/*
+ * sort: for arrays that are nearly in order.
+ *
+ * What the records tell comes thread by thread, each in the order of time: an array of that is a
+ * few ascending runs behind each other. Merging those takes count × log2(runs) steps, none at all
+ * where the array is in order, which qsort() does not use.
+ */
+#ifndef BASE_SORT_H
+#define BASE_SORT_H
+
+#include <stddef.h>
+
+/* Like qsort(), and equal elements keep their order. It needs as much memory again; without, it is
+ * qsort(), whose order of equal elements is any. */
+void sort_runs(void *data, size_t count, size_t size, int (*order)(const void *, const void *));
+
+#endif

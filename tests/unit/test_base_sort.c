@@ -1,0 +1,97 @@
+/* Sorting what is nearly in order. */
+#include "base/sort.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#define COUNT 1000
+
+struct item {
+    uint32_t key;
+    uint16_t place; /* where it was before */
+};
+
+static unsigned compared;
+
+static int by_key(const void *x, const void *y)
+{
+    const struct item *a = x, *b = y;
+
+    compared++;
+    return a->key < b->key ? -1 : a->key > b->key;
+}
+
+/* Ascending, and of equal keys the one that came first. */
+static void sorted(struct item *items, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        items[i].place = (uint16_t)i;
+    compared = 0;
+    sort_runs(items, count, sizeof(*items), by_key);
+    for (size_t i = 1; i < count; i++) {
+        assert_true(items[i - 1].key <= items[i].key);
+        if (items[i - 1].key == items[i].key)
+            assert_true(items[i - 1].place < items[i].place);
+    }
+}
+
+static void any_order(void **state)
+{
+    (void)state;
+    struct item items[COUNT];
+    uint32_t next = 1;
+    uint64_t sum = 0, after = 0;
+
+    for (size_t count = 0; count < 70; count++) {
+        for (size_t i = 0; i < count; i++)
+            items[i].key = (next = next * 1664525 + 1013904223) >> 26;
+        sorted(items, count);
+    }
+    for (size_t i = 0; i < COUNT; i++)
+        sum += items[i].key = (next = next * 1664525 + 1013904223) >> 20;
+    sorted(items, COUNT);
+    for (size_t i = 0; i < COUNT; i++)
+        after += items[i].key;
+    assert_int_equal(after, sum);
+    for (size_t i = 0; i < COUNT; i++)
+        items[i].key = COUNT - (uint32_t)i;
+    sorted(items, COUNT);
+}
+
+static void in_order(void **state)
+{
+    (void)state;
+    struct item items[COUNT];
+
+    for (size_t i = 0; i < COUNT; i++)
+        items[i].key = (uint32_t)i / 2;
+    sorted(items, COUNT);
+    assert_int_equal(compared, COUNT - 1);
+}
+
+/* Each element is looked at once for the runs, and once in each of log2(8) rounds. */
+static void a_few_runs(void **state)
+{
+    (void)state;
+    struct item items[COUNT];
+
+    for (size_t i = 0; i < COUNT; i++)
+        items[i].key = (uint32_t)(i % (COUNT / 8));
+    sorted(items, COUNT);
+    assert_true(compared <= COUNT * 4);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(any_order),
+        cmocka_unit_test(in_order),
+        cmocka_unit_test(a_few_runs),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
