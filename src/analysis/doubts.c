@@ -207,9 +207,11 @@ bool lull_span(const struct analysis *a, uint32_t thread, uint64_t from, uint64_
     /* `k` is the first that ends behind `to`: it may have begun before. */
     if (k < p->lulls && lulls[k].start < to)
         k++;
+    if (i < k && lulls[i].start < from) /* it was handed over in it: nobody had been called yet */
+        i++;
     if (i >= k)
         return false;
-    *span = (struct doubt){most(lulls[i].start, from), least(lulls[k - 1].end, to)};
+    *span = (struct doubt){lulls[i].start, least(lulls[k - 1].end, to)};
     return span->start < span->end;
 }
 

@@ -156,16 +156,17 @@ static bool in_pool(const struct cutter *c)
 static bool rests(const struct cutter *c, uint64_t to, uint64_t *begin, uint64_t *end)
 {
     const struct gap *g = c->gap;
-    bool slept = sleeps(c->a, g->loop, c->at, to, begin, end);
     bool back = g->before->thread == g->loop; /* the loop had it, and not another thread */
-    uint64_t from = most(c->at, handed_on(c));
+    uint64_t handed = handed_on(c);
     struct doubt span;
 
-    if (!c->a->lives.data[g->loop].hands_on || (back && !handed_on(c)) ||
-        !lull_span(c->a, g->loop, from, to, &span))
-        return slept;
-    *begin = slept ? least(*begin, span.start) : span.start;
-    *end = slept ? most(*end, span.end) : span.end;
+    if (!c->a->lives.data[g->loop].hands_on || (back && !handed))
+        return sleeps(c->a, g->loop, c->at, to, begin, end);
+    /* That the loop sleeps says nothing of what stands in line for a worker. */
+    if (!lull_span(c->a, g->loop, most(c->at, handed), to, &span))
+        return false;
+    *begin = span.start;
+    *end = span.end;
     return true;
 }
 

@@ -49,15 +49,14 @@ def goal(score, precise):
 # and no wake-up tells whose a piece of work is that a thread of these takes from a queue while all
 # are busy, or when a timer was due that a loop comes to late. What is charged must be right there too.
 FLOORS = {
-    ("kotlin", "delay"): (0.20, 0.06, 0.10),
-    ("kotlin", "io"): (0.55, 0.20, 0.10),
-    ("kotlin", "mixed"): (0.40, 0.15, 0.15),
+    ("kotlin", "delay"): (0.95, 0.75, 0.12),
+    ("kotlin", "io"): (0.95, 0.60, 0.15),
+    ("kotlin", "mixed"): (0.90, 0.15, 0.12),
     ("fastapi", "mixed"): (0.95, 0.80, 0.75),
     ("fastapi", "sleep"): (0.99, 0.95, 0.75),
     ("fastapi", "victims"): (0.99, 0.75, 0.70),
     ("eventloop", "sleep"): (0.99, 0.95, 0.85),
     ("eventloop", "mixed"): (0.99, 0.97, 0.93),
-    ("eventloop-offload", "db"): (0.95, 0.70, 0.70),
     ("redis", "BLPOP"): (0.97, 0.95, 0.95),
     ("redis", "GET"): (0.99, 0.97, 0.96),
 }

@@ -371,6 +371,26 @@ static void test_what_is_not_handed_over_yet_awaits_nothing(void **state)
     made_release(&s.m);
 }
 
+/* While all workers wait the loop reads A and C, calls 8 for A, and sleeps. C stands in line until
+ * 9 is called, by 8. */
+static void test_what_stands_in_line_awaits_nothing(void **state)
+{
+    (void)state;
+    struct scene s;
+    scene_init(&s);
+    reads(&s, 500, A, GET("/a"));
+    receives(&s.m, 510, 7, C, 495, GET("/c"));
+    s.idle[7] = 560;
+    called(&s, 8, 540, 7, 1400);
+    sends(&s.m, 1350, 8, A, OK);
+    called(&s, 9, 1300, 8, 1500);
+    called(&s, 11, 10000, 0, 10060);
+    answers(&s, 10040, 11, C);
+    scene_finish(&s);
+    assert_int_equal(spent(&s.m, "GET /c", LEDGER_AWAITING), 10000 - 1500);
+    made_release(&s.m);
+}
+
 /* Both workers are busy at times, and at rest between. */
 static void test_a_pool_that_rests_is_not_full(void **state)
 {
@@ -449,6 +469,7 @@ int main(void)
         cmocka_unit_test(test_timers_that_call_for_answers_call_for_no_more),
         cmocka_unit_test(test_what_is_handed_over_does_not_wait_for_its_reader),
         cmocka_unit_test(test_what_is_not_handed_over_yet_awaits_nothing),
+        cmocka_unit_test(test_what_stands_in_line_awaits_nothing),
         cmocka_unit_test(test_a_pool_that_rests_is_not_full),
         cmocka_unit_test(test_who_passes_work_on_may_have_before_an_answer),
         cmocka_unit_test(test_hotspots_own_threads_work_for_nobody),
