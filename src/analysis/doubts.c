@@ -9,6 +9,8 @@
 /* While a pool is full each of its workers parks for so long at times, until its loop has given it
  * the next piece of work. */
 #define FLICKER_NS 3000000u
+/* So soon at the latest a worker is called for what is put in line while all wait. */
+#define CALLED_NS 1000000u
 
 static uint64_t least(uint64_t x, uint64_t y)
 {
@@ -207,11 +209,12 @@ bool lull_span(const struct analysis *a, uint32_t thread, uint64_t from, uint64_
     /* `k` is the first that ends behind `to`: it may have begun before. */
     if (k < p->lulls && lulls[k].start < to)
         k++;
-    if (i < k && lulls[i].start < from) /* it was handed over in it: nobody had been called yet */
+    /* One that ends right behind `from` may end by the call for it. */
+    if (i < k && lulls[i].start < from && lulls[i].end < from + CALLED_NS)
         i++;
     if (i >= k)
         return false;
-    *span = (struct doubt){lulls[i].start, least(lulls[k - 1].end, to)};
+    *span = (struct doubt){most(lulls[i].start, from), least(lulls[k - 1].end, to)};
     return span->start < span->end;
 }
 

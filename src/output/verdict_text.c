@@ -1,8 +1,7 @@
 #include "output/verdict_text.h"
 
 #include "base/text.h"
-#include "output/asked.h"
-#include "output/sheet.h"
+#include "output/verdict_words.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -10,21 +9,12 @@
 
 /* A ledger key below this share of the latency is left out of the sentence. */
 #define SHARE_WORTH_A_WORD 0.01
-/* Likewise what is awaited of one other server. */
-#define SHARE_WORTH_A_NAME 0.05
 /* From this share of unattributed time on it is said; from the next on no figure rests on the rest.
  */
 #define SHARE_WORTH_A_WARNING 0.1
 #define SHARE_THAT_SPOILS 0.5
 /* Offered rate ÷ capacity from which on threads are about to run out. */
 #define NEARLY_FULL 0.8
-
-struct words {
-    const struct timeline *tl;
-    const struct verdict *v;
-    const struct process_sums *sums;
-    struct buf *out;
-};
 
 void verdict_rate(struct buf *out, double rate)
 {
@@ -166,196 +156,6 @@ static void add_model(const struct words *w)
     buf_addf(w->out, "%s\n", sentence);
 }
 
-/* What a thread waits for, by the kind of the object. */
-static const char *kind_words(uint32_t kind)
-{
-    static const char *const words[OBJ_KIND_COUNT] = {
-        [OBJ_FILE] = "a file",
-        [OBJ_DIRECTORY] = "a directory",
-        [OBJ_DEVICE] = "a device",
-        [OBJ_TTY] = "a terminal",
-        [OBJ_PIPE] = "a pipe",
-        [OBJ_SOCKET] = "a socket",
-        [OBJ_LISTENER] = "new connections",
-        [OBJ_ACCEPTED] = "its own client",
-        [OBJ_CONNECTED] = "another server",
-        [OBJ_EVENTFD] = "an eventfd",
-        [OBJ_EPOLL] = "epoll",
-        [OBJ_TIMER] = "a timer",
-        [OBJ_URING] = "io_uring",
-        [OBJ_FUTEX] = "a lock",
-        [OBJ_PATH] = "a path's lookup",
-        [OBJ_ANON] = "a kernel object",
-    };
-    return kind < OBJ_KIND_COUNT ? words[kind] : NULL;
-}
-
-/* Where no object is waited for: by the state that took most of the requests' time. */
-static const char *state_words(const struct process_sums *s)
-{
-    static const struct {
-        unsigned key;
-        const char *words;
-    } states[] = {
-        {LEDGER_BLOCKED, "in I/O"},
-        {LEDGER_LOCK, "for a lock"},
-        {LEDGER_SLEEP, "in a sleep of its own"},
-        {LEDGER_FAULT, "for memory to be read in"},
-        {LEDGER_OTHER, "for something that is no I/O"},
-    };
-    size_t most = 0;
-    for (size_t i = 1; i < sizeof(states) / sizeof(*states); i++)
-        if (s->ledger_ns[states[i].key] > s->ledger_ns[states[most].key])
-            most = i;
-    return s->ledger_ns[states[most].key] ? states[most].words : NULL;
-}
-
-/* What the longest wait was spent in. */
-static const char *wait_words(uint8_t state)
-{
-    switch (state) {
-    case STATE_SLEEP:
-        return "in a sleep of its own";
-    case STATE_LOCK:
-        return "for a lock";
-    case STATE_FAULT:
-        return "for memory to be read in";
-    case STATE_OTHER:
-        return "for something that is no I/O";
-    default:
-        return "in I/O";
-    }
-}
-
-static void add_request(const struct words *w, uint32_t index)
-{
-    const struct request *r = &w->tl->requests.data[index];
-    buf_addf(w->out, "#%" PRIu64 " %s", r->id, timeline_string(w->tl, r->name));
-}
-
-/* What the longest wait was for: of a request's, else of an event loop's for one that is not known.
- * False where there is none, as in sums without a timeline. */
-struct wait {
-    uint8_t state;
-    uint32_t call_plus1, object_plus1;
-};
-
-static bool longest_wait(const struct words *w, struct wait *wait)
-{
-    if (w->sums->longest_segment1) {
-        const struct segment *s = &w->tl->segments.data[w->sums->longest_segment1 - 1];
-        const struct interval *iv =
-            &w->tl->threads.data[s->thread_plus1 - 1].intervals.data[s->interval_plus1 - 1];
-        *wait = (struct wait){iv->state, iv->call_plus1, iv->object_plus1};
-        return true;
-    }
-    if (w->sums->longest_hold1) {
-        const struct hold *h = &w->tl->holds.data[w->sums->longest_hold1 - 1];
-        *wait = (struct wait){h->state, h->call_plus1, h->object_plus1};
-        return true;
-    }
-    return false;
-}
-
-/* "; the longest time 22.2 ms blocked in recvfrom on 127.0.0.1:4711, in request #7 GET /" */
-static void add_longest(const struct words *w)
-{
-    size_t at = w->sums->longest_segment1;
-    uint32_t request1 = w->sums->longest_request1;
-    struct wait wait;
-    uint64_t ns;
-    if (!longest_wait(w, &wait))
-        return;
-    if (at) {
-        ns = segment_end(w->tl, &w->tl->requests.data[request1 - 1], at - 1) -
-             w->tl->segments.data[at - 1].start_ns;
-    } else {
-        const struct hold *h = &w->tl->holds.data[w->sums->longest_hold1 - 1];
-        ns = h->end_ns - h->start_ns;
-        request1 = h->request_plus1;
-    }
-    buf_adds(w->out, "; the longest time ");
-    text_duration(w->out, ns);
-    buf_addc(w->out, ' ');
-    sheet_call_on(w->out, w->tl, wait.state, wait.call_plus1, wait.object_plus1);
-    if (request1) {
-        buf_adds(w->out, ", in request ");
-        add_request(w, request1 - 1);
-    }
-}
-
-static void add_waits_on(const struct words *w)
-{
-    const char *what = kind_words(w->v->waits_on);
-    struct wait wait;
-    if (!w->v->thread_waits)
-        return;
-    /* The longest is one of those that the sentence is about. */
-    const char *state = longest_wait(w, &wait) ? wait_words(wait.state) : state_words(w->sums);
-    const char *name = what ? timeline_string(w->tl, w->v->waits_on_name) : "";
-    if (what)
-        buf_addf(w->out, "It waits most for %s%s%s", what, *name ? ": " : "", name);
-    else if (state)
-        buf_addf(w->out, "It waits most %s", state);
-    else
-        return;
-    add_longest(w);
-    buf_adds(w->out, ".\n");
-}
-
-/* "It awaits most another server: 127.0.0.1:4711; the longest reply took 22.2 ms, in request #7
- * GET /." No thread waits meanwhile, but the request does. */
-static void add_awaits(const struct words *w)
-{
-    const struct process_sums *s = w->sums;
-    if (!s->awaited_ask1 || (double)s->awaited_ns < (double)s->latency_ns * SHARE_WORTH_A_NAME)
-        return;
-    const struct ask *ask = &w->tl->asks.data[s->awaited_ask1 - 1];
-    buf_addf(w->out, "It awaits most another server: %s; ",
-             timeline_string(w->tl, w->tl->objects.data[ask->object].name));
-    buf_adds(w->out, ask->replied ? "the longest reply took " : "the longest got no reply for ");
-    text_duration(w->out, ask_out_ns(ask));
-    if (ask->request_plus1) {
-        buf_adds(w->out, ", in request ");
-        add_request(w, ask->request_plus1 - 1);
-    }
-    buf_adds(w->out, ".\n");
-}
-
-/* "In no known request's name it asked another server 445 times: 127.0.0.1:4711; its replies took
- * 5.53 s in all." Some requests waited for it, perhaps. */
-static void add_nobodys(const struct words *w)
-{
-    const struct process_sums *s = w->sums;
-    if (!s->nobodys || (double)s->nobodys_ns < (double)s->latency_ns * SHARE_WORTH_A_NAME)
-        return;
-    buf_adds(w->out, "In no known request's name it asked another server ");
-    if (s->nobodys > 2)
-        text_count(w->out, s->nobodys);
-    buf_addf(w->out, "%s: %s; its replies took ",
-             s->nobodys > 2    ? " times"
-             : s->nobodys == 2 ? "twice"
-                               : "once",
-             timeline_string(w->tl, s->nobodys_name));
-    text_duration(w->out, s->nobodys_ns);
-    buf_adds(w->out, " in all.\n");
-}
-
-/* "For 96 % of what requests awaited no question to another server is known: …" */
-static void add_unasked(const struct words *w)
-{
-    uint64_t awaited = w->sums->ledger_ns[LEDGER_AWAITING];
-    uint64_t unasked = awaited > w->sums->asked_ns ? awaited - w->sums->asked_ns : 0;
-    if (!unasked || (double)unasked < (double)w->sums->latency_ns * SHARE_WORTH_A_NAME)
-        return;
-    buf_adds(w->out, "For ");
-    verdict_percent(w->out, (double)unasked / (double)awaited);
-    buf_adds(
-        w->out,
-        " of what requests awaited no question to another server is known: perhaps they "
-        "waited by a timer, for another request, or for a connection that is taken or shared.\n");
-}
-
 /* "A request takes 10.3 ms on average: 9.80 ms blocked, 310 us queued, 190 us running." */
 static void add_mean(const struct words *w)
 {
@@ -492,7 +292,7 @@ static void add_moment(const struct words *w)
                  (unsigned)(real_ns / 1000000 % 1000));
     if (w->sums->first_queued1) {
         buf_adds(w->out, ", when ");
-        add_request(w, w->sums->first_queued1 - 1);
+        words_add_request(w, w->sums->first_queued1 - 1);
         buf_adds(w->out, " queued");
     }
 }
@@ -564,7 +364,7 @@ static void add_remedy(const struct words *w)
 {
     struct wait wait;
     const char *name = "";
-    bool known = longest_wait(w, &wait);
+    bool known = words_longest_wait(w, &wait);
     if (known && wait.state == STATE_FAULT) {
         buf_adds(w->out, "memory that need not be read in");
         return;
@@ -661,10 +461,7 @@ void verdict_text(const struct timeline *tl, uint32_t process, const struct proc
         buf_adds(out, " began and none was answered before the recording ended.\n");
         return;
     }
-    add_waits_on(&w);
-    add_awaits(&w);
-    add_nobodys(&w);
-    add_unasked(&w);
+    words_add_waits(&w);
     add_mean(&w);
     add_unknown(&w);
     if (verdict_is_known(sums))

@@ -1,0 +1,35 @@
+/*
+ * verdict_words: what the sentences of a verdict have in common; for verdict_text.c and
+ * verdict_waits.c alone.
+ */
+#ifndef OUTPUT_VERDICT_WORDS_H
+#define OUTPUT_VERDICT_WORDS_H
+
+#include "output/verdict_text.h"
+
+/* From this share of a sum on a part of it is named. */
+#define SHARE_WORTH_A_NAME 0.05
+
+struct words {
+    const struct timeline *tl;
+    const struct verdict *v;
+    const struct process_sums *sums;
+    struct buf *out; /* not owned */
+};
+
+/* A thread's, as the timeline has it. */
+struct wait {
+    uint8_t state;
+    uint32_t call_plus1, object_plus1;
+};
+
+/* What its threads wait for inside requests, and what requests await without one: a line each, as
+ * far as there is any. */
+void words_add_waits(const struct words *w);
+/* "#12 GET /a", of tl->requests. */
+void words_add_request(const struct words *w, uint32_t index);
+/* What the longest wait was for: of a request's, else of an event loop's for one that is not known.
+ * False where there is none, as in sums without a timeline. */
+bool words_longest_wait(const struct words *w, struct wait *wait);
+
+#endif
