@@ -4,6 +4,7 @@
 """
 
 import asyncio
+import gc
 import os
 import time
 
@@ -74,4 +75,6 @@ class Server(uvicorn.Server):
 
 
 if __name__ == "__main__":
+    # All that is there by now takes the collector 6 ms, inside whichever request it comes.
+    gc.freeze()
     Server(uvicorn.Config(app, host="127.0.0.1", port=options.port, log_level="error")).run()
