@@ -227,6 +227,13 @@ static uint32_t runtimes_of(struct symbols *s, const struct symbol *wanted, size
     return all;
 }
 
+/* How many of its arguments a function must still have where the probe is put. */
+static unsigned arguments_of(uint64_t cookie)
+{
+    bool third = WORK_COOKIE_ARGUMENT(cookie) == WORK_THIRD || WORK_COOKIE_OP(cookie) == HOOK_TIMER;
+    return third ? 3 : 2;
+}
+
 static void fill(struct binary *b, struct symbols *s, const char *name, unsigned files,
                  bool precise)
 {
@@ -238,12 +245,11 @@ static void fill(struct binary *b, struct symbols *s, const char *name, unsigned
     for (size_t i = 0; i < HOOKS; i++) {
         if (!(hooks[i].files & files) || (hooks[i].precise && !precise))
             continue;
-        wanted[n] =
-            (struct symbol){.name = hooks[i].symbol,
-                            .where = hooks[i].where,
-                            .beside = hooks[i].beside,
-                            .nth = hooks[i].nth,
-                            .arguments = WORK_COOKIE_OP(hooks[i].cookie) == HOOK_TIMER ? 3 : 2};
+        wanted[n] = (struct symbol){.name = hooks[i].symbol,
+                                    .where = hooks[i].where,
+                                    .beside = hooks[i].beside,
+                                    .nth = hooks[i].nth,
+                                    .arguments = arguments_of(hooks[i].cookie)};
         of[n++] = &hooks[i];
     }
     if (!(files & IN_JVM) && symbols_find(s, wanted, n) < n && files & (HAS_UV | IN_UVLOOP))

@@ -6,9 +6,8 @@
 #if defined(__x86_64__)
 
 #define PROLOGUE_MAX 48
-#define FUNCTION_MAX 64 /* of a short one */
-#define STEPS_MAX 48    /* instructions */
-#define TAKEN_MAX 12    /* of them, to take one thing out of a list */
+#define STEPS_MAX 48 /* instructions */
+#define TAKEN_MAX 12 /* of them, to take one thing out of a list */
 #define CALL 0xe8
 
 enum { RAX = 0, RDX = 2, RSP = 4, RSI = 6, RDI = 7 };
