@@ -65,24 +65,10 @@ static size_t bell_find(const struct bouts *b, size_t count, uint32_t worker, ui
     return low;
 }
 
-/* The interval of `t` that `at` lies in. */
-static size_t interval_at(const struct thread *t, uint64_t at)
-{
-    size_t low = 0, high = t->intervals.len;
-    while (high - low > 1) {
-        size_t mid = low + (high - low) / 2;
-        if (t->intervals.data[mid].start_ns <= at)
-            low = mid;
-        else
-            high = mid;
-    }
-    return low;
-}
-
 uint64_t woke_at(const struct analysis *a, uint32_t waker, uint64_t at)
 {
     const struct thread *t = &a->tl->threads.data[waker];
-    size_t i = t->intervals.len ? interval_at(t, at) : 0;
+    size_t i = t->intervals.len ? interval_of(t, at) : 0;
 
     if (!t->intervals.len || t->intervals.data[i].state == STATE_RUNNING)
         return at;

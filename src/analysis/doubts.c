@@ -12,16 +12,6 @@
 /* So soon at the latest a worker is called for what is put in line while all wait. */
 #define CALLED_NS 1000000u
 
-static uint64_t least(uint64_t x, uint64_t y)
-{
-    return x < y ? x : y;
-}
-
-static uint64_t most(uint64_t x, uint64_t y)
-{
-    return x > y ? x : y;
-}
-
 /* A thread comes or goes, or a worker parks or is back. */
 struct change {
     uint64_t time;
@@ -177,13 +167,11 @@ static int by_doubt(const void *x, const void *y)
     return p->end < q->end ? -1 : p->end > q->end;
 }
 
-/* Sorts `count` doubts and lays together what overlaps. Returns how many are left. */
-static size_t doubts_join(struct doubt *all, size_t count)
+size_t doubts_join(struct doubt *all, size_t count)
 {
     size_t n = 0;
 
-    if (count)
-        sort_runs(all, count, sizeof(*all), by_doubt);
+    sort_runs(all, count, sizeof(*all), by_doubt);
     for (size_t i = 0; i < count; i++) {
         if (n && all[i].start <= all[n - 1].end)
             all[n - 1].end = most(all[n - 1].end, all[i].end);

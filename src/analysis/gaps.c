@@ -22,16 +22,6 @@ struct cutter {
     uint64_t at;
 };
 
-static uint64_t least(uint64_t x, uint64_t y)
-{
-    return x < y ? x : y;
-}
-
-static uint64_t most(uint64_t x, uint64_t y)
-{
-    return x > y ? x : y;
-}
-
 static void cut(struct cutter *c, uint64_t to, enum ledger_key key, enum grade grade)
 {
     to = least(to, c->gap->to);

@@ -9,11 +9,6 @@
 /* A thread of which more than one in so many waits ends by itself waits for timers. */
 #define TIMER_MIN 10
 
-static uint64_t most(uint64_t x, uint64_t y)
-{
-    return x > y ? x : y;
-}
-
 static int note(struct bursting *x, uint64_t time, enum what what, uint32_t index, uint32_t thread)
 {
     return vec_push(&x->all, ((struct happening){time, index, thread, (uint8_t)what}));

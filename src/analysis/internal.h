@@ -40,6 +40,16 @@
 /* A send that takes longer than this was not answered from within. See request_pipelined(). */
 #define SEND_NS 500000u
 
+static inline uint64_t least(uint64_t x, uint64_t y)
+{
+    return x < y ? x : y;
+}
+
+static inline uint64_t most(uint64_t x, uint64_t y)
+{
+    return x > y ? x : y;
+}
+
 /* What is known of a process beside its entry in the timeline, at the same index. */
 struct proc {
     uint32_t runtimes; /* bits: 1 << enum runtime */
@@ -657,6 +667,8 @@ int rest_share(struct analysis *a, const struct bouts *b, uint32_t process);
 /* ---- doubts.c ---- */
 /* The times when all workers of the process were busy. */
 int doubts_full(struct analysis *a, const struct bouts *b, uint32_t process);
+/* Sorts `count` spans of time and lays together what overlaps. Returns how many are left. */
+size_t doubts_join(struct doubt *all, size_t count);
 /* Adds a doubt of the process. */
 int doubt_add(struct analysis *a, uint32_t process, struct doubt d);
 /* Puts those of the process in order that were added since doubts_begin(). */

@@ -20,11 +20,6 @@ struct judge {
     const struct pools *p;
 };
 
-static uint64_t most(uint64_t x, uint64_t y)
-{
-    return x > y ? x : y;
-}
-
 /* It does jobs whole. Where something stands in line all the time it is not seen to. */
 static bool is_single(const struct pool *pool)
 {

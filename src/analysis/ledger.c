@@ -49,30 +49,6 @@ static const uint8_t ranks[] = {
     LEDGER_LOCK,    LEDGER_SLEEP,    LEDGER_OTHER,   LEDGER_UNATTRIBUTED,
 };
 
-static uint64_t least(uint64_t x, uint64_t y)
-{
-    return x < y ? x : y;
-}
-
-static uint64_t most(uint64_t x, uint64_t y)
-{
-    return x > y ? x : y;
-}
-
-/* The interval of `t` that `at` lies in. */
-static size_t interval_at(const struct thread *t, uint64_t at)
-{
-    size_t low = 0, high = t->intervals.len;
-    while (high - low > 1) {
-        size_t mid = low + (high - low) / 2;
-        if (t->intervals.data[mid].start_ns <= at)
-            low = mid;
-        else
-            high = mid;
-    }
-    return low;
-}
-
 uint64_t tenure_reach(const struct draft *d, const struct tenure *x)
 {
     bool handed_over = d->top_touch > x->last_touch && d->top_thread != x->thread;
@@ -123,7 +99,7 @@ static int pieces_add(struct ledger *l, uint32_t tenure)
     if (at == end)
         return vec_push(&l->pieces, ((struct piece){at, at, x->thread, 0, tenure,
                                                     LEDGER_UNATTRIBUTED, GRADE_UNATTRIBUTED}));
-    for (size_t i = interval_at(t, at); at < end; i++) {
+    for (size_t i = interval_of(t, at); at < end; i++) {
         struct interval *iv = &t->intervals.data[i];
         uint64_t stop = least(interval_end(t, i), end);
         if (iv->state == STATE_YIELDED && x->told_whole)

@@ -18,11 +18,6 @@
 /* So many wake-ups of a reader tell how it is. */
 #define WAKES_MIN 20
 
-static uint64_t most(uint64_t x, uint64_t y)
-{
-    return x > y ? x : y;
-}
-
 uint64_t job_free_from(const struct pools *p, const struct job *job)
 {
     uint64_t from = job->before_plus1 ? p->jobs.data[job->before_plus1 - 1].last : job->from;

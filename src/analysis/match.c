@@ -53,16 +53,6 @@ struct matcher {
     size_t dones;            /* where those of the loop end */
 };
 
-static uint64_t least(uint64_t x, uint64_t y)
-{
-    return x < y ? x : y;
-}
-
-static uint64_t most(uint64_t x, uint64_t y)
-{
-    return x > y ? x : y;
-}
-
 static int by_time(const void *x, const void *y)
 {
     const struct resume *p = x, *q = y;

@@ -7,15 +7,6 @@
  * same. The ledger asks for the times in order.
  */
 #include "analysis/internal.h"
-#include "base/sort.h"
-
-static int by_start(const void *x, const void *y)
-{
-    const struct doubt *p = x, *q = y;
-    if (p->start != q->start)
-        return p->start < q->start ? -1 : 1;
-    return p->end < q->end ? -1 : p->end > q->end;
-}
 
 int outstanding_build(const struct analysis *a, struct outstanding *o)
 {
@@ -47,19 +38,7 @@ int outstanding_turn_to(const struct analysis *a, struct outstanding *o, uint32_
         if (rc == 0)
             rc = span_add(o, q->asked, q->reply);
     }
-    if (o->spans.len)
-        sort_runs(o->spans.data, o->spans.len, sizeof(*o->spans.data), by_start);
-    size_t n = 0;
-    for (size_t i = 0; i < o->spans.len; i++) { /* apart */
-        const struct doubt *s = &o->spans.data[i];
-        if (n && s->start <= o->spans.data[n - 1].end) {
-            if (s->end > o->spans.data[n - 1].end)
-                o->spans.data[n - 1].end = s->end;
-        } else {
-            o->spans.data[n++] = *s;
-        }
-    }
-    o->spans.len = n;
+    o->spans.len = doubts_join(o->spans.data, o->spans.len);
     return rc;
 }
 
@@ -70,7 +49,7 @@ bool outstanding_next(struct outstanding *o, uint64_t from, uint64_t to, struct 
     if (from >= to || o->at == o->spans.len || o->spans.data[o->at].start >= to)
         return false;
     *found = o->spans.data[o->at];
-    found->start = found->start > from ? found->start : from;
-    found->end = found->end < to ? found->end : to;
+    found->start = most(found->start, from);
+    found->end = least(found->end, to);
     return true;
 }

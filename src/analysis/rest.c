@@ -23,16 +23,6 @@ struct rest {
     uint64_t until;                        /* from then on those to the thread are, anyhow */
 };
 
-static uint64_t least(uint64_t x, uint64_t y)
-{
-    return x < y ? x : y;
-}
-
-static uint64_t most(uint64_t x, uint64_t y)
-{
-    return x > y ? x : y;
-}
-
 static int by_start(const void *x, const void *y)
 {
     const struct span *p = x, *q = y;

@@ -271,11 +271,6 @@ void thread_scan(struct analysis *a, uint32_t thread, uint64_t until)
     }
 }
 
-static uint64_t later(uint64_t x, uint64_t y)
-{
-    return x > y ? x : y;
-}
-
 struct pick {
     uint64_t start;
     bool exact, ambiguous;
@@ -292,7 +287,7 @@ static bool ran_longer(const struct analysis *a, uint32_t thread, uint64_t from,
     for (i += i<t->intervals.len; i--> 0 && ran <= ns; steps++) {
         const struct interval *iv = &t->intervals.data[i];
         uint64_t end = interval_end(t, i) < to ? interval_end(t, i) : to;
-        uint64_t start = later(iv->start_ns, from);
+        uint64_t start = most(iv->start_ns, from);
         if (end <= from && iv->start_ns < from)
             break;
         if (steps == RAN_STEPS)
@@ -308,7 +303,7 @@ static struct pick pick_up(const struct analysis *a, uint32_t request, const str
                            bool going)
 {
     const struct life *l = &a->lives.data[act->thread];
-    uint64_t free_since = later(l->last_wake, l->prev_touch);
+    uint64_t free_since = most(l->last_wake, l->prev_touch);
     bool at_once = !ran_longer(a, act->thread, l->last_wake, act->time, DISPATCH_NS);
 
     if (act->moment || act->shared)
@@ -485,9 +480,9 @@ static int tenure_open(struct analysis *a, uint32_t request, const struct act *a
         tenure_close(a, act->thread, act->time);
     }
 
-    uint64_t start = later(later(pick.start, l->tenure_end), d->start);
+    uint64_t start = most(most(pick.start, l->tenure_end), d->start);
     if (!act->receives && act->ready != NEVER) /* what came before cannot have been for it */
-        start = later(start, act->ready);
+        start = most(start, act->ready);
     struct tenure n = {
         .request = request,
         .thread = act->thread,
@@ -592,7 +587,7 @@ int tenure_touch(struct analysis *a, uint32_t request, const struct act *plain)
         x->busy_from = 0;
     }
     struct draft *d = &a->drafts.data[request];
-    x->last_touch = later(act->time, x->last_touch);
+    x->last_touch = most(act->time, x->last_touch);
     x->end = x->last_touch;
     x->wait_off = NEVER;
     x->received = act->receives;
