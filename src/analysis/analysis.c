@@ -160,11 +160,9 @@ int analysis_finish(struct analysis *a, const struct capture_info *info, struct 
     };
     a->tl = tl;
     timeline_intern(tl, "");
-    int rc = records_sort(a);
-    if (rc == 0) {
-        bounds(a, info);
-        rc = head_fill(a, info);
-    }
+    records_sort(a);
+    bounds(a, info);
+    int rc = head_fill(a, info);
     for (size_t i = 0; rc == 0 && i < sizeof(stages) / sizeof(stages[0]); i++)
         rc = stages[i](a);
     return rc;

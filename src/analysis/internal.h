@@ -382,7 +382,7 @@ bool losses_within(const struct analysis *a, uint64_t from, uint64_t to);
 /* ---- records.c ---- */
 int records_add(struct analysis *a, const struct event *ev);
 /* Stable by time, in linear time for what is sorted already. */
-int records_sort(struct analysis *a);
+void records_sort(struct analysis *a);
 void records_release(struct analysis *a);
 uint64_t analysis_rel(const struct analysis *a, uint64_t abs_ns);
 
