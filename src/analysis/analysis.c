@@ -181,6 +181,7 @@ void analysis_free(struct analysis *a)
     vec_release(&a->lives);
     vec_release(&a->waits);
     vec_release(&a->socks);
+    vec_release(&a->clients);
     vec_release(&a->drafts);
     vec_release(&a->tenures);
     vec_release(&a->touches);

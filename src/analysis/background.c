@@ -10,7 +10,6 @@
  */
 #include "analysis/internal.h"
 
-#define TCP_ESTABLISHED 1
 #define TCP_CLOSE 7
 /* To look what is due, and to find nothing, takes less. */
 #define WORK_NS 150000u
@@ -30,27 +29,13 @@ struct survey {
     struct analysis *a;
     struct watch *watches;
     uint32_t *readers_plus1; /* by socket: who has read what is not answered; 0: nobody */
-    VEC(uint64_t) made;      /* when connections were, one after the other: to accept is work */
 };
-
-static bool accepts_within(const struct survey *s, uint64_t from, uint64_t to)
-{
-    size_t low = 0, high = s->made.len;
-    while (low < high) {
-        size_t mid = low + (high - low) / 2;
-        if (s->made.data[mid] < from)
-            low = mid + 1;
-        else
-            high = mid;
-    }
-    return low < s->made.len && s->made.data[low] <= to;
-}
 
 /* The thread goes to sleep at `at`: was what it did in nobody's name? */
 static void judge(const struct survey *s, struct watch *w, uint64_t at)
 {
     if (w->slept != NEVER && !w->open && w->ran > WORK_NS && w->touched < w->slept &&
-        !accepts_within(s, w->slept, at))
+        !clients_came(s->a, w->slept, at))
         w->seen++;
 }
 
@@ -91,16 +76,13 @@ static void asked(const struct survey *s, const struct sock *sock, uint32_t thre
     *reader_plus1 = thread + 1;
 }
 
-static int see_conn(struct survey *s, const struct record *r, uint64_t now)
+static void see_conn(const struct survey *s, const struct record *r)
 {
     const struct event_conn *c = (const void *)r->ev;
     const struct sock *sock = record_sock(s->a, r);
 
-    if (!sock || sock->role != ROLE_ACCEPTED)
-        return 0;
-    if (c->new_state == TCP_CLOSE)
+    if (sock && sock->role == ROLE_ACCEPTED && c->new_state == TCP_CLOSE)
         answered(s, sock);
-    return c->new_state == TCP_ESTABLISHED ? vec_push(&s->made, now) : 0;
 }
 
 static void see_io(const struct survey *s, const struct record *r)
@@ -116,7 +98,7 @@ static void see_io(const struct survey *s, const struct record *r)
         asked(s, sock, r->thread);
 }
 
-static int see(struct survey *s, const struct record *r)
+static void see(const struct survey *s, const struct record *r)
 {
     uint64_t now = analysis_rel(s->a, r->time_ns);
     bool io = r->kind == EVENT_RECV || r->kind == EVENT_SEND;
@@ -128,7 +110,8 @@ static int see(struct survey *s, const struct record *r)
         if (io)
             see_io(s, r);
     }
-    return r->kind == EVENT_CONN ? see_conn(s, r, now) : 0;
+    if (r->kind == EVENT_CONN)
+        see_conn(s, r);
 }
 
 int background_survey(struct analysis *a)
@@ -143,12 +126,11 @@ int background_survey(struct analysis *a)
     for (size_t i = 0; rc == 0 && i < a->lives.len; i++)
         s.watches[i].slept = NEVER;
     for (size_t i = 0; rc == 0 && i < a->records.len; i++)
-        rc = see(&s, &a->records.data[i]);
+        see(&s, &a->records.data[i]);
     for (uint32_t i = 0; rc == 0 && i < a->lives.len; i++) {
         watch_advance(&s, i, a->tl->threads.data[i].end_ns);
         a->lives.data[i].background = a->lives.data[i].yields && s.watches[i].seen >= SEEN_MIN;
     }
-    vec_release(&s.made);
     free(s.readers_plus1);
     free(s.watches);
     return rc;

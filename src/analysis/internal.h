@@ -347,6 +347,7 @@ struct analysis {
     VEC(uint32_t) waits; /* in records: of one thread after the other, by time */
     VEC(struct sock) socks;
     struct table sock_index;
+    VEC(uint64_t) clients;     /* when their connections came to be, sorted */
     struct table files, anons; /* object → its last record */
     struct table objects;      /* object → index in the timeline */
     struct table futexes;      /* hash of process and address → index in the timeline */
@@ -391,6 +392,8 @@ int lives_build(struct analysis *a);
 
 /* ---- sockets.c ---- */
 int sockets_build(struct analysis *a);
+/* How many clients' connections came to be in [from, to)? */
+size_t clients_came(const struct analysis *a, uint64_t from, uint64_t to);
 struct sock *socket_find(struct analysis *a, uint64_t obj);
 /* That of a connection's, a receive's or a send's record, without looking for it; NULL: it is of
  * no socket. */

@@ -100,41 +100,8 @@ static int orders_find(const struct analysis *a, struct pools *p)
 struct walk {
     const struct analysis *a;
     const struct bouts *b;
-    VEC(uint64_t) established; /* when clients came, sorted */
-    uint32_t touch;            /* the reader's next, in b->touches.index */
+    uint32_t touch; /* the reader's next, in b->touches.index */
 };
-
-static int by_value(const void *x, const void *y)
-{
-    const uint64_t *p = x, *q = y;
-    return *p < *q ? -1 : *p > *q;
-}
-
-static int established_find(struct walk *w)
-{
-    int rc = 0;
-    for (size_t i = 0; rc == 0 && i < w->a->socks.len; i++) {
-        const struct sock *s = &w->a->socks.data[i];
-        if (s->role == ROLE_ACCEPTED && s->established != NEVER)
-            rc = vec_push(&w->established, s->established);
-    }
-    if (w->established.len)
-        sort_runs(w->established.data, w->established.len, sizeof(uint64_t), by_value);
-    return rc;
-}
-
-static bool client_came(const struct walk *w, uint64_t from, uint64_t to)
-{
-    size_t low = 0, high = w->established.len;
-    while (low < high) {
-        size_t mid = low + (high - low) / 2;
-        if (w->established.data[mid] < from)
-            low = mid + 1;
-        else
-            high = mid;
-    }
-    return low < w->established.len && w->established.data[low] < to;
-}
 
 /* What the reader touched up to `to`: its clients' connections, or anything else, too. */
 static bool turns_to_clients(struct walk *w, uint32_t reader, uint64_t to, bool *others)
@@ -168,7 +135,7 @@ static bool is_straight(struct walk *w, uint32_t reader)
                              ? t->intervals.data[a->yields.data[l->first_yield + k + 1]].start_ns
                              : t->end_ns;
         bool foreign, any = turns_to_clients(w, reader, until, &foreign);
-        any |= client_came(w, slept > MOMENT_NS ? slept - MOMENT_NS : 0, until);
+        any |= clients_came(a, slept > MOMENT_NS ? slept - MOMENT_NS : 0, until) > 0;
         clients += any && !foreign;
         others += foreign || !any;
     }
@@ -182,10 +149,7 @@ int lines_find(const struct analysis *a, const struct bouts *b, struct pools *p)
 
     if (rc == 0)
         rc = rests_bound(a, p);
-    if (rc == 0)
-        rc = established_find(&w);
     for (uint32_t i = 0; rc == 0 && i < a->lives.len; i++)
         p->straight[i] = p->reads[i] && a->lives.data[i].yields && is_straight(&w, i);
-    vec_release(&w.established);
     return rc;
 }

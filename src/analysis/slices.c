@@ -10,7 +10,6 @@
  * would have been due alone.
  */
 #include "analysis/internal.h"
-#include "base/sort.h"
 
 /* What is not longer is what a loop does between two callbacks. */
 #define LOOSE_NS 200000u
@@ -20,27 +19,7 @@
 struct survey {
     struct analysis *a;
     struct by_thread touches, tenures;
-    VEC(uint64_t) accepted; /* when connections stood that the server accepted */
 };
-
-static int by_value(const void *x, const void *y)
-{
-    uint64_t p = *(const uint64_t *)x, q = *(const uint64_t *)y;
-    return p < q ? -1 : p > q;
-}
-
-static int accepted_collect(struct survey *s)
-{
-    for (size_t i = 0; i < s->a->socks.len; i++) {
-        const struct sock *sock = &s->a->socks.data[i];
-        if (sock->role == ROLE_ACCEPTED && sock->established != NEVER &&
-            vec_push(&s->accepted, sock->established) < 0)
-            return -ENOMEM;
-    }
-    if (s->accepted.len)
-        sort_runs(s->accepted.data, s->accepted.len, sizeof(*s->accepted.data), by_value);
-    return 0;
-}
 
 static uint64_t yield_start(const struct analysis *a, uint32_t thread, uint32_t k)
 {
@@ -60,7 +39,6 @@ static bool always_touches(const struct survey *s, uint32_t thread)
 {
     const struct analysis *a = s->a;
     uint32_t yields = a->lives.data[thread].yields, touch = s->touches.from[thread];
-    size_t accept = 0;
 
     /* Of a task that is another's no step is a touch of this one's. */
     const struct life *l = &a->lives.data[thread];
@@ -73,12 +51,8 @@ static bool always_touches(const struct survey *s, uint32_t thread)
                a->touches.data[s->touches.index[touch]].time <= to;
              touch++)
             known |= !a->touches.data[s->touches.index[touch]].unknown;
-        while (accept < s->accepted.len && s->accepted.data[accept] < from)
-            accept++;
-        if (!known && (accept == s->accepted.len || s->accepted.data[accept] > to))
+        if (!known && !clients_came(a, from, to))
             return false;
-        while (accept < s->accepted.len && s->accepted.data[accept] <= to)
-            accept++;
     }
     return true;
 }
@@ -149,8 +123,6 @@ int slices_build(struct analysis *a)
 
     if (rc == 0)
         rc = tenures_by_thread(a, &s.tenures);
-    if (rc == 0)
-        rc = accepted_collect(&s);
     for (uint32_t i = 0; rc == 0 && i < a->lives.len; i++) {
         a->lives.data[i].visible = always_touches(&s, i) || in_one_go(a, i);
         if (!a->lives.data[i].visible)
@@ -160,6 +132,5 @@ int slices_build(struct analysis *a)
     }
     by_thread_release(&s.touches);
     by_thread_release(&s.tenures);
-    vec_release(&s.accepted);
     return rc;
 }

@@ -4,6 +4,7 @@
  * attach, in this order: it has a listener's port; else what it did first.
  */
 #include "analysis/internal.h"
+#include "base/sort.h"
 
 #include <sys/socket.h>
 
@@ -136,6 +137,44 @@ static int roles_resolve(struct analysis *a)
     return rc;
 }
 
+static int by_value(const void *x, const void *y)
+{
+    const uint64_t *p = x, *q = y;
+    return *p < *q ? -1 : *p > *q;
+}
+
+static int clients_sort(struct analysis *a)
+{
+    for (size_t i = 0; i < a->socks.len; i++) {
+        const struct sock *s = &a->socks.data[i];
+        /* Those at 0 were there before. */
+        if (s->role == ROLE_ACCEPTED && s->established && s->established != NEVER &&
+            vec_push(&a->clients, s->established) < 0)
+            return -ENOMEM;
+    }
+    sort_runs(a->clients.data, a->clients.len, sizeof(*a->clients.data), by_value);
+    return 0;
+}
+
+/* How many came before `time`. */
+static size_t clients_before(const struct analysis *a, uint64_t time)
+{
+    size_t low = 0, high = a->clients.len;
+    while (low < high) {
+        size_t mid = low + (high - low) / 2;
+        if (a->clients.data[mid] < time)
+            low = mid + 1;
+        else
+            high = mid;
+    }
+    return low;
+}
+
+size_t clients_came(const struct analysis *a, uint64_t from, uint64_t to)
+{
+    return to > from ? clients_before(a, to) - clients_before(a, from) : 0;
+}
+
 int sockets_build(struct analysis *a)
 {
     for (size_t i = 0; i < a->records.len; i++) {
@@ -144,5 +183,6 @@ int sockets_build(struct analysis *a)
         if (rc < 0)
             return rc;
     }
-    return roles_resolve(a);
+    int rc = roles_resolve(a);
+    return rc < 0 ? rc : clients_sort(a);
 }

@@ -28,6 +28,9 @@
 #define LOOKS 2
 /* What a loop does for so long behind its wake-up, and not in a step, is work of a callback's. */
 #define CALLBACK_NS 5000000u
+/* To take a client's connection and to make what serves it, which is no step either, costs up to so
+ * much: uvicorn 30 us. */
+#define ACCEPT_NS 250000u
 
 /* The thread was at `time`, when it had taken `steps_plus1` − 1 as its last step. */
 struct place {
@@ -50,7 +53,8 @@ struct loop {
     uint32_t last_plus1; /* its last step */
     uint32_t task_plus1; /* that it is in */
     uint64_t made;       /* the address of the task that it has just made; 0 */
-    uint64_t woke;       /* its last multiplexed wait's end, if it did nothing since; NEVER */
+    uint64_t slept;      /* its last multiplexed wait's begin */
+    uint64_t woke;       /* and end, if it did nothing since; NEVER */
     uint64_t off;        /* since then it wanted a CPU, or the interpreter's lock, for so long */
     uint64_t upper;      /* what it steps next was in the queue by then */
 };
@@ -194,7 +198,8 @@ static int see_work(struct survey *s, const struct event_work *e, uint32_t threa
 static void see_idle(struct survey *s, uint32_t thread, uint64_t now)
 {
     struct loop *l = &s->loops[thread];
-    if (l->woke != NEVER && now > l->woke + l->off + CALLBACK_NS)
+    if (l->woke != NEVER &&
+        now > l->woke + l->off + CALLBACK_NS + ACCEPT_NS * clients_came(s->a, l->slept, now))
         s->a->lives.data[thread].callbacks = true;
     l->woke = NEVER;
     l->off = 0;
@@ -208,6 +213,7 @@ static void see_wait(struct survey *s, const struct event_wait *w, uint32_t thre
 
     if (state == STATE_YIELDED) {
         see_idle(s, thread, off);
+        l->slept = off;
         l->woke = now;
     } else if ((state == STATE_RUNNABLE || state == STATE_LOCK) && now > off) {
         l->off += now - off;

@@ -164,7 +164,7 @@ int tasks_survey(struct analysis *a)
         const struct seen *seen = &s.seen[i];
         /* One that makes a task for each request; else tasks may be those of connections, made
          * when there is no request yet, and whose turn it is then is chance. */
-        l->makes = seen->makers && seen->makers >= seen->reads - seen->reads / 10;
+        l->makes = l->tasks && seen->makers && seen->makers >= seen->reads - seen->reads / 10;
         l->known = l->makes || (l->tasks && !l->flushes);
     }
     table_release(&s.conns);

@@ -48,6 +48,28 @@ static void test_a_loop_that_had_no_cpu(void **state)
     made_release(&m);
 }
 
+/* Nor is that it takes the connections of many clients, which came while it slept. */
+static void test_a_wave_of_clients(void **state)
+{
+    (void)state;
+    struct made m;
+    tasks_init(&m, 40000);
+    for (unsigned i = 0; i < 20; i++)
+        conn_state(&m, 900 + i, 0, SOCKET(500 + i), ROLE_ACCEPTED, ESTABLISHED);
+    yields(&m, 0, 1000);
+    yields(&m, 7000, 10000);
+    asks(&m, 10010, A, GET("/a"), 601);
+    asks(&m, 10020, B, GET("/b"), 602);
+    steps(&m, 10030, 601);
+    waits(&m, 7, 10100, 18100, 18100, CALL_pread64, COLD);
+    steps(&m, 18200, 602);
+    sends(&m, 18400, 7, A, OK);
+    sends(&m, 18410, 7, B, OK);
+    tasks_finish(&m, 40000, 18420);
+    assert_int_equal(spent(&m, "GET /a", LEDGER_BLOCKED), 8000);
+    made_release(&m);
+}
+
 /*
  * The loop does not sleep. B's and C's steps tell that it looks; A, stepped at 10000 behind C, was
  * not in the queue before C's step at 8000; that timer was not found due at the look before the
@@ -408,6 +430,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_long_callback),
         cmocka_unit_test(test_a_loop_that_had_no_cpu),
+        cmocka_unit_test(test_a_wave_of_clients),
         cmocka_unit_test(test_looks),
         cmocka_unit_test(test_looks_and_a_connection),
         cmocka_unit_test(test_in_the_queue_before_another),

@@ -27,6 +27,26 @@ static void test_a_long_step_is_its_tasks(void **state)
     made_release(&m);
 }
 
+/* A Python whose tasks are told as they are made, but none of their steps: what the loop waits for
+ * is anybody's, not the last's that it has read. */
+static void test_no_step_is_told(void **state)
+{
+    (void)state;
+    struct made m;
+    tasks_init(&m, 30000);
+    yields(&m, 0, 1000);
+    asks(&m, 1010, A, GET("/a"), 601);
+    asks(&m, 1020, B, GET("/b"), 602);
+    waits(&m, 7, 1100, 9100, 9100, CALL_pread64, COLD);
+    waits(&m, 7, 9300, 17300, 17300, CALL_pread64, WARM);
+    sends(&m, 17400, 7, A, OK);
+    sends(&m, 17410, 7, B, OK);
+    tasks_finish(&m, 30000, 17420);
+    assert_int_equal(spent(&m, "GET /a", LEDGER_BLOCKED), 0);
+    assert_int_equal(spent(&m, "GET /b", LEDGER_BLOCKED), 0);
+    made_release(&m);
+}
+
 /* A waits from its first step to the loop's last sleep, whatever the loop does for B meanwhile. */
 static void slept_between(struct made *m, uint64_t task)
 {
@@ -428,6 +448,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_long_step_is_its_tasks),
+        cmocka_unit_test(test_no_step_is_told),
         cmocka_unit_test(test_no_step_no_event),
         cmocka_unit_test(test_nobodys_task),
         cmocka_unit_test(test_connected),
