@@ -26,8 +26,11 @@
 /* So many looks may lie between a timer that is due, or a word from elsewhere, and the queue: the
  * one that finds it, and one for a callback in between (gather, shield, wait_for). */
 #define LOOKS 2
-/* What a loop does for so long behind its wake-up, and not in a step, is work of a callback's. */
+/* What a loop does for so long behind its wake-up, and not in a step, is work of a callback's, if
+ * it waits in it, or does so again and again: a collection of garbage comes once in a while, behind
+ * anything. */
 #define CALLBACK_NS 5000000u
+#define CALLBACKS_MIN 3
 /* To take a client's connection and to make what serves it, which is no step either, costs up to so
  * much: uvicorn 30 us. */
 #define ACCEPT_NS 250000u
@@ -55,7 +58,9 @@ struct loop {
     uint64_t made;       /* the address of the task that it has just made; 0 */
     uint64_t slept;      /* its last multiplexed wait's begin */
     uint64_t woke;       /* and end, if it did nothing since; NEVER */
-    uint64_t off;        /* since then it wanted a CPU, or the interpreter's lock, for so long */
+    uint64_t off;        /* since then it wanted a CPU, a page, or the interpreter's lock */
+    bool waited;         /* and for something else, too */
+    uint32_t callbacks;  /* long ones */
     uint64_t upper;      /* what it steps next was in the queue by then */
 };
 
@@ -198,9 +203,13 @@ static int see_work(struct survey *s, const struct event_work *e, uint32_t threa
 static void see_idle(struct survey *s, uint32_t thread, uint64_t now)
 {
     struct loop *l = &s->loops[thread];
-    if (l->woke != NEVER &&
-        now > l->woke + l->off + CALLBACK_NS + ACCEPT_NS * clients_came(s->a, l->slept, now))
-        s->a->lives.data[thread].callbacks = true;
+    if (l->woke != NEVER && now > l->woke + l->off + CALLBACK_NS) {
+        uint64_t accepting = ACCEPT_NS * clients_came(s->a, l->slept, now);
+        if (now > l->woke + l->off + CALLBACK_NS + accepting)
+            l->callbacks += l->waited ? CALLBACKS_MIN : 1;
+    }
+    s->a->lives.data[thread].callbacks |= l->callbacks >= CALLBACKS_MIN;
+    l->waited = false;
     l->woke = NEVER;
     l->off = 0;
 }
@@ -215,8 +224,10 @@ static void see_wait(struct survey *s, const struct event_wait *w, uint32_t thre
         see_idle(s, thread, off);
         l->slept = off;
         l->woke = now;
-    } else if ((state == STATE_RUNNABLE || state == STATE_LOCK) && now > off) {
-        l->off += now - off;
+    } else if (state == STATE_RUNNABLE || state == STATE_LOCK || state == STATE_FAULT) {
+        l->off += now > off ? now - off : 0;
+    } else {
+        l->waited = true;
     }
 }
 

@@ -8,7 +8,8 @@ report against:
      "kinds": {"readFile": {"state": "blocked", "told": "awaiting", …}},
      "requests": [{"c": 8, "id": 17, "kind": "readFile", "name": "GET /readFile/5/17", "ms": 5,
                    "status": 200, "sent_ns": …, "latency_ns": …, "local_port": …,
-                   "truth": {"awaiting": …}, "object": "/…/5-17"}]}
+                   "truth": {"awaiting": …}, "object": "/…/5-17"}],
+     "pauses": [[not before, not behind, ns], …]}
 """
 
 import json
@@ -193,6 +194,7 @@ def visit(t, zoo, name, path, *options):
         one.feed(server.port, one.plan()[1:])
     recording.end()
     truth = one.truth()
+    truth["pauses"] = list(server.pauses())
     server.end()
     keep(truth, recording.path, options)
     return recording, truth

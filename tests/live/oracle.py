@@ -31,9 +31,9 @@ A request is *wrong* when it has a time in a state that it did not have, or lack
      (design.md): `parallel_ns` counts as waited, and so do running, runnable, lock, fault and
      other where no file of its own says exactly how long a thread was blocked (socket() waits for
      all processors when a table of descriptors grows, say);
-  5. running for longer than any handler here computes, where a thread has several requests; queued
-     for longer than the client waited less the server's own total, where one thread does all of
-     it, so that no queue can be within the total;
+  5. running for longer than any handler here computes and its runtime stopped it for, where a
+     thread has several requests; queued for longer than the client waited less the server's own
+     total, where one thread does all of it, so that no queue can be within the total;
   6. longer than the client waited.
 
 Each with 2 % of the figure or 200 us to spare, the greater. If it is not wrong it is *right* where
@@ -43,6 +43,7 @@ no more than that is unknown, else *ambiguous* or *unattributed*, by which there
 import json
 import sys
 
+import pauses
 from lost import Lost
 from score import HEAD, Score, misses, row
 
@@ -53,9 +54,7 @@ RUNNING_NS = 5 * MS
 LATE_NS = 5 * MS  # by so much a timer may be late, on a machine that is busy
 TIMER_NS = MS  # libuv's and the JVM's timers count in milliseconds: one may be that early
 WAITS = ("blocked", "sleep", "awaiting")
-# Runtimes take locks of their own, and who has one may lose its CPU for a slice of 3 ms; who waits
-# for work waits for 5 ms at least.
-LOCK_NS = 4 * MS
+LOCK_NS = 2 * MS  # runtimes take locks of their own; who waits for work waits for 5 ms at least
 HOLD_NS = 5 * MS  # waitscope's threshold
 BESIDE = ("running", "runnable", "lock", "fault", "other")  # what a thread does around its wait
 
@@ -167,6 +166,14 @@ class Oracle:
         """For how long a thread was blocked on what the ring had no place for."""
         return self.on_object.get(one["object"], 0) if self.kind(one).get("ring") else 0
 
+    def _by_worker(self, one, r):
+        """Did a thread do a part of it, for which it may have queued?"""
+        return self.kind(one).get("ring") and (self._pooled(one) or len(r["tids"]) > 1)
+
+    def _paused(self, one):
+        begin = one["sent_ns"]
+        return pauses.within(self.truth.get("pauses", ()), begin, begin + one["latency_ns"])
+
     def _floor(self, one, asked=False):
         """What it waited at the least; or what it asked for."""
         own = self._own_object(one)
@@ -217,11 +224,11 @@ class Oracle:
             waited += min(ledger["running"], MS) + ledger["runnable"]
         if waited < floor - spare(floor):
             why.append(f"{state} and unknown {ms(waited)}, it waited {ms(floor)}")
-        computed = RUNNING_NS + one["truth"].get("running", 0)
+        computed = RUNNING_NS + one["truth"].get("running", 0) + self._paused(one)
         if self.truth["model"] != "blocking" and ledger["running"] > computed:
             why.append(f"running {ms(ledger['running'])}")
         total = one["truth"].get("total")
-        if total and not self.kind(one)["workers"] and not self._pooled(one):
+        if total and not self.kind(one)["workers"] and not self._by_worker(one, r):
             most = one["latency_ns"] - total
             if ledger["queued"] > most + spare(most, QUEUED_SPARE_NS):
                 why.append(f"queued {ms(ledger['queued'])}, at most {ms(most)}")
@@ -236,7 +243,7 @@ class Oracle:
             peer = r["conn"]["remote"]
             if w["state"] == "blocked" and w["object"] not in own and peer not in w["object"]:
                 yield f"a wait for {w['object']} in {w['call']}, {ms(w['ns'])}"
-            told = one["truth"].get("lock", 0)
+            told = one["truth"].get("lock", 0) + self._paused(one)
             # A thread that has one request all along may lock what it likes, and so may the main
             # thread, which collects garbage; a worker that waits for long waits for work.
             strange = self.kind(one)["workers"] and w["tid"] != r["pid"] and w["object"] != "GIL"
@@ -258,7 +265,7 @@ class Oracle:
         pooled = self._pooled(one)
         got += pooled
         back = sum(ledger[k] for k in (*BESIDE, "loop_busy", "unattributed"))
-        back += ledger["queued"] if pooled else 0  # for a thread
+        back += ledger["queued"] if self._by_worker(one, r) else 0
         if got > told + spare(told):
             return f"{state} {ms(got)}, more than {ms(told)}"
         if got + back + r["parallel_ns"] < told - spare(told):

@@ -32,6 +32,7 @@ class Process:
                 stderr=errors or subprocess.DEVNULL, preexec_fn=die_with_parent)
         self.pid = self.popen.pid
         self.port = 0
+        self.pauses = tuple  # those of its runtime: see pauses.py
 
     def line(self, seconds=20):
         """The next line it prints."""

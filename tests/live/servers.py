@@ -4,6 +4,7 @@ import os
 import socket
 import time
 
+import pauses
 from harness import Failure, free_port
 from keeper import Kind, Mix
 
@@ -13,10 +14,14 @@ def zoo(name):
 
 
 def start(t, argv, seconds=30, **options):
-    """A server of the zoo that says where it listens."""
+    """A server of the zoo that says where it listens; its runtime may have something to say before."""
     server = t.start(argv, **options)
-    line = server.line(seconds)
+    line, server.before = server.line(seconds), ""
+    while "127.0.0.1:" not in line:
+        server.before += line + "\n"
+        line = server.line(seconds)
     server.port = int(line.split("127.0.0.1:")[1].split(",")[0])
+    server.since_ns = int(line.split("since ")[1]) if "since " in line else 0
     return server
 
 
@@ -31,16 +36,22 @@ def backend_of(t, visit):
 def node(script, *options, **env):
     def begin(t, visit):
         backend = backend_of(t, visit)
-        return start(t, ["node", zoo(f"{script}.js"), "--port", 0, "--backend", backend.port,
-                         "--files", visit.dir, *options], env={**os.environ, **env})
+        server = start(t, ["node", "--trace-gc", zoo(f"{script}.js"), "--port", 0, "--backend",
+                           backend.port, "--files", visit.dir, *options],
+                       env={**os.environ, **env})
+        server.pauses = lambda: pauses.of_node(server)
+        return server
     return begin
 
 
 def python(script):
     def begin(t, visit):
         backend = backend_of(t, visit)
-        return start(t, ["/usr/bin/python3", "-B", zoo(f"{script}.py"), "--port", 0, "--backend",
-                         backend.port, "--files", visit.dir])
+        log = os.path.join(t.dir, "pauses")
+        server = start(t, ["/usr/bin/python3", "-B", zoo(f"{script}.py"), "--port", 0, "--backend",
+                           backend.port, "--files", visit.dir, "--pauses", log])
+        server.pauses = lambda: pauses.of_python(log)
+        return server
     return begin
 
 
@@ -92,10 +103,17 @@ def built(t, source, argv):
         return into
 
 
+def jvm(t, argv):
+    log = os.path.join(t.dir, "pauses")
+    server = start(t, ["java", *JVM, f"-Xlog:safepoint=info:file={log}:timenanos", *argv])
+    server.pauses = lambda: pauses.of_jvm(log)
+    return server
+
+
 def java(t, visit):
     backend = backend_of(t, visit)
     classes = built(t, zoo("JavaPool.java"), ["javac"])
-    return start(t, ["java", *JVM, "-cp", classes, "JavaPool", backend.port, visit.dir])
+    return jvm(t, ["-cp", classes, "JavaPool", backend.port, visit.dir])
 
 
 def kotlin(t, visit):
@@ -103,8 +121,7 @@ def kotlin(t, visit):
         "java", *JVM, "-cp", f"{KOTLIN}/kotlin-compiler.jar:{COROUTINES[0]}",
         "org.jetbrains.kotlin.cli.jvm.K2JVMCompiler", "-no-reflect", "-kotlin-home",
         os.path.dirname(KOTLIN), "-cp", COROUTINES[1]])
-    return start(t, ["java", *JVM, "-cp", ":".join([classes, *COROUTINES]), "CoroutinesKt",
-                     visit.dir])
+    return jvm(t, ["-cp", ":".join([classes, *COROUTINES]), "CoroutinesKt", visit.dir])
 
 
 # Small; and answers in two pieces do not wait 40 ms for an acknowledgement.

@@ -51,6 +51,12 @@ function timedSync(part, operation) {
   return { text, header: `${part}=${took};total=${took};begin=${begin}` };
 }
 
+// When V8 was set up, in ns: --trace-gc counts from there.
+function since() {
+  const up = performance.now() - performance.nodeTiming.v8Start;
+  return now() - BigInt(Math.round(up * 1e6));
+}
+
 module.exports = {
   port,
   file,
@@ -64,5 +70,7 @@ module.exports = {
     ),
   readFileSync: (ms, id) => fs.readFileSync(file(ms, id), "utf8"),
   listening: (name, at) =>
-    console.log(`${name}: listening on 127.0.0.1:${at}, pid ${process.pid}`),
+    console.log(
+      `${name}: listening on 127.0.0.1:${at}, pid ${process.pid}, since ${since()}`,
+    ),
 };

@@ -2,7 +2,10 @@
 
 import argparse
 import encodings.idna  # noqa: F401: what the first connection would load
+import gc
+import os
 import socket
+import time
 
 
 def arguments(words=None):
@@ -10,7 +13,25 @@ def arguments(words=None):
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--backend", type=int, default=0)
     parser.add_argument("--files", default=".")
-    return parser.parse_args(words)
+    parser.add_argument("--pauses", help="where to write when the collector was at work")
+    options = parser.parse_args(words)
+    if options.pauses:
+        tell_pauses(options.pauses)
+    return options
+
+
+def tell_pauses(path):
+    file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o644)
+    begin = 0
+
+    def collected(phase, _info):
+        nonlocal begin
+        now = time.monotonic_ns()
+        if phase == "stop" and now - begin > 1_000_000:
+            os.write(file, f"{begin} {now}\n".encode())
+        begin = now
+
+    gc.callbacks.append(collected)
 
 
 def ask(backend, ms, number):
