@@ -15,7 +15,7 @@
 
 /* From a wake-up to the record of the send that caused it, and back. */
 #define BELL_NS 100000u
-/* A worker that parks again so soon, without a wait, was woken in vain. */
+/* A worker that parks again so soon behind it is on a CPU, without a wait, was woken in vain. */
 #define IN_VAIN_NS 100000u
 
 /* A thread that never waits for work is a worker if it wakes a loop so often. */
@@ -140,6 +140,7 @@ static int bells_sockets(struct walk *w)
 struct bout {
     uint64_t start;        /* of the item; NEVER: not known */
     uint64_t last_end;     /* of the item before; NEVER: none in this bout */
+    uint64_t on;           /* since it was woken: the CPU it has had from here on; NEVER */
     uint64_t awake;        /* the end of its last wait */
     uint64_t first;        /* the begin of the item's first wait but for locks; NEVER: none */
     uint32_t loop;         /* that heard last */
@@ -167,15 +168,18 @@ static int item_done(struct walk *w, uint32_t worker, struct bout *x, uint64_t a
 /* Woken, and there was nothing to do. */
 static bool in_vain(const struct bout *x, uint64_t at)
 {
-    return x->first == NEVER && at - x->start < IN_VAIN_NS;
+    return x->first == NEVER && at < most(x->start, x->on == NEVER ? 0 : x->on) + IN_VAIN_NS;
 }
 
 static int bout_end(struct walk *w, uint32_t worker, struct bout *x, uint64_t at)
 {
     int rc = 0;
-    if (x->start != NEVER && !in_vain(x, at) && (x->last_end == NEVER || x->waited))
+    if (x->start != NEVER && in_vain(x, at) && x->last_end == NEVER)
+        rc = vec_push(&w->b->vain,
+                      ((struct vain){w->a->tl->threads.data[worker].process, {x->start, at}}));
+    else if (x->start != NEVER && !in_vain(x, at) && (x->last_end == NEVER || x->waited))
         rc = item_done(w, worker, x, at, true);
-    x->start = x->last_end = x->first = NEVER;
+    x->start = x->last_end = x->first = x->on = NEVER;
     x->waited = false;
     return rc;
 }
@@ -207,7 +211,11 @@ static int worker_walk(struct walk *w, uint32_t worker)
     const struct thread *t = &a->tl->threads.data[worker];
     size_t bell = bell_find(w->b, w->b->bells.len, worker, 0);
     uint32_t touch = w->b->touches.from[worker], touches = w->b->touches.from[worker + 1];
-    struct bout x = {NEVER, NEVER, 0, NEVER, w->b->loops[t->process], false, 0};
+    struct bout x = {.start = NEVER,
+                     .last_end = NEVER,
+                     .on = NEVER,
+                     .first = NEVER,
+                     .loop = w->b->loops[t->process]};
     int rc = 0;
 
     for (size_t i = 0; rc == 0 && i < t->intervals.len; i++) {
@@ -244,6 +252,8 @@ static int worker_walk(struct walk *w, uint32_t worker)
         }
         if (iv->state != STATE_RUNNING)
             x.awake = end;
+        else if (x.on == NEVER)
+            x.on = iv->start_ns;
     }
     return rc;
 }
@@ -256,6 +266,46 @@ static int done_order(const void *x, const void *y)
     if (p->end != q->end)
         return p->end < q->end ? -1 : 1;
     return p->worker < q->worker ? -1 : p->worker > q->worker;
+}
+
+static int vain_order(const void *x, const void *y)
+{
+    const struct vain *p = x, *q = y;
+    if (p->process != q->process)
+        return p->process < q->process ? -1 : 1;
+    return p->span.start < q->span.start ? -1 : p->span.start > q->span.start;
+}
+
+/* Sorted, and apart. */
+static void vain_join(struct bouts *b)
+{
+    size_t n = 0;
+
+    sort_runs(b->vain.data, b->vain.len, sizeof(*b->vain.data), vain_order);
+    for (size_t i = 0; i < b->vain.len; i++) {
+        const struct vain *x = &b->vain.data[i];
+        struct vain *last = n ? &b->vain.data[n - 1] : NULL;
+        if (last && last->process == x->process && x->span.start <= last->span.end)
+            last->span.end = most(last->span.end, x->span.end);
+        else
+            b->vain.data[n++] = *x;
+    }
+    b->vain.len = n;
+}
+
+bool called_in_vain(const struct bouts *b, uint32_t process, uint64_t from, uint64_t to)
+{
+    const struct vain want = {process, {to, to}};
+    size_t low = 0, high = b->vain.len; /* how many begin before `to` */
+
+    while (low < high) {
+        size_t mid = low + (high - low) / 2;
+        if (vain_order(&b->vain.data[mid], &want) < 0)
+            low = mid + 1;
+        else
+            high = mid;
+    }
+    return low && b->vain.data[low - 1].process == process && b->vain.data[low - 1].span.end > from;
 }
 
 /* Where each loop's items and each worker's parks begin. */
@@ -394,6 +444,7 @@ int bouts_build(struct analysis *a, struct bouts *b)
     for (uint32_t i = 0; rc == 0 && i < a->lives.len; i++)
         if (b->worker[i] || b->helper[i] || b->beside[i])
             rc = worker_walk(&w, i);
+    vain_join(b);
     if (rc == 0)
         rc = firsts_find(a, b);
     table_release(&w.bell_sockets);
@@ -405,6 +456,7 @@ void bouts_release(struct bouts *b)
     vec_release(&b->bells);
     vec_release(&b->dones);
     vec_release(&b->parks);
+    vec_release(&b->vain);
     by_thread_release(&b->touches);
     by_thread_release(&b->threads);
     by_thread_release(&b->drafts);

@@ -84,6 +84,28 @@ const struct touch *touch_before(const struct analysis *a, const struct bouts *b
     return end > b->touches.from[thread] ? &a->touches.data[b->touches.index[end - 1]] : NULL;
 }
 
+/* The moment NEAR_NS before `at`; while it had no CPU the thread handed nothing over. */
+static uint64_t near_from(const struct analysis *a, uint32_t thread, uint64_t at)
+{
+    const struct thread *t = &a->tl->threads.data[thread];
+    uint64_t passed = 0, end = at;
+    size_t looked = 0;
+
+    for (size_t i = t->intervals.len ? interval_of(t, at) + 1 : 0; i-- > 0;) {
+        const struct interval *iv = &t->intervals.data[i];
+        bool runs = iv->state != STATE_RUNNABLE && iv->state != STATE_LOCK;
+        if (iv->start_ns >= end)
+            continue;
+        if (runs && end - iv->start_ns >= NEAR_NS - passed)
+            return end - (NEAR_NS - passed);
+        passed += runs ? end - iv->start_ns : 0;
+        end = iv->start_ns;
+        if (looked++ >= STRETCH_MAX)
+            break;
+    }
+    return 0;
+}
+
 /*
  * Did the loop have the request at `at`, and nothing else to hand over? What it read shortly
  * before, or reads before the woken worker begins to wait in its work, that worker may take
@@ -97,9 +119,10 @@ bool loop_had(const struct analysis *a, const struct bouts *b, uint32_t loop, ui
     if (!t || t->request_plus1 != request + 1 || loop_slept(a, loop, t->time, woke))
         return false;
     size_t looked = 0;
+    uint64_t near = near_from(a, loop, at);
     for (size_t i = touches_until(a, b, loop, begins); i-- > b->touches.from[loop];) {
         const struct touch *x = &a->touches.data[b->touches.index[i]];
-        if (x->time + NEAR_NS < at)
+        if (x->time < near)
             return true;
         if (looked++ >= STRETCH_MAX)
             return false;

@@ -593,10 +593,16 @@ struct done { /* an item of work that a worker has done */
     bool weak; /* nobody was seen to be told of it */
     bool used; /* match.c has found whose it was */
 };
+/* A worker of the process was called, and when it had a CPU nothing was left to do. */
+struct vain {
+    uint32_t process;
+    struct doubt span;
+};
 struct bouts {
     VEC(struct bell) bells; /* by worker, by time */
     VEC(struct done) dones; /* by loop, by end */
     VEC(struct park) parks; /* by worker, by time */
+    VEC(struct vain) vain;  /* by process, by time, apart */
     size_t *first_done;     /* by loop, and one more */
     size_t *first_park;     /* by worker, and one more */
     struct by_thread touches, threads, drafts;
@@ -613,6 +619,8 @@ struct bouts {
  * its time may be by another clock. */
 uint64_t woke_at(const struct analysis *a, uint32_t waker, uint64_t at);
 int bouts_build(struct analysis *a, struct bouts *b);
+/* Within [from, to) a worker was called for what another took in the end. */
+bool called_in_vain(const struct bouts *b, uint32_t process, uint64_t from, uint64_t to);
 void bouts_release(struct bouts *b);
 
 /* ---- jobs.c ---- */

@@ -231,14 +231,18 @@ static int match_from(struct matcher *m, const struct done *d, uint64_t start,
     uint64_t end = least(d->end, r->time);
 
     start = most(start, r->submitted);
+    uint64_t handed = a->tenures.data[r->before].end;
     bool told = m->in_order && start >= m->unmatched; /* that it was handed over at once */
+    /* It may have stood in line all the while: not all workers were at work, but the one that was
+     * called for it got no CPU. */
+    bool called = called_in_vain(m->b, a->tl->threads.data[d->worker].process, handed, start);
     struct item item = {
         .request = r->request,
         .thread = d->worker,
         .start = least(start < m->unmatched ? most(start, m->unmatched) : start, end),
         .end = end,
-        .queued_from = told || handed_over(a, d, r) ? a->tenures.data[r->before].end
-                       : m->in_order                ? NEVER
+        .queued_from = told || handed_over(a, d, r) ? handed
+                       : m->in_order || called      ? NEVER
                                                     : full_since(a, d->worker, start),
         .queued_to = start,
     };

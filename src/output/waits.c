@@ -26,9 +26,36 @@ static int wait_state(uint8_t key)
     }
 }
 
-/* The wait of a segment: the whole interval it lies in, inside the request. */
-static struct request_wait wait_of(const struct timeline *tl, const struct request *r, size_t at)
+/* Segments of a request, one behind the other, in which threads had it. */
+struct held {
+    size_t first, end; /* in the timeline's */
+};
+
+static bool is_held(const struct segment *s)
 {
+    return s->thread_plus1 &&
+           (wait_state(s->key) >= 0 || s->key == LEDGER_RUNNING || s->key == LEDGER_RUNNABLE);
+}
+
+/* Those around the request's segment `at`; asked for in their order. */
+static void held_around(const struct timeline *tl, const struct request *r, size_t at,
+                        struct held *held)
+{
+    if (at < held->end)
+        return;
+    held->first = held->end = at;
+    while (held->end < r->first_segment + r->segment_count &&
+           is_held(&tl->segments.data[held->end]))
+        held->end++;
+}
+
+/* The wait of a segment: the interval it lies in, as far as threads had the request. A thread that
+ * waited for work before, and has it since the end of that wait, did not wait in it. */
+static struct request_wait wait_of(const struct timeline *tl, const struct request *r,
+                                   const struct held *held, size_t at)
+{
+    uint64_t from = tl->segments.data[held->first].start_ns;
+    uint64_t to = segment_end(tl, r, held->end - 1);
     const struct segment *s = &tl->segments.data[at];
     const struct thread *t = &tl->threads.data[s->thread_plus1 - 1];
     struct request_wait w = {.thread = s->thread_plus1 - 1, .interval_plus1 = s->interval_plus1};
@@ -38,9 +65,9 @@ static struct request_wait wait_of(const struct timeline *tl, const struct reque
         w.call_plus1 = iv->call_plus1;
         w.object_plus1 = iv->object_plus1;
         w.state = iv->state;
-        w.start_ns = iv->start_ns > r->start_ns ? iv->start_ns : r->start_ns;
+        w.start_ns = iv->start_ns > from ? iv->start_ns : from;
         end_ns = interval_end(t, s->interval_plus1 - 1);
-        end_ns = end_ns < r->end_ns ? end_ns : r->end_ns;
+        end_ns = end_ns < to ? end_ns : to;
     } else {
         w.state = (uint8_t)wait_state(s->key);
         w.start_ns = s->start_ns;
@@ -64,15 +91,14 @@ static int by_time(const void *a, const void *b)
 }
 
 /* Several segments may lie in one interval. Being equal in all that by_time() looks at, their
- * waits are neighbours. */
+ * waits are neighbours; where nobody had the request in between they are two. */
 static void merge_same_interval(struct request_waits *waits)
 {
     size_t kept = 0;
     for (size_t i = 0; i < waits->all.len; i++) {
         const struct request_wait *w = &waits->all.data[i];
         const struct request_wait *last = kept ? &waits->all.data[kept - 1] : NULL;
-        if (last && w->interval_plus1 && last->thread == w->thread &&
-            last->interval_plus1 == w->interval_plus1)
+        if (last && w->interval_plus1 && by_time(last, w) == 0)
             continue;
         waits->all.data[kept++] = *w;
     }
@@ -81,12 +107,16 @@ static void merge_same_interval(struct request_waits *waits)
 
 int request_waits(const struct timeline *tl, const struct request *r, struct request_waits *waits)
 {
+    struct held held = {0, 0};
+
     waits->all.len = 0;
     for (size_t i = 0; i < r->segment_count; i++) {
-        const struct segment *s = &tl->segments.data[r->first_segment + i];
+        size_t at = r->first_segment + i;
+        const struct segment *s = &tl->segments.data[at];
         if (!s->thread_plus1 || wait_state(s->key) < 0)
             continue;
-        if (vec_push(&waits->all, wait_of(tl, r, r->first_segment + i)) < 0)
+        held_around(tl, r, at, &held);
+        if (vec_push(&waits->all, wait_of(tl, r, &held, at)) < 0)
             return -ENOMEM;
     }
     if (waits->all.len > 1) {

@@ -8,7 +8,8 @@
 
 #include "timeline/timeline.h"
 
-/* One wait interval of a thread that held a request, as far as it lies inside the request. */
+/* One wait interval of a thread that held a request, or a part of it: as far as threads held the
+ * request without a break. */
 struct request_wait {
     uint32_t thread;         /* index */
     uint32_t interval_plus1; /* in that thread */
@@ -22,7 +23,7 @@ struct request_waits {
 };
 
 /* Replaces what is in `waits` by the request's, by time. The intervals are those that its
- * segments name, each once. */
+ * segments name. */
 int request_waits(const struct timeline *tl, const struct request *r, struct request_waits *waits);
 void request_waits_release(struct request_waits *waits);
 

@@ -149,12 +149,12 @@ class Visit:
         self.lines = []
 
     def answers(self):
-        """{id: when the backend was asked and when it answered}"""
+        """{id: when the backend was asked, when it answered, and when the answer was gone}"""
         if not self.log:
             return {}
         with open(self.log, encoding="ascii") as file:
             rows = [[int(n) for n in row.split()] for row in file]
-        return {row[0]: row[1:] for row in rows if len(row) == 3}
+        return {row[0]: row[1:] for row in rows if len(row) == 4}
 
     def truth(self):
         requests, answers = [], self.answers()
@@ -171,7 +171,7 @@ class Visit:
             if kind.slow:
                 one["object"] = os.path.join(self.dir, f"{line['ms']}-{line['id']}")
             if kind.upstream and line["id"] in answers:
-                one["asked_ns"], one["answered_ns"] = answers[line["id"]]
+                one["asked_ns"], one["answered_ns"], one["gone_ns"] = answers[line["id"]]
             requests.append(one)
         return {"server": self.name, "visit": self.visit.path, "model": self.visit.model,
                 "backend": self.backend, "kinds": {k.path: asdict(k) for k in self.kinds},

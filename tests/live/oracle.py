@@ -54,7 +54,9 @@ RUNNING_NS = 5 * MS
 LATE_NS = 5 * MS  # by so much a timer may be late, on a machine that is busy
 TIMER_NS = MS  # libuv's and the JVM's timers count in milliseconds: one may be that early
 WAITS = ("blocked", "sleep", "awaiting")
-LOCK_NS = 2 * MS  # runtimes take locks of their own; who waits for work waits for 5 ms at least
+# Runtimes take locks of their own (who makes a thread waits until it stands), and who has one may
+# lose its CPU for a slice of 3 ms; who waits for work waits for 5 ms at least.
+LOCK_NS = 4 * MS
 HOLD_NS = 5 * MS  # waitscope's threshold
 BESIDE = ("running", "runnable", "lock", "fault", "other")  # what a thread does around its wait
 
@@ -193,7 +195,8 @@ class Oracle:
         told = one["truth"].get(self.kind(one)["told"])
         until = None
         if self.kind(one)["state"] == "awaiting" and "answered_ns" in one:
-            until = one["answered_ns"] - one["truth"].get("begin", one["sent_ns"])
+            gone = one.get("gone_ns", one["answered_ns"])
+            until = gone - one["truth"].get("begin", one["sent_ns"])
         elif self.kind(one)["state"] == "awaiting" and told and not self.kind(one)["disk"]:
             until = one["ms"] * MS + LATE_NS
         return min(ns for ns in (own, told, until, one["latency_ns"]) if ns is not None)
@@ -225,6 +228,8 @@ class Oracle:
         if waited < floor - spare(floor):
             why.append(f"{state} and unknown {ms(waited)}, it waited {ms(floor)}")
         computed = RUNNING_NS + one["truth"].get("running", 0) + self._paused(one)
+        if self.kind(one)["told"] == "blocked":  # its thread's own clock has all but that
+            computed += max(0, one["truth"].get("total", 0) - floor)
         if self.truth["model"] != "blocking" and ledger["running"] > computed:
             why.append(f"running {ms(ledger['running'])}")
         total = one["truth"].get("total")

@@ -4,7 +4,8 @@
  * It takes "MS ID\n" and answers "ID ok\n" MS milliseconds later, as samples/backend.c does, or
  * "GET /…/MS/ID HTTP/1.1" and answers that; connections stay. On a busy machine it is late like
  * everybody else: so that nobody need guess by how much, it writes for each answer a line
- * "ID ASKED ANSWERED" into the file -o, nanoseconds of CLOCK_MONOTONIC, right before it is sent.
+ * "ID ASKED ANSWERED GONE" into the file -o, nanoseconds of CLOCK_MONOTONIC, the last two right
+ * before it is sent and right behind.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -107,10 +108,12 @@ static bool peer_answer(nfds_t i)
                      len, body);
     else
         len = snprintf(text, sizeof(text), "%s", body);
+    uint64_t answered = now_ns();
+    bool sent = send(fds[i].fd, text, (size_t)len, MSG_NOSIGNAL) == len;
     if (told)
-        fprintf(told, "%lu %lu %lu\n", peer->id, peer->asked_ns, now_ns());
+        fprintf(told, "%lu %lu %lu %lu\n", peer->id, peer->asked_ns, answered, now_ns());
     peer->asked = false;
-    return send(fds[i].fd, text, (size_t)len, MSG_NOSIGNAL) == len;
+    return sent;
 }
 
 static void peers_accept(void)

@@ -85,6 +85,25 @@ static void test_request_wait_begins_with_it(void **state)
     timeline_release(&tl);
 }
 
+/* Thread 2 waited for work until it had the request: what came before was not for it. */
+static void test_request_wait_before_it_is_held(void **state)
+{
+    (void)state;
+    struct timeline tl;
+    struct request_waits waits = {VEC_INIT};
+    make_parallel(&tl);
+    tl.segments.data[3].key = LEDGER_UNATTRIBUTED; /* 500 to 600 */
+    tl.segments.data[3].thread_plus1 = tl.segments.data[3].interval_plus1 = 0;
+    assert_int_equal(request_waits(&tl, &tl.requests.data[0], &waits), 0);
+    assert_int_equal(waits.all.len, 2);
+    assert_int_equal(waits.all.data[0].start_ns, 100 * US);
+    assert_int_equal(waits.all.data[0].ns, 400 * US);
+    assert_int_equal(waits.all.data[1].start_ns, 600 * US);
+    assert_int_equal(waits.all.data[1].ns, 250 * US);
+    request_waits_release(&waits);
+    timeline_release(&tl);
+}
+
 static void test_thread_sums(void **state)
 {
     (void)state;
@@ -580,6 +599,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_request_waits_merge),
         cmocka_unit_test(test_request_wait_begins_with_it),
+        cmocka_unit_test(test_request_wait_before_it_is_held),
         cmocka_unit_test(test_thread_sums),
         cmocka_unit_test(test_sums_fold_on_the_way),
         cmocka_unit_test(test_groups),
