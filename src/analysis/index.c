@@ -15,19 +15,26 @@ void by_thread_release(struct by_thread *b)
 static int index_build(const struct analysis *a, struct by_thread *b, size_t groups, size_t count,
                        uint32_t (*whose)(const struct analysis *, size_t))
 {
+    uint32_t *of = malloc((count + 1) * sizeof(*of)); /* asked once, as each lies elsewhere */
+
     b->from = calloc(groups + 2, sizeof(*b->from));
-    b->index = calloc(count + 1, sizeof(*b->index));
-    if (!b->from || !b->index)
+    b->index = malloc((count + 1) * sizeof(*b->index));
+    if (!of || !b->from || !b->index) {
+        free(of);
         return -ENOMEM;
+    }
     /* Counted two places further on, so that after filling each begin stands where it belongs. */
-    for (size_t i = 0; i < count; i++)
-        if (whose(a, i) != NONE)
-            b->from[whose(a, i) + 2]++;
+    for (size_t i = 0; i < count; i++) {
+        of[i] = whose(a, i);
+        if (of[i] != NONE)
+            b->from[of[i] + 2]++;
+    }
     for (size_t i = 2; i < groups + 2; i++)
         b->from[i] += b->from[i - 1];
     for (size_t i = 0; i < count; i++)
-        if (whose(a, i) != NONE)
-            b->index[b->from[whose(a, i) + 1]++] = (uint32_t)i;
+        if (of[i] != NONE)
+            b->index[b->from[of[i] + 1]++] = (uint32_t)i;
+    free(of);
     return 0;
 }
 

@@ -326,6 +326,12 @@ struct step {
     uint32_t thread;
 };
 
+/* What is known of a record beforehand: the next to come is the last of them. */
+struct noted {
+    size_t record;
+    uint64_t what;
+};
+
 struct chunk {
     struct chunk *next;
     size_t used, size;
@@ -369,10 +375,10 @@ struct analysis {
     VEC(struct signal) signals;
     VEC(struct question) questions; /* in the order of their starts */
     VEC(struct work) works;
-    struct table work_index;  /* hash of what it is → works */
-    struct table task_conns;  /* record of a task's step → the connection it works for */
-    struct table task_habits; /* record of a task's making → what it does in its life */
-    VEC(struct step) steps;   /* by record */
+    struct table work_index;       /* hash of what it is → works */
+    VEC(struct noted) task_conns;  /* of tasks' steps: the connection that each works for */
+    VEC(struct noted) task_habits; /* of tasks' makings: what each does in its life */
+    VEC(struct step) steps;        /* by record */
     VEC(struct stray) strays;
 };
 

@@ -56,7 +56,7 @@ static int survey_made(struct survey *s, uint64_t key, struct seen *seen, uint32
     if (!sends)
         seen->made[habit] = true;
     seen->asks |= habit == HABIT_ASKS; /* who makes it, asks by it */
-    return table_put(&s->a->task_habits, record, habit);
+    return vec_push(&s->a->task_habits, ((struct noted){record, habit}));
 }
 
 static int survey_step(struct survey *s, uint64_t key, struct seen *seen, uint32_t thread,
@@ -76,7 +76,7 @@ static int survey_step(struct survey *s, uint64_t key, struct seen *seen, uint32
     seen->several = seen->asks = false;
     seen->made[HABIT_NONE] = seen->made[HABIT_ASKS] = false;
     if (rc == 0 && table_get(&s->conns, key, &obj))
-        rc = table_put(&s->a->task_conns, record, obj);
+        rc = vec_push(&s->a->task_conns, ((struct noted){record, obj}));
     return rc;
 }
 
@@ -179,8 +179,12 @@ int tasks_survey(struct analysis *a)
  * request of its may be open. */
 static uint32_t task_request(struct analysis *a, size_t record, bool *known)
 {
-    uint64_t obj;
-    const struct sock *s = table_get(&a->task_conns, record, &obj) ? socket_find(a, obj) : NULL;
+    uint64_t obj = 0;
+    while (a->task_conns.len && vec_last(&a->task_conns)->record < record)
+        a->task_conns.len--;
+    if (a->task_conns.len && vec_last(&a->task_conns)->record == record)
+        obj = vec_last(&a->task_conns)->what;
+    const struct sock *s = obj ? socket_find(a, obj) : NULL;
 
     *known |= s != NULL;
     if (!s || !s->request_plus1 || a->drafts.data[s->request_plus1 - 1].closed)
@@ -193,12 +197,15 @@ static int made(struct analysis *a, const struct event_work *e, const struct act
                 size_t record)
 {
     const struct life *l = &a->lives.data[act->thread];
-    uint64_t habit = HABIT_NONE;
+    enum habit habit = HABIT_NONE;
     uint32_t request = l->in_step ? tenure_request(a, act->thread) : NONE;
 
     if (l->makes)
         return work_bind(a, e, act, tenure_request(a, act->thread));
-    table_get(&a->task_habits, record, &habit);
+    while (a->task_habits.len && vec_last(&a->task_habits)->record < record)
+        a->task_habits.len--;
+    if (a->task_habits.len && vec_last(&a->task_habits)->record == record)
+        habit = (enum habit)vec_last(&a->task_habits)->what;
     if (request == NONE || habit == HABIT_SENDS)
         return work_bind(a, e, act, NONE);
     bool believed = l->steps_end || !(habit == HABIT_ASKS ? l->stray_askers : l->stray_tasks);

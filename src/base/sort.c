@@ -8,18 +8,44 @@
 
 typedef int (*order_fn)(const void *, const void *);
 
+/* So many places back an element is moved at once; and how large it may be. */
+#define NEAR 16
+#define MOVED_SIZE 64
+
 /* Where each run begins, and one more: where the last ends. */
 struct runs {
     VEC(size_t) all;
 };
 
-static int runs_find(struct runs *r, const char *data, size_t count, size_t size, order_fn order)
+/* Moves the element `at`, which is less than the one before it, back to where it belongs in the run
+ * that begins at `begin`; false when that is far. */
+static bool settle(char *begin, char *at, size_t size, order_fn order)
+{
+    char moved[MOVED_SIZE], *to = at - size;
+    size_t back = 1;
+
+    while (to > begin && order(to - size, at) > 0) {
+        if (back++ == NEAR)
+            return false;
+        to -= size;
+    }
+    memcpy(moved, at, size);
+    memmove(to + size, to, (size_t)(at - to));
+    memcpy(to, moved, size);
+    return true;
+}
+
+/* What is out of order by a few places is put right in passing, unless much is from far. */
+static int runs_find(struct runs *r, char *data, size_t count, size_t size, order_fn order)
 {
     int rc = vec_push(&r->all, (size_t)0);
 
-    for (size_t i = 1; rc == 0 && i < count; i++)
-        if (order(data + (i - 1) * size, data + i * size) > 0)
+    for (size_t i = 1; rc == 0 && i < count; i++) {
+        bool few = size <= MOVED_SIZE && r->all.len <= i / NEAR + NEAR;
+        if (order(data + (i - 1) * size, data + i * size) > 0 &&
+            !(few && settle(data + *vec_last(&r->all) * size, data + i * size, size, order)))
             rc = vec_push(&r->all, i);
+    }
     return rc == 0 ? vec_push(&r->all, count) : rc;
 }
 

@@ -2,8 +2,9 @@
  * sort: for arrays that are nearly in order.
  *
  * What the records tell comes thread by thread, each in the order of time: an array of that is a
- * few ascending runs behind each other. Merging those takes count × log2(runs) steps, none at all
- * where the array is in order, which qsort() does not use.
+ * few ascending runs behind each other, or in order but for a few places. What is out of order by
+ * little is put right in passing; merging the runs that are left takes count × log2(runs) steps,
+ * none at all where the array is in order, which qsort() does not use.
  */
 #ifndef BASE_SORT_H
 #define BASE_SORT_H

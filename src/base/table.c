@@ -3,10 +3,10 @@
 #include <errno.h>
 #include <stdlib.h>
 
-enum { SLOT_EMPTY = 0, SLOT_USED = 1, SLOT_DELETED = 2 };
+enum { SLOT_EMPTY = 0, SLOT_DELETED = 1, HASHES = 2 };
 
 /* Keys are descriptors, PIDs, addresses: neighbours. Mixing (the finalizer of splitmix64) spreads
- * them, so that linear probing stays short. */
+ * them, so that linear probing stays short; no two keys become the same. */
 static uint64_t mix(uint64_t key)
 {
     key = (key ^ (key >> 30)) * 0xbf58476d1ce4e5b9u;
@@ -15,27 +15,27 @@ static uint64_t mix(uint64_t key)
 }
 
 /* Always ends: at least a quarter of the slots is empty. */
-static struct table_slot *find(const struct table *t, uint64_t key)
+static struct table_slot *find(const struct table *t, uint64_t hash)
 {
     if (!t->cap)
         return NULL;
-    for (size_t i = mix(key) & (t->cap - 1);; i = (i + 1) & (t->cap - 1)) {
+    for (size_t i = hash & (t->cap - 1);; i = (i + 1) & (t->cap - 1)) {
         struct table_slot *slot = &t->slots[i];
-        if (slot->state == SLOT_EMPTY)
-            return NULL;
-        if (slot->state == SLOT_USED && slot->key == key)
+        if (slot->hash == hash)
             return slot;
+        if (slot->hash == SLOT_EMPTY)
+            return NULL;
     }
 }
 
-static void insert_new(struct table *t, uint64_t key, uint64_t value)
+static void insert_new(struct table *t, uint64_t hash, uint64_t value)
 {
-    size_t i = mix(key) & (t->cap - 1);
-    while (t->slots[i].state == SLOT_USED)
+    size_t i = hash & (t->cap - 1);
+    while (t->slots[i].hash >= HASHES)
         i = (i + 1) & (t->cap - 1);
-    if (t->slots[i].state == SLOT_EMPTY)
+    if (t->slots[i].hash == SLOT_EMPTY)
         t->filled++;
-    t->slots[i] = (struct table_slot){.key = key, .value = value, .state = SLOT_USED};
+    t->slots[i] = (struct table_slot){.hash = hash, .value = value};
     t->used++;
 }
 
@@ -48,12 +48,16 @@ static int rehash(struct table *t)
             return -ENOMEM;
         cap *= 2;
     }
-    struct table grown = {.slots = calloc(cap, sizeof(*grown.slots)), .cap = cap};
+    struct table grown = *t;
+    grown.slots = calloc(cap, sizeof(*grown.slots));
     if (!grown.slots)
         return -ENOMEM;
+    grown.cap = cap;
+    grown.used = t->apart[0].hash + t->apart[1].hash;
+    grown.filled = 0;
     for (size_t i = 0; i < t->cap; i++)
-        if (t->slots[i].state == SLOT_USED)
-            insert_new(&grown, t->slots[i].key, t->slots[i].value);
+        if (t->slots[i].hash >= HASHES)
+            insert_new(&grown, t->slots[i].hash, t->slots[i].value);
     free(t->slots);
     *t = grown;
     return 0;
@@ -61,7 +65,14 @@ static int rehash(struct table *t)
 
 int table_put(struct table *t, uint64_t key, uint64_t value)
 {
-    struct table_slot *slot = find(t, key);
+    uint64_t hash = mix(key);
+
+    if (hash < HASHES) {
+        t->used += !t->apart[hash].hash;
+        t->apart[hash] = (struct table_slot){.hash = 1, .value = value};
+        return 0;
+    }
+    struct table_slot *slot = find(t, hash);
     if (slot) {
         slot->value = value;
         return 0;
@@ -71,24 +82,30 @@ int table_put(struct table *t, uint64_t key, uint64_t value)
         if (rc < 0)
             return rc;
     }
-    insert_new(t, key, value);
+    insert_new(t, hash, value);
     return 0;
 }
 
 bool table_get(const struct table *t, uint64_t key, uint64_t *value)
 {
-    const struct table_slot *slot = find(t, key);
-    if (slot && value)
+    uint64_t hash = mix(key);
+    const struct table_slot *slot = hash < HASHES ? &t->apart[hash] : find(t, hash);
+
+    if (!slot || !slot->hash)
+        return false;
+    if (value)
         *value = slot->value;
-    return slot != NULL;
+    return true;
 }
 
 bool table_remove(struct table *t, uint64_t key)
 {
-    struct table_slot *slot = find(t, key);
-    if (!slot)
+    uint64_t hash = mix(key);
+    struct table_slot *slot = hash < HASHES ? &t->apart[hash] : find(t, hash);
+
+    if (!slot || !slot->hash)
         return false;
-    slot->state = SLOT_DELETED;
+    slot->hash = hash < HASHES ? 0 : SLOT_DELETED;
     t->used--;
     return true;
 }

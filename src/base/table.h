@@ -10,18 +10,24 @@
 #include <stdint.h>
 
 struct table_slot {
-    uint64_t key, value;
-    uint8_t state; /* 0 empty, 1 used, 2 deleted */
+    uint64_t hash, value; /* each key has a hash of its own; 0: empty, 1: deleted */
 };
 
 struct table {
     struct table_slot *slots;
-    size_t cap, used, filled; /* filled counts deleted slots too */
+    size_t cap, used, filled;   /* filled counts deleted slots too */
+    struct table_slot apart[2]; /* for the keys with hash 0 and 1; `hash` 1: it is there */
 };
 
-#define TABLE_INIT    \
-    {                 \
-        NULL, 0, 0, 0 \
+#define TABLE_INIT     \
+    {                  \
+        NULL, 0, 0, 0, \
+        {              \
+            {0, 0},    \
+            {          \
+                0, 0   \
+            }          \
+        }              \
     }
 
 /* Puts or replaces; 0 or -ENOMEM. */

@@ -74,7 +74,8 @@ static void in_order(void **state)
     assert_int_equal(compared, COUNT - 1);
 }
 
-/* Each element is looked at once for the runs, and once in each of log2(8) rounds. */
+/* Each element is looked at once for the runs, a few times where one begins, and once in each of
+ * log2(8) rounds. */
 static void a_few_runs(void **state)
 {
     (void)state;
@@ -83,7 +84,19 @@ static void a_few_runs(void **state)
     for (size_t i = 0; i < COUNT; i++)
         items[i].key = (uint32_t)(i % (COUNT / 8));
     sorted(items, COUNT);
-    assert_true(compared <= COUNT * 4);
+    assert_true(compared <= COUNT * 4 + 8 * 16);
+}
+
+/* Each seventh is a few places too late. */
+static void a_few_places(void **state)
+{
+    (void)state;
+    struct item items[COUNT];
+
+    for (size_t i = 0; i < COUNT; i++)
+        items[i].key = (uint32_t)(i % 7 ? i : i < 9 ? 0 : i - 9);
+    sorted(items, COUNT);
+    assert_true(compared <= COUNT * 3);
 }
 
 int main(void)
@@ -92,6 +105,7 @@ int main(void)
         cmocka_unit_test(any_order),
         cmocka_unit_test(in_order),
         cmocka_unit_test(a_few_runs),
+        cmocka_unit_test(a_few_places),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

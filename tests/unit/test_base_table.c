@@ -20,16 +20,23 @@ static void test_empty(void **state)
 static void test_any_key(void **state)
 {
     (void)state;
-    static const uint64_t keys[] = {0, 1, UINT64_MAX, UINT64_MAX - 1, 1ull << 63};
+    /* The last one's hash is 1, as the first's is 0: these stand apart. */
+    static const uint64_t keys[] = {0, 1, UINT64_MAX, UINT64_MAX - 1, 1ull << 63, 0x966dbfc16913c5d2};
     struct table t = TABLE_INIT;
-    for (size_t i = 0; i < 5; i++)
+    for (size_t i = 0; i < 6; i++)
         assert_int_equal(table_put(&t, keys[i], i), 0);
-    for (size_t i = 0; i < 5; i++) {
+    assert_int_equal(t.used, 6);
+    for (size_t i = 0; i < 6; i++) {
         uint64_t value = 99;
         assert_true(table_get(&t, keys[i], &value));
         assert_int_equal(value, i);
     }
     assert_false(table_get(&t, 2, NULL));
+    for (size_t i = 0; i < 6; i++) {
+        assert_true(table_remove(&t, keys[i]));
+        assert_false(table_remove(&t, keys[i]));
+    }
+    assert_int_equal(t.used, 0);
     table_release(&t);
 }
 
