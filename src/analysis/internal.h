@@ -345,6 +345,7 @@ struct analysis {
     VEC(struct capture_loss) losses;
     VEC(uint64_t) loss_reach; /* beside tl->losses: see losses_within() */
     VEC(char *) probes;
+    bool works_told; /* there are records of EVENT_WORK */
 
     struct timeline *tl;
     uint64_t t0;

@@ -24,6 +24,7 @@ int records_add(struct analysis *a, const struct event *ev)
     if (!copy)
         return -ENOMEM;
     memcpy(copy, ev, ev->size);
+    a->works_told |= ev->kind == EVENT_WORK;
     return vec_push(&a->records, ((struct record){ev->time_ns, copy, NONE, ev->kind, false, 0}));
 }
 

@@ -277,6 +277,8 @@ static void settle(struct survey *s)
 
 int steps_survey(struct analysis *a)
 {
+    if (!a->works_told)
+        return 0;
     struct survey s = {.a = a,
                        .index = TABLE_INIT,
                        .futures = TABLE_INIT,

@@ -154,6 +154,8 @@ static int survey(struct survey *s, size_t record)
 
 int tasks_survey(struct analysis *a)
 {
+    if (!a->works_told)
+        return 0;
     struct survey s = {.a = a, .seen = calloc(a->lives.len + 1, sizeof(*s.seen))};
     int rc = s.seen ? 0 : -ENOMEM;
 
