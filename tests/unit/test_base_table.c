@@ -21,7 +21,8 @@ static void test_any_key(void **state)
 {
     (void)state;
     /* The last one's hash is 1, as the first's is 0: these stand apart. */
-    static const uint64_t keys[] = {0, 1, UINT64_MAX, UINT64_MAX - 1, 1ull << 63, 0x966dbfc16913c5d2};
+    static const uint64_t keys[] = {
+        0, 1, UINT64_MAX, UINT64_MAX - 1, 1ull << 63, 0x966dbfc16913c5d2};
     struct table t = TABLE_INIT;
     for (size_t i = 0; i < 6; i++)
         assert_int_equal(table_put(&t, keys[i], i), 0);
