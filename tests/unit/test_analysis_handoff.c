@@ -222,6 +222,49 @@ static void test_one_worker_for_both_in_line(void **state)
     made_release(&m);
 }
 
+/* A is handed over at 8020 to worker 8, which gets no CPU before 14000; 9, which is done with B at
+ * 11000, takes it. 10 is idle all the while: that A was not handed over before is not known. */
+static void test_a_worker_that_is_called_in_vain(void **state)
+{
+    (void)state;
+    struct made m;
+    hand_init(&m, 30000);
+    attach_waiting(&m, 0, 10, 7, CALL_futex, QUEUE);
+    yields(&m, 0, 50, 99);
+    receives(&m, 60, 7, B, 50, GET("/0"));
+    parks(&m, 10, 0, 100, 7);
+    waits(&m, 10, 110, 300, 300, CALL_pread64, COLD);
+    yields(&m, 120, 310, 10);
+    sends(&m, 320, 7, B, OK);
+    yields(&m, 330, 400, 99);
+    receives(&m, 410, 7, B, 400, GET("/1"));
+    parks(&m, 8, 0, 450, 7);
+    waits(&m, 8, 460, 600, 600, CALL_pread64, COLD);
+    yields(&m, 470, 610, 8);
+    sends(&m, 620, 7, B, OK);
+    yields(&m, 630, 6000, 99);
+    receives(&m, 6010, 7, B, 6000, GET("/b"));
+    parks(&m, 9, 0, 6100, 7);
+    yields(&m, 6120, 8000, 99);
+    receives(&m, 8010, 7, A, 8000, GET("/a"));
+    waits(&m, 9, 6200, 11000, 11000, CALL_pread64, WARM);
+    yields(&m, 8030, 11010, 9);
+    sends(&m, 11020, 7, B, OK);
+    waits(&m, 9, 11100, 13000, 13000, CALL_pread64, COLD);
+    yields(&m, 11030, 13010, 9);
+    sends(&m, 13020, 7, A, OK);
+    m.waker = 7;
+    waits(&m, 8, 620, 8020, 14000, CALL_futex, QUEUE);
+    m.waker = 0;
+    end_waiting(&m, 30000, 10, 7, 320, CALL_futex, QUEUE);
+    hand_finish(&m, 30000, 13030, 14010, 13020);
+    assert_int_equal(given(&m, "GET /b", 9, LEDGER_BLOCKED), 11000 - 6200);
+    assert_int_equal(given(&m, "GET /a", 9, LEDGER_BLOCKED), 13000 - 11100);
+    assert_true(spent(&m, "GET /a", LEDGER_AWAITING) < 100);
+    assert_true(spent(&m, "GET /a", LEDGER_UNATTRIBUTED) > 2900);
+    made_release(&m);
+}
+
 /* Work goes in hops: the loop is told of each, and hands the next one over without touching any
  * connection. Then one item says nothing, and matching them would give A but the last. */
 static void test_hops_are_not_matched(void **state)
@@ -298,6 +341,42 @@ static void test_two_chains_at_once(void **state)
     assert_int_equal(spent(&m, "GET /a", LEDGER_BLOCKED), 0);
     assert_int_equal(spent(&m, "GET /b", LEDGER_BLOCKED), 0);
     made_release(&m);
+}
+
+/* The loop reads B, and A a millisecond later, and wakes 8: for A, unless it had no CPU meanwhile,
+ * so that B was handed over just before. */
+static uint64_t blocked_behind_another(bool preempts)
+{
+    struct made m;
+    hand_init(&m, 30000);
+    yields(&m, 0, 50, 99);
+    receives(&m, 60, 7, B, 50, GET("/0"));
+    parks(&m, 8, 0, 100, 7);
+    sends(&m, 200, 8, B, OK);
+    yields(&m, 110, 1000, 99);
+    receives(&m, 1010, 7, B, 1000, GET("/b"));
+    yields(&m, 1020, preempts ? 1100 : 1980, 99);
+    if (preempts)
+        preempted(&m, 7, 1110, 1980);
+    receives(&m, 2000, 7, A, 1990, GET("/a"));
+    parks(&m, 8, 210, 2050, 7);
+    waits(&m, 8, 2100, 6000, 6000, CALL_pread64, COLD);
+    parks(&m, 9, 0, 6100, 8);
+    waits(&m, 9, 6200, 9000, 9000, CALL_pread64, WARM);
+    sends(&m, 9100, 9, A, OK);
+    yields(&m, 2100, 15000, 99);
+    sends(&m, 15020, 7, B, OK);
+    hand_finish(&m, 30000, 15030, 6110, 9200);
+    uint64_t ns = given(&m, "GET /a", 8, LEDGER_BLOCKED);
+    made_release(&m);
+    return ns;
+}
+
+static void test_what_was_read_shortly_before(void **state)
+{
+    (void)state;
+    assert_int_equal(blocked_behind_another(false), 3900);
+    assert_int_equal(blocked_behind_another(true), 0);
 }
 
 /* 9 answers A, whom the loop had when it woke 8; but 8 has woken 9 behind a piece that the loop's
@@ -493,9 +572,11 @@ int main(void)
         cmocka_unit_test(test_an_untold_end),
         cmocka_unit_test(test_either_could_be_either),
         cmocka_unit_test(test_one_worker_for_both_in_line),
+        cmocka_unit_test(test_a_worker_that_is_called_in_vain),
         cmocka_unit_test(test_hops_are_not_matched),
         cmocka_unit_test(test_a_chain_of_workers),
         cmocka_unit_test(test_two_chains_at_once),
+        cmocka_unit_test(test_what_was_read_shortly_before),
         cmocka_unit_test(test_claims_that_contradict),
         cmocka_unit_test(test_alone),
         cmocka_unit_test(test_not_what_it_began_before),
