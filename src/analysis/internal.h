@@ -144,6 +144,7 @@ struct life {
     uint32_t uring_left;             /* submissions that are still to come of a call's */
     uint64_t uring_stray;            /* when something was last submitted for nobody known; 0 */
     uint64_t uring_call;             /* the last multiplexed wait's end at that call */
+    uint32_t uring_slice_plus1;      /* in which a completion was found as it woke; 0: none */
     bool uring_shared;               /* they are for several requests */
     uint32_t uring_for_plus1;        /* the request for which it connects by io_uring right now */
 

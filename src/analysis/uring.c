@@ -30,6 +30,8 @@
 #define IORING_OP_CONNECT 16
 /* So many records are looked through for the rest of a call's submissions. */
 #define AHEAD_MAX 1024
+/* What comes so soon behind what woke the loop may count as having woken it as well. */
+#define BESIDE_NS 100000u
 
 struct uring_request {
     uint64_t submitted;
@@ -362,20 +364,24 @@ static int see_submit(struct analysis *a, const struct record *r, uint64_t now)
 }
 
 /*
- * When the result was there. The first that a thread finds as it comes from its wait have woken it;
- * what a ring keeps back until its thread enters may have been ready long before.
+ * When the result was there. The first that a thread finds as it comes from its wait has woken it,
+ * and so have those beside it unless it stood in line for a CPU meanwhile; what a ring keeps back
+ * until its thread enters may have been ready long before.
  */
-static uint64_t ready_at(const struct analysis *a, const struct record *r,
-                         const struct uring_request *q, uint64_t now)
+static uint64_t ready_at(struct analysis *a, const struct record *r, const struct uring_request *q,
+                         uint64_t now)
 {
-    const struct life *l = r->thread == NONE ? NULL : &a->lives.data[r->thread];
+    struct life *l = r->thread == NONE ? NULL : &a->lives.data[r->thread];
     bool own = l && !r->by_kernel;
     bool woke = own && l->yield_end != NEVER && l->yield_end <= now &&
                 l->yield_end > q->submitted &&
                 now - (l->on_start > l->yield_end ? l->on_start : l->yield_end) <= DISPATCH_NS;
 
-    if (woke && !l->touched)
-        return l->yield_end;
+    if (woke && !l->touched) {
+        bool alone = l->uring_slice_plus1 != l->slice + 1;
+        l->uring_slice_plus1 = l->slice + 1;
+        return alone || l->on_start <= l->yield_end + BESIDE_NS ? l->yield_end : NEVER;
+    }
     return q->flags & URING_DEFERRED && !woke ? NEVER : now;
 }
 

@@ -155,6 +155,34 @@ static void test_tags_tell_whose(void **state)
     made_release(&m);
 }
 
+/* Both timers are over when the loop has a CPU, 4 ms behind its wake-up: A's has woken it, B's came
+ * at any time since. */
+static void test_a_loop_that_has_no_cpu(void **state)
+{
+    (void)state;
+    struct made m;
+    uring_init(&m, 9000);
+    yields(&m, 0, 20, 21);
+    gets(&m, 22, LOOP, A, 20, GET("/a"));
+    submits(&m, 30, LOOP, (struct slip){.slip = 1, .tag = 0xa, .opcode = OP_TIMEOUT});
+    yields(&m, 40, 520, 521);
+    gets(&m, 522, LOOP, B, 520, GET("/b"));
+    submits(&m, 530, LOOP, (struct slip){.slip = 2, .tag = 0xb, .opcode = OP_TIMEOUT});
+    yields(&m, 540, 1030, 5030);
+    completes(&m, 5031, LOOP, (struct slip){.slip = 1});
+    completes(&m, 5031, LOOP, (struct slip){.slip = 2});
+    submits(&m, 5038, LOOP, (struct slip){.slip = 1, .obj = A, .tag = 0xa, .opcode = OP_SEND});
+    gives(&m, 5040, LOOP, A, OK);
+    submits(&m, 5048, LOOP, (struct slip){.slip = 2, .obj = B, .tag = 0xb, .opcode = OP_SEND});
+    gives(&m, 5050, LOOP, B, OK);
+    uring_finish(&m, 9000, 5060);
+    assert_true(spent(&m, "GET /a", LEDGER_LOOP_BUSY) + spent(&m, "GET /a", LEDGER_RUNNABLE) >=
+                4000);
+    assert_int_equal(spent(&m, "GET /b", LEDGER_AWAITING), 1030 - 540);
+    assert_true(spent(&m, "GET /b", LEDGER_UNATTRIBUTED) >= 3900);
+    made_release(&m);
+}
+
 /* The same with one tag for all: nothing is told by it, only that the loop slept. */
 static void test_one_tag_for_all_tells_nothing(void **state)
 {
@@ -490,6 +518,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_timer_is_awaited),
         cmocka_unit_test(test_tags_tell_whose),
+        cmocka_unit_test(test_a_loop_that_has_no_cpu),
         cmocka_unit_test(test_one_tag_for_all_tells_nothing),
         cmocka_unit_test(test_a_call_for_two_is_ambiguous),
         cmocka_unit_test(test_sqpoll_serves_nobody),
