@@ -75,7 +75,19 @@ uint64_t woke_at(const struct analysis *a, uint32_t waker, uint64_t at)
     uint64_t start = t->intervals.data[i].start_ns, end = interval_end(t, i);
     if (start <= at && at - start <= MOMENT_NS && at - start <= end - at)
         return start;
-    return at < end && end - at <= MOMENT_NS ? end : at;
+    return at < end && end - at <= MOMENT_NS ? end : least(start, at);
+}
+
+uint64_t called_at(const struct analysis *a, uint32_t thread, uint64_t at)
+{
+    const struct thread *t = &a->tl->threads.data[thread];
+    size_t i = t->intervals.len && at ? interval_of(t, at - 1) : t->intervals.len;
+
+    if (i >= t->intervals.len || interval_end(t, i) != at ||
+        !state_is_wait(t->intervals.data[i].state))
+        return at;
+    uint32_t waker = wait_waker(a, t, &t->intervals.data[i], at);
+    return waker == NONE ? at : least(at, woke_at(a, waker, at));
 }
 
 /* Wake-ups of loops by threads of the same process. */

@@ -216,7 +216,14 @@ static void cut_handoff(struct cutter *c)
     enum grade grade = after->gap_inferred ? GRADE_INFERRED : GRADE_EXACT;
 
     if (after->ready == NEVER) {
-        cut_slept(c, c->gap->to);
+        uint64_t called = most(c->at, called_at(c->a, after->thread, after->start));
+        if (called >= c->gap->to) {
+            cut_slept(c, c->gap->to);
+        } else { /* it was ready then, and its worker on the way to a CPU */
+            cut_slept(c, called);
+            cut_unknown(c, called);
+            cut(c, c->gap->to, LEDGER_QUEUED, GRADE_INFERRED);
+        }
     } else {
         cut(c, after->ready, LEDGER_AWAITING, GRADE_INFERRED);
         cut(c, after->busy_from, LEDGER_QUEUED, grade);

@@ -624,8 +624,11 @@ struct bouts {
     uint64_t *split;  /* by worker: where an item ended that nobody was told of */
 };
 /* When `waker` woke another whose wait ended at `at`: nobody does while it is off CPU itself, so
- * its time may be by another clock. */
+ * its time may be by another clock; or the other's CPU slept, and heard of it late (a virtual one
+ * by 200 us to 1 ms). */
 uint64_t woke_at(const struct analysis *a, uint32_t waker, uint64_t at);
+/* When a thread of its process woke it from the wait that ended at `at`; `at`: then, or nobody. */
+uint64_t called_at(const struct analysis *a, uint32_t thread, uint64_t at);
 int bouts_build(struct analysis *a, struct bouts *b);
 /* Within [from, to) a worker was called for what another took in the end. */
 bool called_in_vain(const struct bouts *b, uint32_t process, uint64_t from, uint64_t to);

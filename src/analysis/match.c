@@ -211,7 +211,7 @@ static bool handed_over(const struct analysis *a, const struct done *item, const
     }
     return low < t->intervals.len && interval_end(t, low) == item->start &&
            t->intervals.data[low].waker == loop->tid &&
-           !loop_slept(a, item->loop, before->last_touch, item->start);
+           !loop_slept(a, item->loop, before->last_touch, woke_at(a, item->loop, item->start));
 }
 
 /* When the worker took the item up, if it was the resume's. */

@@ -265,6 +265,26 @@ static void test_a_worker_that_is_called_in_vain(void **state)
     made_release(&m);
 }
 
+/* The loop wakes 8 and sleeps at 1300; 8's CPU slept too, and hears of it at 1600. Meanwhile A is
+ * in line, and awaits nothing. */
+static void test_a_cpu_that_hears_late(void **state)
+{
+    (void)state;
+    struct made m;
+    hand_init(&m, 20000);
+    yields(&m, 0, 1000, 99);
+    receives(&m, 1010, 7, A, 1000, GET("/a"));
+    parks(&m, 8, 0, 1600, 7);
+    waits(&m, 8, 1700, 6000, 6000, CALL_pread64, COLD);
+    yields(&m, 1300, 6010, 8);
+    sends(&m, 6020, 7, A, OK);
+    hand_finish(&m, 20000, 6030, 6020, 0);
+    assert_int_equal(given(&m, "GET /a", 8, LEDGER_BLOCKED), 6000 - 1700);
+    assert_int_equal(spent(&m, "GET /a", LEDGER_AWAITING), 0);
+    assert_int_equal(spent(&m, "GET /a", LEDGER_QUEUED), 1600 - 1300);
+    made_release(&m);
+}
+
 /* Work goes in hops: the loop is told of each, and hands the next one over without touching any
  * connection. Then one item says nothing, and matching them would give A but the last. */
 static void test_hops_are_not_matched(void **state)
@@ -573,6 +593,7 @@ int main(void)
         cmocka_unit_test(test_either_could_be_either),
         cmocka_unit_test(test_one_worker_for_both_in_line),
         cmocka_unit_test(test_a_worker_that_is_called_in_vain),
+        cmocka_unit_test(test_a_cpu_that_hears_late),
         cmocka_unit_test(test_hops_are_not_matched),
         cmocka_unit_test(test_a_chain_of_workers),
         cmocka_unit_test(test_two_chains_at_once),
