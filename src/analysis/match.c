@@ -172,7 +172,8 @@ static uint64_t ran_until(const struct thread *t, uint64_t from, uint64_t to)
 }
 
 /* Items of workers that ran while the loop was awake, from `from` to the last resume, and went on
- * to the next item without a word. The next item's begin tells when this one began. */
+ * to the next item without a word; or right before, as it is woken once. The next item's begin
+ * tells when this one began. */
 static void items_untold(struct matcher *m, size_t begin, size_t end, uint64_t from)
 {
     const struct analysis *a = m->a;
@@ -357,7 +358,7 @@ static int slice(struct matcher *m, size_t begin, size_t end, uint64_t woke, uin
     if (m->count < want)
         items_told(m, begin, end, sleep, true);
     if (m->count < want)
-        items_untold(m, begin, end, woke);
+        items_untold(m, begin, end, woke > MOMENT_NS ? woke - MOMENT_NS : 0);
     if (m->count != want) {
         m->unmatched = m->resumes.data[end - 1].time;
         return 0;
