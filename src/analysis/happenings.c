@@ -60,19 +60,12 @@ static enum cause_of cause_of(const struct analysis *a, const struct thread *t,
     return waker == NONE ? BY_ITSELF : a->lives.data[waker].service ? BY_SERVICE : BY_THREAD;
 }
 
-/* Since when the thread is awake whose wait ends at `end`: nobody wakes another while it waits
- * itself, so that a waker's wait that begins shortly before does so by another clock. */
+/* Since when the thread is awake whose wait ends at `end`: since it was called. */
 static uint64_t awake_at(const struct analysis *a, const struct thread *t,
                          const struct interval *iv, uint64_t end)
 {
     uint32_t waker = wait_waker(a, t, iv, end);
-    const struct thread *w = waker == NONE ? NULL : &a->tl->threads.data[waker];
-
-    if (!w || !w->intervals.len)
-        return end;
-    const struct interval *its = &w->intervals.data[interval_of(w, end)];
-    bool late = its->start_ns < end && end - its->start_ns <= MOMENT_NS;
-    return late && state_is_wait(its->state) ? most(its->start_ns, iv->start_ns) : end;
+    return waker == NONE ? end : most(iv->start_ns, least(end, woke_at(a, waker, end)));
 }
 
 /* Where the thread is on CPU behind its interval `i`. */
