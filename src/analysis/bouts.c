@@ -70,7 +70,8 @@ uint64_t woke_at(const struct analysis *a, uint32_t waker, uint64_t at)
     const struct thread *t = &a->tl->threads.data[waker];
     size_t i = t->intervals.len ? interval_of(t, at) : 0;
 
-    if (!t->intervals.len || t->intervals.data[i].state == STATE_RUNNING)
+    if (!t->intervals.len || t->intervals.data[i].state == STATE_RUNNING ||
+        t->intervals.data[i].state == STATE_UNKNOWN)
         return at;
     uint64_t start = t->intervals.data[i].start_ns, end = interval_end(t, i);
     if (start <= at && at - start <= MOMENT_NS && at - start <= end - at)
