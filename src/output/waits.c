@@ -37,7 +37,8 @@ static bool is_held(const struct segment *s)
            (wait_state(s->key) >= 0 || s->key == LEDGER_RUNNING || s->key == LEDGER_RUNNABLE);
 }
 
-/* Those around the request's segment `at`; asked for in their order. */
+/* Those around the request's segment `at`, none where nobody had it then; asked for each segment in
+ * their order. */
 static void held_around(const struct timeline *tl, const struct request *r, size_t at,
                         struct held *held)
 {
@@ -113,9 +114,9 @@ int request_waits(const struct timeline *tl, const struct request *r, struct req
     for (size_t i = 0; i < r->segment_count; i++) {
         size_t at = r->first_segment + i;
         const struct segment *s = &tl->segments.data[at];
+        held_around(tl, r, at, &held);
         if (!s->thread_plus1 || wait_state(s->key) < 0)
             continue;
-        held_around(tl, r, at, &held);
         if (vec_push(&waits->all, wait_of(tl, r, &held, at)) < 0)
             return -ENOMEM;
     }

@@ -104,6 +104,23 @@ static void test_request_wait_before_it_is_held(void **state)
     timeline_release(&tl);
 }
 
+/* Thread 2 ran for the request when 1 began to wait for it: that wait is not shorter for it. */
+static void test_request_wait_beside_another_thread(void **state)
+{
+    (void)state;
+    struct timeline tl;
+    struct request_waits waits = {VEC_INIT};
+    make_parallel(&tl);
+    tl.segments.data[1].key = LEDGER_RUNNING; /* 100 to 300 */
+    tl.segments.data[1].thread_plus1 = 2;
+    assert_int_equal(request_waits(&tl, &tl.requests.data[0], &waits), 0);
+    assert_int_equal(waits.all.len, 2);
+    assert_int_equal(waits.all.data[0].start_ns, 100 * US);
+    assert_int_equal(waits.all.data[0].ns, 750 * US);
+    request_waits_release(&waits);
+    timeline_release(&tl);
+}
+
 static void test_thread_sums(void **state)
 {
     (void)state;
@@ -600,6 +617,7 @@ int main(void)
         cmocka_unit_test(test_request_waits_merge),
         cmocka_unit_test(test_request_wait_begins_with_it),
         cmocka_unit_test(test_request_wait_before_it_is_held),
+        cmocka_unit_test(test_request_wait_beside_another_thread),
         cmocka_unit_test(test_thread_sums),
         cmocka_unit_test(test_sums_fold_on_the_way),
         cmocka_unit_test(test_groups),
