@@ -193,8 +193,8 @@ void analysis_free(struct analysis *a)
     vec_release(&a->steps);
     vec_release(&a->strays);
     table_release(&a->work_index);
-    vec_release(&a->task_conns);
-    vec_release(&a->task_habits);
+    vec_release(&a->task_conns.all);
+    vec_release(&a->task_habits.all);
     vec_release(&a->doubts);
     vec_release(&a->mild);
     vec_release(&a->lulls);

@@ -238,22 +238,16 @@ static void cut_handoff(struct cutter *c)
 static uint64_t runs_from(const struct analysis *a, uint32_t thread, uint64_t at)
 {
     const struct thread *t = &a->tl->threads.data[thread];
-    size_t low = 0, high = t->intervals.len;
+    size_t i = interval_of(t, at);
 
-    while (high - low > 1) {
-        size_t mid = low + (high - low) / 2;
-        if (t->intervals.data[mid].start_ns <= at)
-            low = mid;
-        else
-            high = mid;
-    }
-    const struct interval *iv = &t->intervals.data[low];
-    if (high > low && low && iv->state == STATE_RUNNABLE)
+    if (!t->intervals.len)
+        return at;
+    const struct interval *iv = &t->intervals.data[i];
+    if (i && iv->state == STATE_RUNNABLE)
         iv--;
-    bool waits = high > low && iv->state == STATE_YIELDED;
-    for (; waits && low < t->intervals.len; low++)
-        if (t->intervals.data[low].state == STATE_RUNNING)
-            return most(at, t->intervals.data[low].start_ns);
+    for (; iv->state == STATE_YIELDED && i < t->intervals.len; i++)
+        if (t->intervals.data[i].state == STATE_RUNNING)
+            return most(at, t->intervals.data[i].start_ns);
     return at;
 }
 

@@ -332,6 +332,9 @@ struct noted {
     size_t record;
     uint64_t what;
 };
+struct notes {
+    VEC(struct noted) all;
+};
 
 struct chunk {
     struct chunk *next;
@@ -377,10 +380,10 @@ struct analysis {
     VEC(struct signal) signals;
     VEC(struct question) questions; /* in the order of their starts */
     VEC(struct work) works;
-    struct table work_index;       /* hash of what it is → works */
-    VEC(struct noted) task_conns;  /* of tasks' steps: the connection that each works for */
-    VEC(struct noted) task_habits; /* of tasks' makings: what each does in its life */
-    VEC(struct step) steps;        /* by record */
+    struct table work_index;  /* hash of what it is → works */
+    struct notes task_conns;  /* of tasks' steps: the connection that each works for */
+    struct notes task_habits; /* of tasks' makings: what each does in its life */
+    VEC(struct step) steps;   /* by record */
     VEC(struct stray) strays;
 };
 

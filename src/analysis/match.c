@@ -156,16 +156,8 @@ static void items_told(struct matcher *m, size_t begin, size_t end, uint64_t sle
 /* How far the thread ran when it first did in [from, to); 0: it did not. */
 static uint64_t ran_until(const struct thread *t, uint64_t from, uint64_t to)
 {
-    size_t low = 0, high = t->intervals.len;
-
-    while (high - low > 1) {
-        size_t mid = low + (high - low) / 2;
-        if (t->intervals.data[mid].start_ns <= from)
-            low = mid;
-        else
-            high = mid;
-    }
-    for (size_t i = low; i < t->intervals.len && t->intervals.data[i].start_ns < to; i++)
+    for (size_t i = interval_of(t, from);
+         i < t->intervals.len && t->intervals.data[i].start_ns < to; i++)
         if (t->intervals.data[i].state == STATE_RUNNING && interval_end(t, i) > from)
             return least(interval_end(t, i), to);
     return 0;
@@ -201,17 +193,11 @@ static bool handed_over(const struct analysis *a, const struct done *item, const
     const struct tenure *before = &a->tenures.data[r->before];
     const struct thread *loop = &a->tl->threads.data[item->loop];
     const struct thread *t = &a->tl->threads.data[item->worker];
-    size_t low = 0, high = t->intervals.len;
+    /* what it was woken from at the start of the item */
+    size_t i = item->start ? interval_of(t, item->start - 1) : t->intervals.len;
 
-    while (high - low > 1) { /* what it was woken from at the start of the item */
-        size_t mid = low + (high - low) / 2;
-        if (t->intervals.data[mid].start_ns < item->start)
-            low = mid;
-        else
-            high = mid;
-    }
-    return low < t->intervals.len && interval_end(t, low) == item->start &&
-           t->intervals.data[low].waker == loop->tid &&
+    return i < t->intervals.len && interval_end(t, i) == item->start &&
+           t->intervals.data[i].waker == loop->tid &&
            !loop_slept(a, item->loop, before->last_touch, woke_at(a, item->loop, item->start));
 }
 

@@ -56,7 +56,7 @@ static int survey_made(struct survey *s, uint64_t key, struct seen *seen, uint32
     if (!sends)
         seen->made[habit] = true;
     seen->asks |= habit == HABIT_ASKS; /* who makes it, asks by it */
-    return vec_push(&s->a->task_habits, ((struct noted){record, habit}));
+    return vec_push(&s->a->task_habits.all, ((struct noted){record, habit}));
 }
 
 static int survey_step(struct survey *s, uint64_t key, struct seen *seen, uint32_t thread,
@@ -76,7 +76,7 @@ static int survey_step(struct survey *s, uint64_t key, struct seen *seen, uint32
     seen->several = seen->asks = false;
     seen->made[HABIT_NONE] = seen->made[HABIT_ASKS] = false;
     if (rc == 0 && table_get(&s->conns, key, &obj))
-        rc = vec_push(&s->a->task_conns, ((struct noted){record, obj}));
+        rc = vec_push(&s->a->task_conns.all, ((struct noted){record, obj}));
     return rc;
 }
 
@@ -177,15 +177,20 @@ int tasks_survey(struct analysis *a)
 
 /* ---- */
 
+/* What tasks_survey() has noted of the record; 0: nothing. Asked for in the order of records. */
+static uint64_t noted_of(struct notes *notes, size_t record)
+{
+    while (notes->all.len && vec_last(&notes->all)->record < record)
+        notes->all.len--;
+    const struct noted *n = notes->all.len ? vec_last(&notes->all) : NULL;
+    return n && n->record == record ? n->what : 0;
+}
+
 /* A task's step, whose connection tasks_survey() has found. `*known`: it is that one's, though no
  * request of its may be open. */
 static uint32_t task_request(struct analysis *a, size_t record, bool *known)
 {
-    uint64_t obj = 0;
-    while (a->task_conns.len && vec_last(&a->task_conns)->record < record)
-        a->task_conns.len--;
-    if (a->task_conns.len && vec_last(&a->task_conns)->record == record)
-        obj = vec_last(&a->task_conns)->what;
+    uint64_t obj = noted_of(&a->task_conns, record);
     const struct sock *s = obj ? socket_find(a, obj) : NULL;
 
     *known |= s != NULL;
@@ -199,15 +204,11 @@ static int made(struct analysis *a, const struct event_work *e, const struct act
                 size_t record)
 {
     const struct life *l = &a->lives.data[act->thread];
-    enum habit habit = HABIT_NONE;
     uint32_t request = l->in_step ? tenure_request(a, act->thread) : NONE;
 
     if (l->makes)
         return work_bind(a, e, act, tenure_request(a, act->thread));
-    while (a->task_habits.len && vec_last(&a->task_habits)->record < record)
-        a->task_habits.len--;
-    if (a->task_habits.len && vec_last(&a->task_habits)->record == record)
-        habit = (enum habit)vec_last(&a->task_habits)->what;
+    enum habit habit = (enum habit)noted_of(&a->task_habits, record);
     if (request == NONE || habit == HABIT_SENDS)
         return work_bind(a, e, act, NONE);
     bool believed = l->steps_end || !(habit == HABIT_ASKS ? l->stray_askers : l->stray_tasks);
