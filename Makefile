@@ -59,8 +59,10 @@ BPF_FLAGS = -g -O2 -target bpf -mcpu=v3 -Wall -Werror -I. \
 
 # ---- what there is
 
-PARTS ?= $(notdir $(patsubst %/,%,$(wildcard src/*/)))
+# src/agent is a library of its own, which the program carries.
+PARTS ?= $(filter-out agent,$(notdir $(patsubst %/,%,$(wildcard src/*/))))
 LIB_SRC := $(foreach part,$(PARTS),$(wildcard src/$(part)/*.c))
+LIB_SRC += $(if $(filter file,$(origin PARTS)),$(filter-out %/agent.c,$(wildcard src/agent/*.c)))
 LIB_OBJ := $(LIB_SRC:%.c=$(O)/obj/%.o)
 LIB := $(O)/libwaitscope.a
 PROGRAM := $(if $(filter file,$(origin PARTS)),$(if $(wildcard src/main.c),$(O)/waitscope))
@@ -226,6 +228,16 @@ $(O)/obj/%.o: %.c $(O)/flags
 # The viewer's page is put into the binary by .incbin, which the assembler looks up.
 $(O)/obj/src/output/page.o: src/output/page.c $(O)/viewer/page.html $(O)/flags
 	$(call compile,-Wa$(comma)-I$(O))
+
+$(O)/obj/src/record/agent.o: src/record/agent.c $(O)/agent/libwaitscope-agent.so $(O)/flags
+	$(call compile,-Wa$(comma)-I$(O))
+
+# It runs in another program: no libc of its own, and nothing that is not asked for.
+$(O)/agent/libwaitscope-agent.so: $(wildcard src/agent/*.c src/agent/*.h) $(O)/flags
+	@mkdir -p $(@D)
+	$(say) AGENT $@
+	$(Q)$(CC) -std=c11 -O2 $(WARNINGS) $(ERRORS) -Isrc -fPIC -fvisibility=hidden \
+		-fno-stack-protector -shared -nostdlib -Wl,-z,noexecstack -s -o $@ $(filter %.c,$^)
 
 $(O)/viewer/page.html: viewer/bundle.sh $(wildcard viewer/*.html viewer/*.js viewer/*.css)
 	@mkdir -p $(@D)

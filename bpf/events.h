@@ -284,11 +284,17 @@ enum work_kind {
      * that is submitted; it may turn to a worker instead, and be told as WORK_LIBUV too. RESUME:
      * Node's alone, and not for each. */
     WORK_URING = 6,
+    /* Kotlin, by the agent (src/agent/agent.c), whose numbers for coroutines come once. SUBMIT: it
+     * is made, and handed to a dispatcher; BEGIN: a thread turns to it; END: and leaves it, for it
+     * waits, or a dispatcher has it again (WORK_GIVES_WAY); READY: what it waits for is there, and
+     * this thread hands it to a dispatcher. UINT64_MAX: one that was there before the agent. */
+    WORK_COROUTINE = 7,
 };
 
 enum work_flag {
     WORK_IN_LINE = 1,   /* SUBMIT: just before it got one of the pool's places (anyio) */
-    WORK_GIVES_WAY = 2, /* END of a task's step: it waits for nothing but its turn (sleep(0)) */
+    WORK_FREE = 4,      /* SUBMIT of a coroutine: it is no child of another */
+    WORK_GIVES_WAY = 2, /* END of a step: it waits for nothing but its turn */
 };
 
 struct event_work {

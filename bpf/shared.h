@@ -48,6 +48,8 @@ enum work_hook {
     HOOK_TAKEN,     /* … gave it */
     HOOK_ENTER,     /* Python: a context is entered */
     HOOK_LEAVE,     /* … a context is left */
+    HOOK_LAUNCHED,  /* Kotlin: a coroutine is made that is no child of another */
+    HOOK_PASSED,    /* Kotlin: a coroutine is left, and a dispatcher has it */
     HOOK_POOL,      /* nginx: the lock of a thread pool is given back */
 };
 

@@ -351,6 +351,10 @@ int on_work(struct pt_regs *ctx)
         on_enter(t, item, tid);
     } else if (op == HOOK_LEAVE) {
         on_leave(t, item, tid);
+    } else if (op == HOOK_LAUNCHED) {
+        send_flagged(item, WORK_SUBMIT, WORK_COROUTINE, WORK_FREE, tid, bpf_ktime_get_ns());
+    } else if (op == HOOK_PASSED) {
+        send_flagged(item, WORK_END, WORK_COROUTINE, WORK_GIVES_WAY, tid, bpf_ktime_get_ns());
     } else if (op == HOOK_POOL) {
         on_pool(item, tid);
     } else {

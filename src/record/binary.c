@@ -2,6 +2,7 @@
 
 #include "bpf/events.h"
 #include "bpf/shared.h"
+#include "record/agent.h"
 #include "record/places.h"
 #include "record/symbols.h"
 
@@ -20,7 +21,8 @@ enum {
     IN_JVM = 16,
     IN_ASYNCIO = 32,
     IN_QUEUE = 64,
-    IN_UVLOOP = 128
+    IN_UVLOOP = 128,
+    IN_AGENT = 256
 };
 
 static const struct {
@@ -29,7 +31,7 @@ static const struct {
 } libraries[] = {
     {"libuv.so", IN_LIBUV},       {"libnode.so", IN_NODE},   {"libjvm.so", IN_JVM},
     {"libpython3", IN_PYTHON},    {"_asyncio.", IN_ASYNCIO}, {"_queue.", IN_QUEUE},
-    {"loop.cpython-", IN_UVLOOP},
+    {"loop.cpython-", IN_UVLOOP}, {AGENT_NAME, IN_AGENT},
 };
 
 struct hook {
@@ -64,6 +66,12 @@ struct hook {
         .symbol = (symbol_), .files = IN_QUEUE, .where = SYMBOL_METHOD, .label = (label_), \
         .cookie = WORK_COOKIE(op, WORK_FUTURE, argument, 0), .beside = "put_nowait"        \
     }
+/* src/agent/agent.c */
+#define COROUTINE(symbol_, op)                                                                  \
+    {                                                                                           \
+        .symbol = (symbol_), .files = IN_AGENT, .cookie = WORK_COOKIE(op, WORK_COROUTINE, 0, 0) \
+    }
+#define COUNTER "waitscope_coroutines_wanted"
 /* Modules/_asyncio.c: what a task waits for becomes ready by these; Task has some of the same name,
  * which do something else. */
 #define FUTURE(symbol_, label_)                                                                   \
@@ -173,6 +181,13 @@ static const struct hook hooks[] = {
      .files = IN_PROGRAM,
      .cookie = WORK_COOKIE(HOOK_POOL, WORK_NGINX, 0, 0),
      .needs = "ngx_thread_task_post"},
+    COROUTINE("waitscope_coroutine_made", WORK_SUBMIT),
+    COROUTINE("waitscope_coroutine_launched", HOOK_LAUNCHED),
+    COROUTINE("waitscope_coroutine_resumed", WORK_BEGIN),
+    COROUTINE("waitscope_coroutine_suspended", WORK_END),
+    COROUTINE("waitscope_coroutine_passed", HOOK_PASSED),
+    COROUTINE("waitscope_coroutine_ready", WORK_READY),
+    KNOWN_BY(IN_AGENT, COUNTER),
     KNOWN_BY(HAS_UV, "uv_async_send"),
     KNOWN_BY(IN_PROGRAM | IN_NODE, "node_module_register"),
     KNOWN_BY(HAS_PYTHON, "_PyRuntime"),
@@ -239,7 +254,7 @@ static void fill(struct binary *b, struct symbols *s, const char *name, unsigned
 {
     struct symbol wanted[HOOKS];
     const struct hook *of[HOOKS];
-    const struct symbol *gil;
+    const struct symbol *gil, *counter;
     size_t n = 0;
 
     for (size_t i = 0; i < HOOKS; i++) {
@@ -259,6 +274,8 @@ static void fill(struct binary *b, struct symbols *s, const char *name, unsigned
         places_find(s, wanted, n);
     places_cheap(s, wanted, n);
     b->runtimes = runtimes_of(s, wanted, n, name, files);
+    counter = found(wanted, n, COUNTER);
+    b->counter = counter ? symbols_place(s, counter->address) : 0;
     gil = found(wanted, n, "_PyRuntime");
     if (gil) {
         b->gil_address = gil->address;

@@ -24,6 +24,7 @@ struct binary {
     int64_t written_s, written_ns;
     uint32_t runtimes;              /* a bit 1 << enum runtime for each that it holds */
     uint64_t gil_address, gil_size; /* Python's; as the file has it, size 0 when not known */
+    uint64_t counter; /* of the uprobes on it that are there: where in the file; 0: it has none */
     size_t point_count;
     struct point points[BINARY_POINTS];
 };

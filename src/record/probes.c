@@ -172,10 +172,10 @@ int probes_attach(struct probes *p, struct err *e)
 }
 
 int probes_hook(struct probes *p, struct uprobes **out, uint32_t pid, int fd,
-                const uint64_t *offsets, const uint64_t *cookies, size_t count)
+                const uint64_t *offsets, const uint64_t *cookies, size_t count, uint64_t counter)
 {
-    return uprobes_attach(out, p->skel->progs.on_work, p->uprobes, pid, fd, offsets, cookies,
-                          count);
+    return uprobes_attach(out, p->skel->progs.on_work, p->uprobes, pid, fd, offsets, cookies, count,
+                          counter);
 }
 
 /* Runs an iterator over the whole system by reading its (empty) text. */

@@ -29,9 +29,10 @@ int probes_attach(struct probes *p, struct err *e);
  * the threads traced, and describes their descriptors. */
 int probes_snapshot(struct probes *p, unsigned phase, struct err *e);
 /* Uprobes in process `pid` alone, at `count` offsets of the file open as `fd`, with a WORK_COOKIE
- * each. 0 or -errno; they go with uprobes_detach(), which comes before probes_free(). */
+ * each, counted at `counter` (uprobes_attach()). 0 or -errno; they go with uprobes_detach(), which
+ * comes before probes_free(). */
 int probes_hook(struct probes *p, struct uprobes **out, uint32_t pid, int fd,
-                const uint64_t *offsets, const uint64_t *cookies, size_t count);
+                const uint64_t *offsets, const uint64_t *cookies, size_t count, uint64_t counter);
 /* Hands over each record in the ring, which is mapped read-only; it is gone when take() returns. A
  * negative return of take() ends the drain with it. */
 int probes_drain(struct probes *p, int (*take)(void *ctx, const struct event *ev), void *ctx);

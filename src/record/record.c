@@ -24,6 +24,9 @@
 #define DRAIN_NS 50000000ull
 /* How often what was drained is put into the file: this much a crash may lose. */
 #define FLUSH_NS 500000000ull
+/* So long the attach waits for agents to be loaded: without them nothing tells of coroutines. */
+#define AGENTS_NS 3000000000ull
+#define AGENTS_LOOK_NS 10000000
 #define COMMAND_PATIENCE_NS 5000000000ull
 
 struct session {
@@ -152,7 +155,23 @@ static int write_probes(struct session *s)
     return writer_probes(s->writer, names, n);
 }
 
-/* Probes on, every thread known. Nothing of the target is touched. */
+static int wait_for_agents(struct session *s)
+{
+    const struct timespec t = {0, AGENTS_LOOK_NS};
+    uint64_t begun = clock_ns(CLOCK_MONOTONIC), now = begun;
+    int ret = 0;
+
+    while (!ret && runtimes_busy(s->runtimes) && now - begun < AGENTS_NS) {
+        nanosleep(&t, NULL);
+        now = clock_ns(CLOCK_MONOTONIC);
+        ret = drain(s);
+        if (!ret)
+            ret = runtimes_tick(s->runtimes, now);
+    }
+    return ret;
+}
+
+/* Probes on, every thread known. Nothing of the target is touched, unless agents are wanted. */
 static int attach(struct session *s, struct err *e)
 {
     const struct record_options *o = s->options;
@@ -167,7 +186,7 @@ static int attach(struct session *s, struct err *e)
     ret = writer_new(&s->writer, o->capture_path, &header, e);
     if (ret)
         return ret;
-    s->runtimes = runtimes_new(s->probes, s->writer, o->precise);
+    s->runtimes = runtimes_new(s->probes, s->writer, o->precise, o->agents);
     if (!s->runtimes)
         return err_errno(e, -ENOMEM, "record");
     s->start_ns = s->looked_ns = s->flushed_ns = header.start_ns;
@@ -181,6 +200,8 @@ static int attach(struct session *s, struct err *e)
         ret = drain(s);
     if (!ret)
         ret = runtimes_tick(s->runtimes, clock_ns(CLOCK_MONOTONIC));
+    if (!ret)
+        ret = wait_for_agents(s);
     for (size_t i = 0; !ret && i < target_count(o); i++) {
         if (target_ended(target_at(o, i)))
             ret = err_set(e, -ESRCH, "record process %u: it ended during the attach",
@@ -330,6 +351,8 @@ static int finish(struct session *s, struct err *e)
     s->result->records = writer_records(s->writer);
     s->result->bytes = writer_bytes(s->writer);
     s->result->lost = s->lost;
+    s->result->agents = runtimes_agents(s->runtimes);
+    s->result->agent_refused = runtimes_agent_refused(s->runtimes);
     s->result->uprobes_refused = runtimes_refused(s->runtimes);
     s->result->duration_ns = end_ns - s->start_ns;
     return ret;

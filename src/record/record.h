@@ -20,6 +20,7 @@ struct record_options {
     uint64_t duration_ns; /* 0: no limit */
     uint64_t max_bytes;   /* of the capture file; 0: no limit */
     bool precise;         /* also the evidence that costs the target more */
+    bool agents;          /* also an agent in each JVM */
     bool progress;        /* a line on standard error, written over itself */
     /* Called when the probes are on and every thread is known, and before a command is let go:
      * `attach_ns` since record_run() was called. May be NULL. */
@@ -38,6 +39,8 @@ struct record_result {
     enum record_end end;
     int signal;          /* with RECORD_END_SIGNAL */
     int exit_status;     /* of the command, as the shell says it: 128 + N for signal N; else 0 */
+    uint32_t agents;     /* that were loaded */
+    int agent_refused;   /* -errno, when one could not be; else 0 */
     int uprobes_refused; /* -errno, when a runtime could not be listened to; else 0 */
     uint64_t records, lost, bytes, duration_ns;
 };

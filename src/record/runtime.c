@@ -4,12 +4,14 @@
 #include "bpf/events.h"
 #include "bpf/shared.h"
 #include "capture/writer.h"
+#include "record/agent.h"
 #include "record/binary.h"
 #include "record/maps.h"
 #include "record/probes.h"
 #include "record/uprobes.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -25,6 +27,15 @@ static const uint64_t looks_ns[] = {50000000, 200000000, 1000000000, 3000000000}
 
 #define LOOKS (sizeof(looks_ns) / sizeof(*looks_ns))
 
+/* A JVM that starts listens to nobody yet: it is asked again so often, and so long. */
+#define AGENT_AGAIN_NS 200000000u
+#define AGENT_PATIENCE_NS 30000000000ull
+/* At the end each JVM has so long to make its classes what they were; and who talks to one that has
+ * ended, to remove what it has put there. */
+#define AGENT_LEAVE_MS 2000
+#define AGENT_CLEAR_MS 100
+#define AGENT_LOOK_MS 5
+
 /* The uprobes in one file. */
 struct hooked {
     struct uprobes *uprobes;
@@ -37,6 +48,18 @@ struct process {
     uint64_t since_ns, next_ns; /* next_ns 0: no look is due */
     VEC(uint64_t) seen;         /* files that were looked at */
     VEC(struct hooked) hooks;
+    struct agent agent;
+    bool agent_hooked;
+    bool copy; /* of its parent, until it calls exec: no JVM, whatever it has mapped */
+    enum agent_state {
+        AGENT_NONE,
+        AGENT_WAITS,   /* for the JVM to listen */
+        AGENT_LOADING, /* without uprobes it does nothing */
+        AGENT_STARTING,
+        AGENT_AT_WORK,
+        AGENT_FAILED,
+    } agent_state;
+    uint64_t agent_ns, agent_next_ns; /* the JVM was found, and is asked again */
 };
 
 struct named {
@@ -50,9 +73,12 @@ struct runtimes {
     VEC(struct process) processes;
     VEC(struct named) named; /* hooks that the capture knows of */
     int refused;
+    bool agents_wanted;
+    uint32_t agents;
+    int agent_refused;
 };
 
-struct runtimes *runtimes_new(struct probes *p, struct writer *w, bool precise)
+struct runtimes *runtimes_new(struct probes *p, struct writer *w, bool precise, bool agents)
 {
     struct runtimes *r = calloc(1, sizeof(*r));
 
@@ -61,6 +87,7 @@ struct runtimes *runtimes_new(struct probes *p, struct writer *w, bool precise)
     r->probes = p;
     r->writer = w;
     r->binaries.precise = precise;
+    r->agents_wanted = agents;
     return r;
 }
 
@@ -72,11 +99,19 @@ static struct process *process_of(struct runtimes *r, uint32_t pid)
     return NULL;
 }
 
-static void process_clear(struct process *p)
+static void process_unhook(struct process *p)
 {
     for (size_t i = 0; i < p->hooks.len; i++)
         uprobes_detach(p->hooks.data[i].uprobes);
     vec_release(&p->hooks);
+}
+
+static void process_clear(struct process *p)
+{
+    agent_end(&p->agent, AGENT_CLEAR_MS);
+    p->agent_state = AGENT_NONE;
+    p->agent_hooked = false;
+    process_unhook(p);
     vec_release(&p->seen);
     p->told = 0;
 }
@@ -92,6 +127,7 @@ static struct process *process_start(struct runtimes *r, uint32_t pid, uint64_t 
         p = vec_last(&r->processes);
     }
     process_clear(p);
+    p->copy = false;
     p->looks = 0;
     p->since_ns = now_ns;
     p->next_ns = now_ns + looks_ns[0];
@@ -188,16 +224,17 @@ static int hook(struct runtimes *r, struct process *p, const struct binary *b, i
     size_t n = 0;
     int ret;
 
-    bool ring = has_ring(p->pid);
+    bool ring = has_ring(p->pid), agent = false;
     for (size_t i = 0; i < b->point_count; i++) {
         if (WORK_COOKIE_KIND(b->points[i].cookie) == WORK_URING && !ring)
             continue; /* each costs a trap, and the pool tells the same */
         offsets[n] = b->points[i].offset;
         cookies[n++] = b->points[i].cookie;
+        agent |= WORK_COOKIE_KIND(b->points[i].cookie) == WORK_COROUTINE;
     }
     if (!n)
         return 0;
-    ret = probes_hook(r->probes, &hooked.uprobes, p->pid, fd, offsets, cookies, n);
+    ret = probes_hook(r->probes, &hooked.uprobes, p->pid, fd, offsets, cookies, n, b->counter);
     if (ret) {
         /* One that ended meanwhile is no refusal. */
         if (ret != -ESRCH)
@@ -208,6 +245,7 @@ static int hook(struct runtimes *r, struct process *p, const struct binary *b, i
         uprobes_detach(hooked.uprobes);
         return -ENOMEM;
     }
+    p->agent_hooked |= agent;
     return tell_names(r, b);
 }
 
@@ -267,6 +305,96 @@ static int look(struct runtimes *r, struct process *p, uint64_t now_ns)
     return ret;
 }
 
+static void agent_ends(struct runtimes *r, struct process *p, int why)
+{
+    agent_end(&p->agent, AGENT_CLEAR_MS);
+    p->agent_state = why ? AGENT_FAILED : AGENT_AT_WORK;
+    r->agents += !why;
+    if (why && why != -ESRCH) /* one that ended meanwhile is no refusal */
+        r->agent_refused = why;
+}
+
+static void agent_begins(struct runtimes *r, struct process *p)
+{
+    int ret = agent_load(&p->agent, p->pid);
+
+    p->agent_state = AGENT_LOADING;
+    if (ret)
+        agent_ends(r, p, ret);
+}
+
+/* It is loaded: uprobes are put on it, if it is not that of an earlier recording, which has them
+ * by now; and then it is to see them. */
+static int agent_starts(struct runtimes *r, struct process *p, uint64_t now_ns)
+{
+    size_t hooks = p->hooks.len;
+    int ret = look(r, p, now_ns);
+
+    if (ret)
+        return ret;
+    p->agent_state = AGENT_STARTING;
+    if (!p->agent_hooked)
+        agent_ends(r, p, r->refused ? r->refused : -ENOENT);
+    else if (p->hooks.len == hooks)
+        agent_ends(r, p, 0);
+    else if (agent_load_again(&p->agent))
+        agent_ends(r, p, -ECHILD);
+    return 0;
+}
+
+static int agent_step(struct runtimes *r, struct process *p, uint64_t now_ns)
+{
+    bool jvm = p->told & 1u << RUNTIME_JVM && !p->copy;
+    if (p->agent_state == AGENT_NONE && r->agents_wanted && jvm) {
+        p->agent_ns = now_ns;
+        agent_begins(r, p);
+    } else if (p->agent_state == AGENT_WAITS && now_ns >= p->agent_next_ns) {
+        agent_begins(r, p);
+    }
+    if (p->agent_state != AGENT_LOADING && p->agent_state != AGENT_STARTING)
+        return 0;
+    int ret = agent_loaded(&p->agent);
+    if (ret == -EAGAIN && now_ns - p->agent_ns < AGENT_PATIENCE_NS) {
+        agent_end(&p->agent, AGENT_CLEAR_MS);
+        p->agent_state = AGENT_WAITS;
+        p->agent_next_ns = now_ns + AGENT_AGAIN_NS;
+    } else if (ret < 0) {
+        agent_ends(r, p, ret);
+    } else if (ret && p->agent_state == AGENT_STARTING) {
+        agent_ends(r, p, 0);
+    } else if (ret) {
+        return agent_starts(r, p, now_ns);
+    }
+    return 0;
+}
+
+bool runtimes_busy(const struct runtimes *r)
+{
+    for (size_t i = 0; i < r->processes.len; i++) {
+        enum agent_state state = r->processes.data[i].agent_state;
+        if (state == AGENT_LOADING || state == AGENT_STARTING)
+            return true;
+    }
+    return false;
+}
+
+uint32_t runtimes_agents(const struct runtimes *r)
+{
+    return r->agents;
+}
+
+int runtimes_agent_refused(const struct runtimes *r)
+{
+    for (size_t i = 0; i < r->processes.len && !r->agent_refused; i++) {
+        enum agent_state state = r->processes.data[i].agent_state;
+        if (state == AGENT_WAITS)
+            return -EAGAIN;
+        if (state == AGENT_LOADING || state == AGENT_STARTING)
+            return -ETIMEDOUT;
+    }
+    return r->agent_refused;
+}
+
 void runtimes_see(struct runtimes *r, const struct event *ev)
 {
     if (ev->kind == EVENT_THREAD) {
@@ -286,6 +414,8 @@ void runtimes_see(struct runtimes *r, const struct event *ev)
         if (f->pid != ev->tid)
             return;
         made = process_start(r, f->pid, ev->time_ns);
+        if (made)
+            made->copy = true;
         maker = process_of(r, f->parent);
         /* It has its parent's program, whose functions are worth a look at once. */
         if (made && maker && maker->hooks.len)
@@ -312,6 +442,8 @@ int runtimes_tick(struct runtimes *r, uint64_t now_ns)
 
         if (p->next_ns && p->next_ns <= now_ns)
             ret = look(r, p, now_ns);
+        if (!ret)
+            ret = agent_step(r, p, now_ns);
     }
     return ret;
 }
@@ -321,10 +453,37 @@ int runtimes_refused(const struct runtimes *r)
     return r->refused;
 }
 
+/* Agents see that no uprobe is there any more. */
+static void agents_leave(struct runtimes *r)
+{
+    bool any = true;
+
+    for (size_t i = 0; i < r->processes.len; i++) {
+        struct process *p = &r->processes.data[i];
+
+        agent_end(&p->agent, AGENT_CLEAR_MS);
+        process_unhook(p);
+        bool there = p->agent_hooked && r->agents_wanted;
+        p->agent_state = there && !agent_load(&p->agent, p->pid) ? AGENT_LOADING : AGENT_NONE;
+    }
+    for (unsigned ms = 0; any && ms < AGENT_LEAVE_MS; ms += AGENT_LOOK_MS) {
+        any = false;
+        for (size_t i = 0; i < r->processes.len; i++) {
+            struct process *p = &r->processes.data[i];
+            if (p->agent_state == AGENT_LOADING && agent_loaded(&p->agent))
+                p->agent_state = AGENT_NONE;
+            any |= p->agent_state == AGENT_LOADING;
+        }
+        if (any)
+            poll(NULL, 0, AGENT_LOOK_MS);
+    }
+}
+
 void runtimes_free(struct runtimes *r)
 {
     if (!r)
         return;
+    agents_leave(r);
     for (size_t i = 0; i < r->processes.len; i++)
         process_clear(&r->processes.data[i]);
     vec_release(&r->processes);

@@ -19,12 +19,19 @@ struct probes;
 struct runtimes;
 struct writer;
 
-/* Borrows both until runtimes_free(). `precise`: the hooks that cost more, too. NULL: no memory. */
-struct runtimes *runtimes_new(struct probes *p, struct writer *w, bool precise);
+/* Borrows both until runtimes_free(). `precise`: the hooks that cost more, too; `agents`: and an
+ * agent is loaded into each JVM. NULL: no memory. */
+struct runtimes *runtimes_new(struct probes *p, struct writer *w, bool precise, bool agents);
 /* Every record goes by here: processes at the attach, forks, execs and exits are noted. */
 void runtimes_see(struct runtimes *r, const struct event *ev);
 /* Looks at the processes whose time has come. 0 or -errno of a write into the capture. */
 int runtimes_tick(struct runtimes *r, uint64_t now_ns);
+/* Is an agent on its way into a JVM? */
+bool runtimes_busy(const struct runtimes *r);
+/* Agents that came to work. */
+uint32_t runtimes_agents(const struct runtimes *r);
+/* The reason, -errno, why one did not; 0: none. */
+int runtimes_agent_refused(const struct runtimes *r);
 /* The reason, -errno, why a process could not be looked at, or hooked; 0: none. */
 int runtimes_refused(const struct runtimes *r);
 void runtimes_free(struct runtimes *r);

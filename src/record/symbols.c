@@ -139,15 +139,25 @@ bool symbols_section(struct symbols *s, const char *name, uint64_t most, struct 
     return section_bytes(s, section_by_name(s, name), most, out);
 }
 
-uint64_t symbols_offset(const struct symbols *s, uint64_t address)
+static uint64_t place_in(const struct symbols *s, uint64_t address, bool code)
 {
     for (size_t i = 0; i < s->segment_count; i++) {
         const struct segment *g = &s->segments[i];
 
-        if (g->code && address >= g->address && address - g->address < g->file_size)
+        if (g->code >= code && address >= g->address && address - g->address < g->file_size)
             return address - g->address + g->offset;
     }
     return 0;
+}
+
+uint64_t symbols_offset(const struct symbols *s, uint64_t address)
+{
+    return place_in(s, address, true);
+}
+
+uint64_t symbols_place(const struct symbols *s, uint64_t address)
+{
+    return place_in(s, address, false);
 }
 
 size_t symbols_code(const struct symbols *s, uint64_t address, void *bytes, size_t len)

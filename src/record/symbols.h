@@ -54,6 +54,8 @@ size_t symbols_find(struct symbols *s, struct symbol *wanted, size_t count);
  * table of symbols, above which it is not read. */
 size_t symbols_find_local(struct symbols *s, struct symbol *wanted, size_t count,
                           uint64_t most_bytes);
+/* Where what the file holds for `address`, code or data, stands in it; 0: it holds nothing. */
+uint64_t symbols_place(const struct symbols *s, uint64_t address);
 bool symbols_have_section(struct symbols *s, const char *name);
 /* Borrowed until symbols_free(); false when there is none, or it is larger than `most`. */
 bool symbols_section(struct symbols *s, const char *name, uint64_t most, struct symbols_bytes *out);

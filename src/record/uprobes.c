@@ -38,7 +38,7 @@ struct uprobes {
 };
 
 static int link_multi(int prog_fd, const char *path, uint32_t pid, const uint64_t *offsets,
-                      const uint64_t *cookies, size_t count)
+                      const uint64_t *cookies, const uint64_t *counters, size_t count)
 {
     struct link_create_multi attr = {
         .prog_fd = (uint32_t)prog_fd,
@@ -46,6 +46,7 @@ static int link_multi(int prog_fd, const char *path, uint32_t pid, const uint64_
         .path = (uint64_t)(uintptr_t)path,
         .offsets = (uint64_t)(uintptr_t)offsets,
         .cookies = (uint64_t)(uintptr_t)cookies,
+        .ref_ctr_offsets = (uint64_t)(uintptr_t)counters,
         .count = (uint32_t)count,
         .pid = pid,
     };
@@ -64,8 +65,8 @@ static bool has_multi(int prog_fd)
 {
     uint64_t offset = 0;
 
-    return link_multi(prog_fd, "/", 0, &offset, NULL, 1) == -EBADF &&
-           link_multi(prog_fd, "/", (uint32_t)-1, &offset, NULL, 1) == -EINVAL;
+    return link_multi(prog_fd, "/", 0, &offset, NULL, NULL, 1) == -EBADF &&
+           link_multi(prog_fd, "/", (uint32_t)-1, &offset, NULL, NULL, 1) == -EINVAL;
 }
 
 enum uprobes_kind uprobes_supported(void)
@@ -105,10 +106,11 @@ void uprobes_prepare(struct bpf_program *prog, enum uprobes_kind kind)
 
 static int attach_single(struct uprobes *u, struct bpf_program *prog, uint32_t pid,
                          const char *path, const uint64_t *offsets, const uint64_t *cookies,
-                         size_t count)
+                         size_t count, uint64_t counter)
 {
     for (; u->count < count; u->count++) {
-        struct bpf_uprobe_opts opts = {.sz = sizeof(opts), .bpf_cookie = cookies[u->count]};
+        struct bpf_uprobe_opts opts = {
+            .sz = sizeof(opts), .bpf_cookie = cookies[u->count], .ref_ctr_offset = counter};
 
         u->singles[u->count].link =
             bpf_program__attach_uprobe_opts(prog, (pid_t)pid, path, offsets[u->count], &opts);
@@ -120,14 +122,19 @@ static int attach_single(struct uprobes *u, struct bpf_program *prog, uint32_t p
 
 int uprobes_attach(struct uprobes **out, struct bpf_program *prog, enum uprobes_kind kind,
                    uint32_t pid, int fd, const uint64_t *offsets, const uint64_t *cookies,
-                   size_t count)
+                   size_t count, uint64_t counter)
 {
+    uint64_t counters[UPROBES_MAX];
     struct uprobes *u;
     char path[32];
     int ret = 0;
 
     if (kind == UPROBES_NONE)
         return -EOPNOTSUPP;
+    if (count > UPROBES_MAX)
+        return -E2BIG;
+    for (size_t i = 0; i < count; i++)
+        counters[i] = counter;
     u = calloc(1, sizeof(*u) + count * sizeof(u->singles[0]));
     if (!u)
         return -ENOMEM;
@@ -135,10 +142,11 @@ int uprobes_attach(struct uprobes **out, struct bpf_program *prog, enum uprobes_
     /* The very file that was read, whatever its path leads to by now. */
     snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
     if (kind == UPROBES_MULTI) {
-        u->fd = link_multi(bpf_program__fd(prog), path, pid, offsets, cookies, count);
+        u->fd = link_multi(bpf_program__fd(prog), path, pid, offsets, cookies,
+                           counter ? counters : NULL, count);
         ret = u->fd < 0 ? u->fd : 0;
     } else {
-        ret = attach_single(u, prog, pid, path, offsets, cookies, count);
+        ret = attach_single(u, prog, pid, path, offsets, cookies, count, counter);
     }
     if (ret) {
         uprobes_detach(u);

@@ -14,6 +14,9 @@
 struct bpf_program;
 struct uprobes;
 
+/* At once in one file. */
+#define UPROBES_MAX 64
+
 enum uprobes_kind { UPROBES_NONE, UPROBES_SINGLE, UPROBES_MULTI };
 
 /* What this kernel has for this user, tried. */
@@ -22,11 +25,12 @@ enum uprobes_kind uprobes_supported(void);
 void uprobes_prepare(struct bpf_program *prog, enum uprobes_kind kind);
 /*
  * Attaches the loaded `prog` at `count` offsets of the file open as `fd`, in process `pid`; each
- * hit sees the cookie of its place. 0 or -errno; then nothing is attached.
+ * hit sees the cookie of its place. The kernel counts them in the target's memory where the file
+ * has `counter`, as long as they are there; 0: nowhere. 0 or -errno; then nothing is attached.
  */
 int uprobes_attach(struct uprobes **out, struct bpf_program *prog, enum uprobes_kind kind,
                    uint32_t pid, int fd, const uint64_t *offsets, const uint64_t *cookies,
-                   size_t count);
+                   size_t count, uint64_t counter);
 void uprobes_detach(struct uprobes *u);
 
 #endif
