@@ -422,7 +422,8 @@ static void workers_find(struct walk *w)
     const struct analysis *a = w->a;
     for (uint32_t i = 0; i < a->lives.len; i++) {
         uint32_t process = a->tl->threads.data[i].process;
-        if (w->b->loops[process] == NONE || a->tl->threads.data[i].kernel ||
+        if (w->b->loops[process] == NONE || a->lives.data[i].coroutines ||
+            a->tl->threads.data[i].kernel ||
             (a->lives.data[i].service && !a->lives.data[i].touches) ||
             (a->lives.data[i].yields && a->lives.data[i].touches))
             continue;

@@ -226,6 +226,7 @@ static void cut_handoff(struct cutter *c)
         }
     } else {
         cut(c, after->ready, LEDGER_AWAITING, GRADE_INFERRED);
+        cut_unknown(c, after->line_from);
         cut(c, after->busy_from, LEDGER_QUEUED, grade);
         if (after->unsure_head)
             cut_ambiguous(c, c->gap->to);

@@ -68,7 +68,8 @@ static int process_match(struct analysis *a, struct bouts *b, uint32_t process)
 /* Of the JVM: which threads are its own, and so at nobody's work, is known of it. */
 static int process_bursts(struct analysis *a, struct bouts *b, uint32_t process)
 {
-    bool may = b->loops[process] != NONE && process_has(a, process, RUNTIME_JVM);
+    bool told = a->procs.data[process].coroutines;
+    bool may = b->loops[process] != NONE && process_has(a, process, RUNTIME_JVM) && !told;
     return may ? bursts_follow(a, b, process) : 0;
 }
 

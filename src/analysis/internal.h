@@ -64,6 +64,7 @@ struct proc {
     bool submits;                 /* the loop's hand-overs are records, what follows is none */
     bool hands_over;              /* every hand-off to its workers is a record */
     bool executors;               /* Python: and to those of executors */
+    bool coroutines;              /* Kotlin: and to those of dispatchers */
 };
 
 struct doubt {
@@ -105,7 +106,9 @@ struct life {
     bool begins;                  /* a runtime tells of its pieces of work */
     uint64_t first_begin;         /* since then */
     bool ends;                    /* and of each one's end */
+    bool coroutines;              /* they are Kotlin's */
     bool carries;        /* one request after the other, and not to their ends: see parks.c */
+    bool suspends;       /* the same, unless it is told: Kotlin's */
     bool bitsets;        /* it waits for condition variables: see parks.c */
     bool service;        /* the runtime's own, for everybody: see parks.c */
     uint32_t work_plus1; /* the item that it has begun and not ended */
@@ -260,6 +263,7 @@ struct tenure {
     uint64_t ready;        /* see enum cause */
     uint64_t busy_from;    /* from here on the loop was busy with something else; see enum cause.
                               CAUSE_HANDOFF: until then it stood in the queue, since `ready` */
+    uint64_t line_from;    /* CAUSE_HANDOFF: between `ready` and here that is not known; 0 */
     uint64_t unsure_until; /* from `end` to here the request is one candidate of several; 0 */
     bool long_tail;        /* because it goes on for long behind the last touch */
     uint32_t next_plus1;   /* of the same request */
@@ -307,7 +311,15 @@ struct work {
     uint32_t worker, tenure_plus1; /* since its begin */
     uint64_t submitted, ended;     /* ended 0: not yet */
     bool owed;                     /* its request waits for it */
-    uint8_t kind;                  /* enum work_kind; of one that was handed over */
+    /* a coroutine */
+    uint64_t begun;
+    uint32_t under_plus1; /* what its worker was in when it came into it; 0: nothing */
+    uint64_t carried;     /* since then a virtual thread may have had it; 0 */
+    uint64_t late;        /* who made it ready was late, and woke then; 0: in time */
+    bool held;            /* its worker has it */
+    bool waits;           /* it was suspended, and not handed to a dispatcher since */
+    bool within;          /* its worker had the request before it began */
+    uint8_t kind;         /* enum work_kind; of one that was handed over */
 };
 
 /* Work of a thread's from its begin to its end, told by a runtime and for nobody known. */
@@ -471,6 +483,8 @@ int tenure_touch(struct analysis *a, uint32_t request, const struct act *act);
 int tenure_asked(struct analysis *a, uint32_t request, uint32_t thread, const struct orphan *o);
 /* A touch of a socket that belongs to no request. */
 int tenure_foreign(struct analysis *a, const struct act *act);
+/* Up to `at` the thread's time is the request's that it has, and then no more. */
+void tenure_leave(struct analysis *a, uint32_t thread, uint64_t at);
 void tenure_finish(struct analysis *a, uint32_t thread);
 /* The request a thread has now; NONE. */
 uint32_t tenure_request(const struct analysis *a, uint32_t thread);
@@ -568,6 +582,11 @@ void work_leave(struct analysis *a, uint32_t thread, uint64_t at);
 uint64_t work_told_since(const struct analysis *a, uint32_t thread);
 struct work *work_find(struct analysis *a, const struct event_work *e, uint32_t thread);
 uint64_t work_key(const struct analysis *a, const struct event_work *e, uint32_t thread);
+struct work *work_make(struct analysis *a, const struct event_work *e, uint32_t thread);
+/* Its request waits for it, or does no more. */
+void work_owes(struct analysis *a, struct work *w, bool owes);
+/* The thread begins with something, and nobody knows for whom. */
+int work_begin_stray(struct analysis *a, uint32_t thread, uint64_t at);
 /* Whose it is, if that one is still open; NULL. `w` may be NULL. */
 struct draft *work_draft(struct analysis *a, const struct work *w);
 /* It is the request's, or nobody's (NONE), from now on. */
@@ -575,6 +594,11 @@ int work_bind(struct analysis *a, const struct event_work *e, const struct act *
               uint32_t request);
 /* The loop turns to the request. */
 int work_turn_to(struct analysis *a, uint32_t request, struct act *act);
+
+/* ---- coroutines.c ---- */
+/* Finds which threads have coroutines. */
+int coroutines_survey(struct analysis *a);
+int coroutine_event(struct analysis *a, const struct event_work *e, struct act *act);
 
 /* ---- tasks.c ---- */
 /* Finds whose each step of a task is, and which threads tell all of theirs. */

@@ -74,7 +74,8 @@ static bool is_worker(const struct analysis *a, const struct pools *p, const str
     const struct life *l = &a->lives.data[thread];
     bool answers = false;
 
-    if (l->yields || l->carries || p->reads[thread] || a->tl->threads.data[thread].kernel)
+    if (l->yields || l->carries || l->coroutines || p->reads[thread] ||
+        a->tl->threads.data[thread].kernel)
         return false;
     for (uint32_t i = b->touches.from[thread]; i < b->touches.from[thread + 1] && !answers; i++) {
         const struct touch *x = &a->touches.data[b->touches.index[i]];

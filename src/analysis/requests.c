@@ -261,6 +261,9 @@ static int see_io(struct analysis *a, const struct record *r)
     /* Socketpairs and datagrams carry no requests here: they are the work of who has one. */
     if (!s || r->thread == NONE || (!receives && !io->bytes))
         return 0;
+    if (a->lives.data[r->thread]
+            .service) /* who attaches to a JVM talks to one of its own threads */
+        return 0;
     if (!s->tcp) {
         struct signal signal = {analysis_rel(a, r->time_ns), s->obj, r->thread};
         return receives ? 0 : vec_push(&a->signals, signal);
@@ -354,6 +357,8 @@ int requests_build(struct analysis *a)
         rc = uring_prepare(a);
     if (rc == 0)
         rc = tasks_survey(a);
+    if (rc == 0)
+        rc = coroutines_survey(a);
     if (rc == 0)
         rc = steps_survey(a);
     if (rc == 0)

@@ -288,12 +288,13 @@ static int strays_doubted(struct analysis *a, uint32_t thread)
 int rest_share(struct analysis *a, const struct bouts *b, uint32_t process)
 {
     struct rest h = {.a = a, .b = b, .until = NEVER, .told = a->procs.data[process].hands_over};
-    uint32_t loop = b->loops[process];
-    int rc = solo_build(&h, process);
+    /* The only request that is open may be that of a coroutine that is suspended. */
+    bool told = a->procs.data[process].coroutines;
+    int rc = told ? 0 : solo_build(&h, process);
 
     /* A loop may have timers and jobs of its own; the JVM's dispatchers have none. */
-    if (rc == 0 && process_has(a, process, RUNTIME_JVM))
-        rc = rest_of_loop(&h, loop);
+    if (rc == 0 && process_has(a, process, RUNTIME_JVM) && !told)
+        rc = rest_of_loop(&h, b->loops[process]);
     for (uint32_t i = b->threads.from[process]; rc == 0 && i < b->threads.from[process + 1]; i++) {
         uint32_t thread = b->threads.index[i];
         h.until = h.told && a->lives.data[thread].begins ? 0 : work_told_since(a, thread);

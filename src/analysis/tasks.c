@@ -219,19 +219,13 @@ static int made(struct analysis *a, const struct event_work *e, const struct act
 /* The step that the loop was in is over, and what it does then is not its request's. */
 static int stepped(struct analysis *a, struct act *act)
 {
-    struct life *l = &a->lives.data[act->thread];
     uint32_t request = tenure_request(a, act->thread);
 
-    l->in_step = false;
+    a->lives.data[act->thread].in_step = false;
     if (request == NONE)
         return tenure_foreign(a, act);
     int rc = tenure_touch(a, request, act);
-    if (rc == 0) {
-        struct tenure *x = &a->tenures.data[l->tenure_plus1 - 1];
-        x->end = l->tenure_end = act->time;
-        x->replied = true;
-        l->tenure_plus1 = 0;
-    }
+    tenure_leave(a, act->thread, act->time);
     return rc;
 }
 

@@ -228,7 +228,8 @@ static void scan_interval(struct analysis *a, uint32_t thread, const struct inte
         work_leave(a, thread, iv->start_ns);
         x = current(a, thread);
     }
-    if (l->carries && x && iv->state == STATE_LOCK) {
+    bool rests = l->carries || (l->suspends && !l->coroutines);
+    if (rests && x && iv->state == STATE_LOCK) {
         tenure_close(a, thread, iv->start_ns);
         return;
     }
@@ -619,6 +620,18 @@ int tenure_foreign(struct analysis *a, const struct act *act)
     if (a->lives.data[act->thread].yields && current(a, act->thread))
         tenure_close(a, act->thread, act->time);
     return touch_note(a, NONE, act);
+}
+
+void tenure_leave(struct analysis *a, uint32_t thread, uint64_t at)
+{
+    struct life *l = &a->lives.data[thread];
+    struct tenure *x = current(a, thread);
+
+    if (!x)
+        return;
+    x->last_touch = x->end = l->tenure_end = at;
+    x->replied = true;
+    l->tenure_plus1 = 0;
 }
 
 void tenure_finish(struct analysis *a, uint32_t thread)

@@ -8,6 +8,7 @@
  *     nginx      SUBMIT by the loop, BEGIN by a worker. The loop leaves the request alone until
  *                it is back, so that its next touch of it is the resume.
  *     asyncio    SUBMIT when a task is made, RESUME at each of its steps: see tasks.c.
+ *     coroutines see coroutines.c.
  *     executors  SUBMIT in a task's step, BEGIN and END by a worker; the task's next step follows.
  *
  * An address comes again once its piece is gone: a SUBMIT begins another piece, and a task's steps
@@ -32,7 +33,7 @@ struct work *work_find(struct analysis *a, const struct event_work *e, uint32_t 
     return table_get(&a->work_index, work_key(a, e, thread), &index) ? &a->works.data[index] : NULL;
 }
 
-static struct work *work_make(struct analysis *a, const struct event_work *e, uint32_t thread)
+struct work *work_make(struct analysis *a, const struct event_work *e, uint32_t thread)
 {
     struct work *w = work_find(a, e, thread);
     if (w)
@@ -52,7 +53,7 @@ struct draft *work_draft(struct analysis *a, const struct work *w)
     return d && !d->closed ? d : NULL;
 }
 
-static void owes(struct analysis *a, struct work *w, bool owes)
+void work_owes(struct analysis *a, struct work *w, bool owes)
 {
     if (!w->request_plus1 || w->owed == owes)
         return;
@@ -99,7 +100,7 @@ static int post(struct analysis *a, const struct event_work *e, struct act *act)
     uint32_t request = posted_for(a, e, w, act->thread);
     bool sure = request != NONE && (l->known || !thread_rivals(a, act->thread, request));
     int rc = sure ? tenure_touch(a, request, act) : 0;
-    owes(a, w, false);
+    work_owes(a, w, false);
     *w = (struct work){
         .kind = e->kind, .request_plus1 = sure ? request + 1 : 0, .submitted = act->time};
     if (!sure)
@@ -110,9 +111,9 @@ static int post(struct analysis *a, const struct event_work *e, struct act *act)
     if (!p->hands_over)
         return rc;
     if (d->posted_plus1) /* as subrequests do; what is told of it is told all the same */
-        owes(a, &a->works.data[d->posted_plus1 - 1], false);
+        work_owes(a, &a->works.data[d->posted_plus1 - 1], false);
     d->posted_plus1 = (uint32_t)(w - a->works.data) + 1;
-    owes(a, w, true);
+    work_owes(a, w, true);
     return rc;
 }
 
@@ -125,7 +126,7 @@ static int submit(struct analysis *a, const struct event_work *e, struct act *ac
 
     if (!w)
         return -ENOMEM;
-    owes(a, w, false);
+    work_owes(a, w, false);
     bool sure = request != NONE && (l->known || !thread_rivals(a, act->thread, request));
 
     /* Node's timers and immediates run between two polls, and they begin work of nobody's, too:
@@ -139,7 +140,7 @@ static int submit(struct analysis *a, const struct event_work *e, struct act *ac
         }
     }
     if (sure && w->request_plus1 == request + 1 && w->tenure_plus1 && !w->ended) {
-        owes(a, w, true); /* told again, and begun already */
+        work_owes(a, w, true); /* told again, and begun already */
         return tenure_touch(a, request, act);
     }
     *w = (struct work){
@@ -152,24 +153,21 @@ static int submit(struct analysis *a, const struct event_work *e, struct act *ac
         x->submits = true;
         x->in_line |= (e->flags & WORK_IN_LINE) && act->time - x->start <= PLACE_NS;
     }
-    owes(a, w, true);
+    work_owes(a, w, true);
     return rc;
 }
 
 /* What the item's thread did from its begin to `at` was the item's, and what comes then is not. */
 static void work_end(struct analysis *a, struct work *w, uint64_t at)
 {
-    struct life *l = &a->lives.data[w->worker];
+    const struct life *l = &a->lives.data[w->worker];
 
     if (!w->tenure_plus1 || w->ended)
         return;
-    struct tenure *x = &a->tenures.data[w->tenure_plus1 - 1];
+    const struct tenure *x = &a->tenures.data[w->tenure_plus1 - 1];
     w->ended = at > x->start ? at : x->start;
     if (l->tenure_plus1 == w->tenure_plus1) { /* else it has turned to something else */
-        x->last_touch = x->end = w->ended;
-        x->replied = true;
-        l->tenure_plus1 = 0;
-        l->tenure_end = w->ended;
+        tenure_leave(a, w->worker, w->ended);
         if (work_draft(a, w))
             work_draft(a, w)->woken = w->ended;
     }
@@ -208,7 +206,7 @@ void work_back(struct analysis *a, uint32_t request, struct act *act)
             return;
         work_end(a, w, parked_since(a, w->worker, act->time));
     }
-    owes(a, w, false);
+    work_owes(a, w, false);
     d->posted_plus1 = 0;
     d->woken = NEVER;
     act->untold = !w->tenure_plus1;
@@ -261,8 +259,7 @@ void work_leave(struct analysis *a, uint32_t thread, uint64_t at)
     l->stray_plus1 = 0;
 }
 
-/* The thread begins with something, and nobody knows for whom. */
-static int begin_stray(struct analysis *a, uint32_t thread, uint64_t at)
+int work_begin_stray(struct analysis *a, uint32_t thread, uint64_t at)
 {
     struct life *l = &a->lives.data[thread];
 
@@ -277,7 +274,8 @@ uint64_t work_told_since(const struct analysis *a, uint32_t thread)
 {
     const struct life *l = &a->lives.data[thread];
     uint32_t process = a->tl->threads.data[thread].process;
-    bool all = a->procs.data[process].hands_over || a->procs.data[process].executors;
+    bool all = a->procs.data[process].hands_over || a->procs.data[process].executors ||
+               a->lives.data[thread].coroutines;
     return all && l->begins ? l->first_begin : NEVER;
 }
 
@@ -295,7 +293,7 @@ static int begin(struct analysis *a, const struct event_work *e, struct act *act
     /* Nobody's; or libuv's synchronous call, in which the loop does the work itself. */
     if (!work_draft(a, w))
         return e->kind == WORK_FUTURE && !(w && w->request_plus1)
-                   ? begin_stray(a, act->thread, act->time)
+                   ? work_begin_stray(a, act->thread, act->time)
                    : 0;
     act->cause = CAUSE_HANDOFF;
     act->ready = w->submitted;
@@ -319,7 +317,7 @@ static int end(struct analysis *a, const struct event_work *e, struct act *act)
     if (l->stray_plus1 || (w && l->work_plus1 == (uint32_t)(w - a->works.data) + 1))
         work_leave(a, act->thread, act->time);
     if (w && e->kind == WORK_FUTURE) {
-        owes(a, w, false);
+        work_owes(a, w, false);
         w->request_plus1 = 0; /* the next to begin at this address may be told before it is made */
     }
     return 0;
@@ -362,7 +360,7 @@ void work_ready(struct analysis *a, struct work *w, uint64_t at)
         d->woken = d->uring_ready = at;
         d->uring_inferred = false;
     }
-    owes(a, w, false);
+    work_owes(a, w, false);
 }
 
 static int resume(struct analysis *a, const struct event_work *e, struct act *act)
@@ -372,7 +370,7 @@ static int resume(struct analysis *a, const struct event_work *e, struct act *ac
 
     thread_scan(a, act->thread, act->time);
     if (w) {
-        owes(a, w, false);
+        work_owes(a, w, false);
         if (w->tenure_plus1) {
             thread_scan(a, w->worker, act->time);
             work_end(a, w, locked_since(a, w, parked_since(a, w->worker, act->time)));
@@ -395,6 +393,8 @@ int work_event(struct analysis *a, const struct record *r)
         return 0;
     if (e->kind == WORK_TIMER) /* nobody works at that: see steps.c */
         return 0;
+    if (e->kind == WORK_COROUTINE)
+        return coroutine_event(a, e, &act);
     if (e->kind == WORK_TASK)
         return task_event(a, e, &act, (size_t)(r - a->records.data));
     switch (e->op) {

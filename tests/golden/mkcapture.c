@@ -151,13 +151,10 @@ static const struct word event_kinds[] = {{"any", 0},
 static const struct word work_ops[] = {{"submit", WORK_SUBMIT}, {"begin", WORK_BEGIN},
                                        {"end", WORK_END},       {"resume", WORK_RESUME},
                                        {"ready", WORK_READY},   {0}};
-static const struct word work_kinds[] = {{"libuv", WORK_LIBUV},
-                                         {"task", WORK_TASK},
-                                         {"future", WORK_FUTURE},
-                                         {"nginx", WORK_NGINX},
-                                         {"timer", WORK_TIMER},
-                                         {"uring", WORK_URING},
-                                         {0}};
+static const struct word work_kinds[] = {{"libuv", WORK_LIBUV},         {"task", WORK_TASK},
+                                         {"future", WORK_FUTURE},       {"nginx", WORK_NGINX},
+                                         {"timer", WORK_TIMER},         {"uring", WORK_URING},
+                                         {"coroutine", WORK_COROUTINE}, {0}};
 static const struct word work_flags[] = {
     {"in_line", WORK_IN_LINE}, {"gives_way", WORK_GIVES_WAY}, {0}};
 static const struct word uring_ops[] = {

@@ -207,9 +207,9 @@ static void add_object(struct world *w)
 /* Few items, so that they come again, and are ended by others than began with them. */
 static void add_work(struct world *w)
 {
-    struct event_work e = {.item = 1 + below(5),
+    struct event_work e = {.item = one_in(30) ? UINT64_MAX : 1 + below(5),
                            .op = (uint8_t)below(one_in(20) ? 256 : 6),
-                           .kind = (uint8_t)below(one_in(20) ? 256 : 7),
+                           .kind = (uint8_t)below(one_in(20) ? 256 : 8),
                            .flags = one_in(4) ? (uint16_t)draw() : 0};
     made_add(&w->m, &e, EVENT_WORK, sizeof(e), some_tid(), some_time(w));
 }
@@ -360,6 +360,11 @@ static void server_wait(struct server *s, uint32_t tid, uint64_t from, unsigned 
 static void server_says(struct server *s, uint32_t tid, uint64_t item, uint8_t op)
 {
     struct event_work e = {.item = item, .op = op, .kind = s->kind};
+    if (s->kind == WORK_COROUTINE && one_in(2)) { /* which anybody may do anything with */
+        e.op = (uint8_t)(WORK_SUBMIT + below(5));
+        e.flags = one_in(2) ? WORK_GIVES_WAY : 0;
+        e.item = one_in(20) ? UINT64_MAX : item;
+    }
     if (s->kind)
         made_add(&s->w.m, &e, EVENT_WORK, sizeof(e), tid, AT(s->w.now));
 }
@@ -432,8 +437,8 @@ static void server_round(uint64_t seed)
 {
     struct server s = {.w = {.now = 100, .wild = 200}};
     char why[256] = "";
-    static const uint8_t kinds[] = {0,           0,          WORK_LIBUV, WORK_TASK,
-                                    WORK_FUTURE, WORK_NGINX, WORK_TIMER, WORK_URING};
+    static const uint8_t kinds[] = {0,          0,          WORK_LIBUV, WORK_TASK,     WORK_FUTURE,
+                                    WORK_NGINX, WORK_TIMER, WORK_URING, WORK_COROUTINE};
 
     seed_now = seed * 0x9e3779b97f4a7c15u + 7;
     s.kind = kinds[seed % sizeof(kinds)];
