@@ -1,6 +1,7 @@
 /* What `check` prints: for the log of a CI run, where nobody scrolls far. */
 #include "output/budget.h"
 #include "output/cells.h"
+#include "output/hint.h"
 #include "output/output.h"
 #include "output/sheet.h"
 #include "output/verdict_text.h"
@@ -196,19 +197,6 @@ static void add_unknown(struct page *p, unsigned rule)
     add_count(p->out, p->j->requests, "request");
 }
 
-/* record --precise listens to more of asyncio alone (src/record/binary.c): it tells more where its
- * steps were heard, and not their ends already. */
-static bool precise_tells_more(const struct timeline *tl)
-{
-    bool steps = false, ends = false;
-    for (size_t i = 0; i < tl->probes.len; i++) {
-        const char *probe = timeline_string(tl, tl->probes.data[i]);
-        steps |= strcmp(probe, "uprobe:PyIter_Send") == 0;
-        ends |= strcmp(probe, "uprobe:Task step end") == 0;
-    }
-    return steps && !ends;
-}
-
 /* The limit checks too little, and how to go on from there. */
 static void add_blind(struct page *p, unsigned rule)
 {
@@ -217,8 +205,9 @@ static void add_blind(struct page *p, unsigned rule)
     add_unknown(p, rule);
     buf_adds(p->out, ": with their unattributed time they may be over ");
     add_limit(p->out, &p->budget->limits[rule]);
-    if (precise_tells_more(p->tl))
-        buf_adds(p->out, "\n" INDENT "record --precise tells more of event loops in Python");
+    const char *hint = hint_record(p->tl, HINT_ANY);
+    if (hint)
+        buf_addf(p->out, "\n" INDENT "%s", hint);
     buf_adds(p->out, "\n" INDENT);
     buf_adds(p->out, p->j->findings[rule].decides
                          ? "--max-unattributed says how much may stay unknown (100%: any amount)\n"

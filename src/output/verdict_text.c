@@ -1,6 +1,7 @@
 #include "output/verdict_text.h"
 
 #include "base/text.h"
+#include "output/hint.h"
 #include "output/verdict_words.h"
 
 #include <inttypes.h>
@@ -197,6 +198,9 @@ static void add_unknown(const struct words *w)
                          ? "\n" /* the loop is held by whom it may be */
                          : " So how long threads are held, and how many requests they could "
                            "answer, is not known either.\n");
+    const char *hint = hint_record(w->tl, w->process);
+    if (hint)
+        buf_addf(w->out, "To know more: %s.\n", hint);
 }
 
 /* Of what its requests' ledgers say; a loop's own work, which is nobody's, is none of it. */
@@ -450,7 +454,7 @@ static void add_advice(const struct words *w)
 void verdict_text(const struct timeline *tl, uint32_t process, const struct process_sums *sums,
                   struct buf *out)
 {
-    struct words w = {tl, &tl->processes.data[process].verdict, sums, out};
+    struct words w = {tl, &tl->processes.data[process].verdict, sums, out, process};
     if (!sums->complete && !sums->open) {
         buf_adds(out, "No request was seen in this process.\n");
         return;

@@ -15,6 +15,7 @@ struct words {
     const struct verdict *v;
     const struct process_sums *sums;
     struct buf *out; /* not owned */
+    uint32_t process;
 };
 
 /* A thread's, as the timeline has it. */

@@ -267,6 +267,18 @@ static void test_undecided(void **state)
     scene_must(vec_push(&tl.probes, timeline_intern(&tl, "uprobe:Task step end")));
     judge(&b, &tl, false, &out);
     has_not(&out, "--precise");
+    /* And of Kotlin's coroutines where they run, and no agent was there. */
+    const uint32_t comm = tl.threads.data[0].comm;
+    tl.threads.data[0].comm = timeline_intern(&tl, "DefaultDispatch");
+    judge(&b, &tl, false, &out);
+    has(&out, "            record --precise=agent tells more of coroutines in Kotlin\n");
+    tl.threads.data[0].comm = timeline_intern(&tl, "Default..rker-1");
+    judge(&b, &tl, false, &out);
+    has(&out, "--precise=agent");
+    scene_must(vec_push(&tl.probes, timeline_intern(&tl, "uprobe:waitscope_coroutine_made")));
+    judge(&b, &tl, false, &out);
+    has_not(&out, "--precise");
+    tl.threads.data[0].comm = comm;
     limit(&b, LEDGER_UNATTRIBUTED, "100%");
     judge(&b, &tl, true, &out);
     has(&out, "note: blocked: not known for 1 of 3 requests, too much of which is unattributed; "
