@@ -7,6 +7,7 @@ import socket
 import statistics
 import time
 
+import servers
 from harness import S, Failure, free_port
 
 
@@ -92,12 +93,8 @@ async def aio():
 """
 
 
-def fastapi(t, loop):
-    with open(os.path.join(t.dir, "costly.py"), "w", encoding="ascii") as file:
-        file.write(FASTAPI)
-    port = free_port()
-    server = t.start(["/usr/bin/python3", "-m", "uvicorn", "costly:app", "--port", port,
-                      "--log-level", "warning", "--loop", loop], cwd=t.dir)
+def connect(server, port):
+    """Once it answers: eight connections."""
     for _ in range(200):
         try:
             server.conns = [socket.create_connection(("127.0.0.1", port), 5)]
@@ -110,15 +107,42 @@ def fastapi(t, loop):
     return server
 
 
+def fastapi(t, loop):
+    with open(os.path.join(t.dir, "costly.py"), "w", encoding="ascii") as file:
+        file.write(FASTAPI)
+    port = free_port()
+    server = t.start(["/usr/bin/python3", "-m", "uvicorn", "costly:app", "--port", port,
+                      "--log-level", "warning", "--loop", loop], cwd=t.dir)
+    return connect(server, port)
+
+
+def kotlin(t):
+    """As it is run: by default the JVM compiles twice, and collects beside what runs."""
+    with open(os.path.join(t.dir, "1-1"), "w", encoding="ascii") as file:
+        file.write("x\n")
+    path = servers.kotlin_built(t, servers.zoo("Coroutines.kt"))
+    server = servers.start(t, ["java", "-Xmx512m", "-Dsun.net.httpserver.nodelay=true",
+                               "-cp", ":".join(path), "CoroutinesKt", t.dir])
+    return connect(server, server.port)
+
+
 def cpu_of_process(pid):
     """Seconds that its threads ran: the clock that clock_getcpuclockid(3) tells of."""
     return time.clock_gettime((~pid << 3) | 2)
 
 
 def fastapi_cost(t, loop, path, count, requests):
-    """Of each round the server's CPU seconds a request: untraced, by default, with --precise; in
-    another order each time. Eight connections ask at once, again and again."""
-    server = fastapi(t, loop)
+    return server_cost(t, fastapi(t, loop), path, "--precise", count, requests)
+
+
+def kotlin_cost(t, path, count, requests):
+    return server_cost(t, kotlin(t), path, "--precise=agent", count, requests, 20_000)
+
+
+def server_cost(t, server, path, precise, count, requests, warm=80):
+    """Of each round the server's CPU seconds a request: untraced, by default, with `precise`; in
+    another order each time. Eight connections ask at once, again and again. What is compiled while
+    it runs is, behind `warm` requests before each."""
     ask = f"GET /{path} HTTP/1.1\r\nHost: a\r\n\r\n".encode()
 
     def once(n=requests):
@@ -136,13 +160,17 @@ def fastapi_cost(t, loop, path, count, requests):
 
     def recorded(*options):
         recording = t.record(server.pid, *options)
-        once(80)
+        once(warm)
         took = once()
         recording.end()
         os.unlink(recording.path)
         return took
 
-    ways = [once, recorded, lambda: recorded("--precise")]
+    def untraced():
+        once(warm)
+        return once()
+
+    ways = [untraced, recorded, lambda: recorded(precise)]
     once()
     found = []
     for i in range(count):

@@ -270,7 +270,9 @@ class Oracle:
         pooled = self._pooled(one)
         got += pooled
         back = sum(ledger[k] for k in (*BESIDE, "loop_busy", "unattributed"))
-        back += ledger["queued"] if self._by_worker(one, r) else 0
+        # What a coroutine awaited is there, and it stands in line for a thread.
+        resumes = self.kind(one)["workers"] and state == "awaiting"
+        back += ledger["queued"] if resumes or self._by_worker(one, r) else 0
         if got > told + spare(told):
             return f"{state} {ms(got)}, more than {ms(told)}"
         if got + back + r["parallel_ns"] < told - spare(told):

@@ -103,9 +103,10 @@ def built(t, source, argv):
         return into
 
 
-def jvm(t, argv):
+def jvm(t, argv, **options):
     log = os.path.join(t.dir, "pauses")
-    server = start(t, ["java", *JVM, f"-Xlog:safepoint=info:file={log}:timenanos", *argv])
+    server = start(t, ["java", *JVM, f"-Xlog:safepoint=info:file={log}:timenanos", *argv],
+                   **options)
     server.pauses = lambda: pauses.of_jvm(log)
     return server
 
@@ -116,12 +117,18 @@ def java(t, visit):
     return jvm(t, ["-cp", classes, "JavaPool", backend.port, visit.dir])
 
 
-def kotlin(t, visit):
-    classes = built(t, zoo("Coroutines.kt"), [
+def kotlin_built(t, source):
+    """The class path of a program in Kotlin."""
+    classes = built(t, source, [
         "java", *JVM, "-cp", f"{KOTLIN}/kotlin-compiler.jar:{COROUTINES[0]}",
         "org.jetbrains.kotlin.cli.jvm.K2JVMCompiler", "-no-reflect", "-kotlin-home",
         os.path.dirname(KOTLIN), "-cp", COROUTINES[1]])
-    return jvm(t, ["-cp", ":".join([classes, *COROUTINES]), "CoroutinesKt", visit.dir])
+    return [classes, *COROUTINES]
+
+
+def kotlin(t, visit):
+    path = kotlin_built(t, zoo("Coroutines.kt"))
+    return jvm(t, ["-cp", ":".join(path), "CoroutinesKt", visit.dir])
 
 
 # Small; and answers in two pieces do not wait 40 ms for an acknowledgement.

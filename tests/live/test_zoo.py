@@ -7,8 +7,12 @@ import servers
 import spoil
 from harness import Case, test
 
-# Those that are recorded with --precise as well: it tells what their loop's tasks wait for.
-PRECISE = {"fastapi": ("aiofiles", "def", "mixed", "sleep", "upstream", "victims")}
+# Those that are recorded precisely as well: that tells what their loop's tasks wait for, and which
+# coroutine each thread turns to.
+PRECISE = {
+    "fastapi": ("--precise", ("aiofiles", "def", "mixed", "sleep", "upstream", "victims")),
+    "kotlin": ("--precise=agent", ("io", "delay", "mixed")),
+}
 # One request in thousands may be told wrong by what else the machine does, and so may a figure near
 # its goal: a visit is made again, and what was missed is said.
 ATTEMPTS = 3
@@ -27,7 +31,7 @@ def judged(t, name, path, options):
         missed.append(f"{report['capture']['lost']['records']} lost records")
     for one in judge.judge():
         one.visit = path
-        precise = "--precise" in options
+        precise = bool(options)
         rows.append(score.row(one, precise))
         why = score.misses(one, precise)
         if why:
@@ -72,6 +76,6 @@ def table():
 for server, (_, visits) in servers.ZOO.items():
     for one in visits:
         test(f"zoo: {server} {one.path}")(visited(server, one.path))
-        if one.path in PRECISE.get(server, ()):
-            test(f"zoo: {server} {one.path}, precisely")(
-                visited(server, one.path, ("--precise",)))
+        option, paths = PRECISE.get(server, ("", ()))
+        if one.path in paths:
+            test(f"zoo: {server} {one.path}, precisely")(visited(server, one.path, (option,)))
