@@ -1,5 +1,6 @@
 """Protocols and wires: each request found once and named, with real servers where Debian has them."""
 
+import contextlib
 import glob
 import os
 import re
@@ -235,6 +236,12 @@ def fastcgi(t):
     paths = [f"/hello/{i}?secret=hunter2" for i in range(12)]
     clients(lambda: socket.create_connection(("127.0.0.1", port), 10), paths, 2)
     recording.end()
+    with open(f"/proc/{server.pid}/task/{server.pid}/children", encoding="ascii") as file:
+        workers = [int(pid) for pid in file.read().split()]
+    server.end()
+    for pid in workers:  # which it leaves behind
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGTERM)
     report = recording.report()
     want = sorted(f"GET /hello/{i}" for i in range(12))
     t.equal(names_of(report, "fastcgi"), want, "FastCGI's requests")
