@@ -31,22 +31,10 @@
 /* Of its intervals, so many are looked at. */
 #define LATE_STEPS 64
 
-int coroutines_survey(struct analysis *a)
+void coroutines_found(struct analysis *a, uint32_t thread)
 {
-    if (!a->works_told)
-        return 0;
-    for (size_t i = 0; i < a->records.len; i++) {
-        const struct record *r = &a->records.data[i];
-        const struct event_work *e = (const void *)r->ev;
-
-        if (r->kind != EVENT_WORK || r->thread == NONE || e->kind != WORK_COROUTINE ||
-            e->op != WORK_BEGIN)
-            continue;
-        struct life *l = &a->lives.data[r->thread];
-        l->coroutines = l->known = l->ends = true;
-        a->procs.data[a->tl->threads.data[r->thread].process].coroutines = true;
-    }
-    return 0;
+    a->lives.data[thread].coroutines = a->lives.data[thread].ends = true;
+    a->procs.data[a->tl->threads.data[thread].process].coroutines = true;
 }
 
 static struct work *work_at(const struct analysis *a, uint32_t plus1)

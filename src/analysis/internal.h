@@ -596,8 +596,8 @@ int work_bind(struct analysis *a, const struct event_work *e, const struct act *
 int work_turn_to(struct analysis *a, uint32_t request, struct act *act);
 
 /* ---- coroutines.c ---- */
-/* Finds which threads have coroutines. */
-int coroutines_survey(struct analysis *a);
+/* The thread turns to coroutines, and says so. */
+void coroutines_found(struct analysis *a, uint32_t thread);
 int coroutine_event(struct analysis *a, const struct event_work *e, struct act *act);
 
 /* ---- tasks.c ---- */

@@ -358,8 +358,6 @@ int requests_build(struct analysis *a)
     if (rc == 0)
         rc = tasks_survey(a);
     if (rc == 0)
-        rc = coroutines_survey(a);
-    if (rc == 0)
         rc = steps_survey(a);
     if (rc == 0)
         rc = downstream_survey(a);

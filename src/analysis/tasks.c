@@ -86,6 +86,11 @@ static int survey_work(struct survey *s, const struct event_work *e, uint32_t th
     struct life *l = &s->a->lives.data[thread];
     uint64_t key = work_key(s->a, e, thread);
 
+    if (e->kind == WORK_COROUTINE) {
+        if (e->op == WORK_BEGIN)
+            coroutines_found(s->a, thread);
+        return 0;
+    }
     if ((e->kind == WORK_LIBUV && e->op == WORK_SUBMIT) ||
         (e->kind == WORK_NGINX && e->op == WORK_BEGIN))
         s->a->procs.data[s->a->tl->threads.data[thread].process].hands_over = true;
@@ -167,7 +172,7 @@ int tasks_survey(struct analysis *a)
         /* One that makes a task for each request; else tasks may be those of connections, made
          * when there is no request yet, and whose turn it is then is chance. */
         l->makes = l->tasks && seen->makers && seen->makers >= seen->reads - seen->reads / 10;
-        l->known = l->makes || (l->tasks && !l->flushes);
+        l->known = l->coroutines || l->makes || (l->tasks && !l->flushes);
     }
     table_release(&s.conns);
     table_release(&s.askers);
