@@ -2,6 +2,8 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
 
 enum { SLOT_EMPTY = 0, SLOT_DELETED = 1, HASHES = 2 };
 
@@ -39,6 +41,23 @@ static void insert_new(struct table *t, uint64_t hash, uint64_t value)
     t->used++;
 }
 
+/* A large one is looked into at random: pages of 2 MB, where the machine has them to give. */
+#define HUGE_PAGE (2u << 20)
+
+static struct table_slot *slots_new(size_t cap)
+{
+    size_t size = cap * sizeof(struct table_slot);
+    struct table_slot *slots;
+
+    if (size < HUGE_PAGE)
+        return calloc(cap, sizeof(*slots));
+    slots = aligned_alloc(HUGE_PAGE, (size + HUGE_PAGE - 1) / HUGE_PAGE * HUGE_PAGE);
+    if (!slots)
+        return NULL;
+    madvise(slots, size, MADV_HUGEPAGE);
+    return memset(slots, 0, size);
+}
+
 /* Also how deleted slots are swept out: the size depends on the used ones alone. */
 static int rehash(struct table *t)
 {
@@ -49,7 +68,7 @@ static int rehash(struct table *t)
         cap *= 2;
     }
     struct table grown = *t;
-    grown.slots = calloc(cap, sizeof(*grown.slots));
+    grown.slots = slots_new(cap);
     if (!grown.slots)
         return -ENOMEM;
     grown.cap = cap;
