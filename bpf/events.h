@@ -293,8 +293,8 @@ enum work_kind {
 
 enum work_flag {
     WORK_IN_LINE = 1,   /* SUBMIT: just before it got one of the pool's places (anyio) */
-    WORK_FREE = 4,      /* SUBMIT of a coroutine: it is no child of another */
     WORK_GIVES_WAY = 2, /* END of a step: it waits for nothing but its turn */
+    WORK_FREE = 4,      /* SUBMIT of a coroutine: it is no child of another */
 };
 
 struct event_work {

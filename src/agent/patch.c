@@ -254,10 +254,31 @@ static void copy_frame(struct patcher *p, bool first)
     }
 }
 
-static void put_number_at(struct patcher *p, size_t at, uint32_t n)
+/* One whose length is known when it is written. */
+struct attribute {
+    size_t length_at;   /* in what is written */
+    const uint8_t *end; /* of it as it was */
+};
+
+static struct attribute attribute_begin(struct patcher *p)
 {
-    for (size_t i = 4; i-- > 0; n >>= 8)
-        p->out[at + i] = (uint8_t)n;
+    uint32_t len = number(&p->in, 4);
+    struct attribute a = {p->len, p->in.at};
+
+    put_number(p, 0, 4);
+    p->in.bad |= len > (size_t)(p->in.end - p->in.at);
+    if (!p->in.bad)
+        a.end += len;
+    return a;
+}
+
+static void attribute_end(struct patcher *p, const struct attribute *a)
+{
+    uint32_t n = (uint32_t)(p->len - a->length_at - 4);
+
+    p->in.bad |= p->in.at != a->end;
+    for (size_t i = 4; i-- > 0 && !p->in.bad; n >>= 8)
+        p->out[a->length_at + i] = (uint8_t)n;
 }
 
 /* Tables of what begins at a place, and so many bytes behind that; but the length in them. */
@@ -271,16 +292,9 @@ static void copy_places(struct patcher *p, size_t more)
 
 static void copy_code_attribute(struct patcher *p)
 {
-    uint32_t name = copy(p, 2), len = number(&p->in, 4);
-    size_t length_at = p->len;
-    const uint8_t *end = p->in.at;
+    uint32_t name = copy(p, 2);
+    struct attribute a = attribute_begin(p);
 
-    put_number(p, 0, 4);
-    if (p->in.bad || len > (size_t)(p->in.end - p->in.at)) {
-        p->in.bad = true;
-        return;
-    }
-    end += len;
     if (is_text(p, name, "StackMapTable")) {
         uint32_t n = copy(p, 2);
         for (uint32_t i = 0; i < n && !p->in.bad; i++)
@@ -293,23 +307,14 @@ static void copy_code_attribute(struct patcher *p)
     } else {
         p->in.bad = true;
     }
-    p->in.bad |= p->in.at != end;
-    if (!p->in.bad)
-        put_number_at(p, length_at, (uint32_t)(p->len - length_at - 4));
+    attribute_end(p, &a);
 }
 
 static void patch_code(struct patcher *p)
 {
-    uint32_t len = number(&p->in, 4), stack, size;
-    size_t length_at = p->len;
-    const uint8_t *end = p->in.at;
+    struct attribute a = attribute_begin(p);
+    uint32_t stack, size;
 
-    put_number(p, 0, 4);
-    if (p->in.bad || len > (size_t)(p->in.end - p->in.at)) {
-        p->in.bad = true;
-        return;
-    }
-    end += len;
     stack = number(&p->in, 2);
     put_number(p, stack ? stack : 1, 2);
     copy(p, 2); /* variables: one of them is the argument */
@@ -328,9 +333,7 @@ static void patch_code(struct patcher *p)
     }
     for (uint32_t n = copy(p, 2); n-- && !p->in.bad;)
         copy_code_attribute(p);
-    p->in.bad |= p->in.at != end;
-    if (!p->in.bad)
-        put_number_at(p, length_at, (uint32_t)(p->len - length_at - 4));
+    attribute_end(p, &a);
 }
 
 static bool is_wanted(const struct patcher *p, uint32_t name, uint32_t type)

@@ -60,19 +60,6 @@ static bool is_carrier(const struct analysis *a, const struct thread *t)
 }
 
 /*
- * A thread of Kotlin's Dispatchers.Default and .IO: what it parks for is no request's that it has
- * touched either, as far as nothing tells which coroutine it has. "DefaultDispatcher-worker-1" is
- * cut to 15 bytes, or, from JDK 20 on, as below.
- */
-static bool is_dispatcher(const struct analysis *a, const struct thread *t)
-{
-    const char *comm = timeline_string(a->tl, t->comm);
-    return process_has(a, t->process, RUNTIME_JVM) &&
-           (strcmp(comm, "DefaultDispatch") == 0 ||
-            (strncmp(comm, "Default..", 9) == 0 && strstr(comm, "rker-") != NULL));
-}
-
-/*
  * HotSpot's own threads compile, collect and keep house: for everybody, whoever woke them. They
  * bear the names that its sources give them (src/hotspot/share/{compiler,gc,runtime,services}, and
  * of the class library those of java.lang.ref), cut to 15 bytes, or from JDK 20 on to the first 7,
@@ -108,7 +95,9 @@ void parks_prepare(struct analysis *a)
     for (size_t i = 0; i < a->lives.len; i++) {
         const struct thread *t = &a->tl->threads.data[i];
         a->lives.data[i].carries = is_carrier(a, t);
-        a->lives.data[i].suspends = is_dispatcher(a, t);
+        /* What one of these parks for is no request's that it has touched either. */
+        a->lives.data[i].suspends =
+            process_has(a, t->process, RUNTIME_JVM) && thread_is_dispatcher(a->tl, t);
         a->lives.data[i].service = is_jvm_service(a, t);
         for (size_t k = 0; k < t->intervals.len && !a->lives.data[i].bitsets; k++)
             a->lives.data[i].bitsets =

@@ -3,20 +3,11 @@
 #include <stdbool.h>
 #include <string.h>
 
-/* A thread that Kotlin's coroutines run on: "DefaultDispatcher-worker-1" as the kernel cuts it, or
- * as the JVM does since 20. */
-static bool is_dispatcher(const char *comm)
-{
-    return !strcmp(comm, "DefaultDispatch") ||
-           (!strncmp(comm, "Default..", 9) && strstr(comm, "rker-"));
-}
-
 static bool has_dispatcher(const struct timeline *tl, uint32_t process)
 {
     for (size_t i = 0; i < tl->threads.len; i++) {
         const struct thread *t = &tl->threads.data[i];
-        if ((process == HINT_ANY || t->process == process) &&
-            is_dispatcher(timeline_string(tl, t->comm)))
+        if ((process == HINT_ANY || t->process == process) && thread_is_dispatcher(tl, t))
             return true;
     }
     return false;

@@ -172,6 +172,13 @@ const char *timeline_string(const struct timeline *tl, uint32_t index)
     return index < tl->strings.len ? tl->strings.data[index] : "";
 }
 
+bool thread_is_dispatcher(const struct timeline *tl, const struct thread *t)
+{
+    const char *comm = timeline_string(tl, t->comm);
+    return strcmp(comm, "DefaultDispatch") == 0 ||
+           (strncmp(comm, "Default..", 9) == 0 && strstr(comm, "rker-"));
+}
+
 uint64_t hold_victims(const struct hold *h)
 {
     return (uint64_t)h->victim_count + h->more_victims;

@@ -278,6 +278,9 @@ uint32_t timeline_intern(struct timeline *tl, const char *s);
 /* Cleans bytes from outside with text_clean(), then interns them. */
 uint32_t timeline_intern_bytes(struct timeline *tl, const void *bytes, size_t len);
 const char *timeline_string(const struct timeline *tl, uint32_t index);
+/* Do Kotlin's coroutines run on it, if its process is a JVM? Those of Dispatchers.Default and .IO
+ * bear "DefaultDispatcher-worker-1" as the kernel cuts it, or as the JVM does since 20. */
+bool thread_is_dispatcher(const struct timeline *tl, const struct thread *t);
 
 /* How many requests lost something to the hold, whether or not they are listed. */
 uint64_t hold_victims(const struct hold *h);

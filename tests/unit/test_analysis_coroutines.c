@@ -66,6 +66,17 @@ static void passes(struct made *m, uint64_t t, uint32_t tid, uint64_t coroutine)
     made_add(m, &e, EVENT_WORK, sizeof(e), tid, AT(t));
 }
 
+/* 7 reads A at 1010, and hands its coroutine over at 1020; 8 turns to it at 1070. */
+static void begun_init(struct made *m, uint64_t end)
+{
+    coroutines_init(m, end);
+    wakes(m, 7, 0, 1000, 99);
+    receives(m, 1010, 7, A, 1000, GET("/a"));
+    hands(m, 1020, 7, 1);
+    wakes(m, 8, 0, 1060, 7);
+    begins(m, 1070, 8, 1);
+}
+
 /* All sleep to the end. */
 static void coroutines_finish(struct made *m, uint64_t end, uint64_t seven, uint64_t eight,
                               uint64_t nine, uint64_t ten)
@@ -86,12 +97,7 @@ static void test_delay(void **state)
 {
     (void)state;
     struct made m;
-    coroutines_init(&m, 9000);
-    wakes(&m, 7, 0, 1000, 99);
-    receives(&m, 1010, 7, A, 1000, GET("/a"));
-    hands(&m, 1020, 7, 1);
-    wakes(&m, 8, 0, 1060, 7);
-    begins(&m, 1070, 8, 1);
+    begun_init(&m, 9000);
     suspends(&m, 1100, 8, 1);
     wakes(&m, 10, 0, 6000, 0);
     readies(&m, 6050, 10, 1);
@@ -156,12 +162,7 @@ static void test_moved(void **state)
 {
     (void)state;
     struct made m;
-    coroutines_init(&m, 9000);
-    wakes(&m, 7, 0, 1000, 99);
-    receives(&m, 1010, 7, A, 1000, GET("/a"));
-    hands(&m, 1020, 7, 1);
-    wakes(&m, 8, 0, 1060, 7);
-    begins(&m, 1070, 8, 1);
+    begun_init(&m, 9000);
     passes(&m, 1100, 8, 1);
     wakes(&m, 9, 0, 1190, 8);
     begins(&m, 1200, 9, 1);
@@ -186,12 +187,7 @@ static void test_begun_before_it_was_left(void **state)
 {
     (void)state;
     struct made m;
-    coroutines_init(&m, 9000);
-    wakes(&m, 7, 0, 1000, 99);
-    receives(&m, 1010, 7, A, 1000, GET("/a"));
-    hands(&m, 1020, 7, 1);
-    wakes(&m, 8, 0, 1060, 7);
-    begins(&m, 1070, 8, 1);
+    begun_init(&m, 9000);
     wakes(&m, 9, 0, 1095, 8);
     begins(&m, 1100, 9, 1);
     passes(&m, 1400, 8, 1);
@@ -214,12 +210,7 @@ static void test_nested(void **state)
 {
     (void)state;
     struct made m;
-    coroutines_init(&m, 12000);
-    wakes(&m, 7, 0, 1000, 99);
-    receives(&m, 1010, 7, A, 1000, GET("/a"));
-    hands(&m, 1020, 7, 1);
-    wakes(&m, 8, 0, 1060, 7);
-    begins(&m, 1070, 8, 1);
+    begun_init(&m, 12000);
     hands(&m, 1080, 8, 3);
     begins(&m, 1090, 8, 3);
     suspends(&m, 1100, 8, 3);
@@ -270,12 +261,7 @@ static void test_nested_and_left(void **state)
 {
     (void)state;
     struct made m;
-    coroutines_init(&m, 9000);
-    wakes(&m, 7, 0, 1000, 99);
-    receives(&m, 1010, 7, A, 1000, GET("/a"));
-    hands(&m, 1020, 7, 1);
-    wakes(&m, 8, 0, 1060, 7);
-    begins(&m, 1070, 8, 1);
+    begun_init(&m, 9000);
     hands(&m, 1080, 8, 3);
     begins(&m, 1090, 8, 3);
     suspends(&m, 1100, 8, 1);
@@ -434,12 +420,7 @@ static void test_child(void **state)
 {
     (void)state;
     struct made m;
-    coroutines_init(&m, 9000);
-    wakes(&m, 7, 0, 1000, 99);
-    receives(&m, 1010, 7, A, 1000, GET("/a"));
-    hands(&m, 1020, 7, 1);
-    wakes(&m, 8, 0, 1060, 7);
-    begins(&m, 1070, 8, 1);
+    begun_init(&m, 9000);
     hands(&m, 1080, 8, 3);
     suspends(&m, 1100, 8, 1);
     wakes(&m, 9, 0, 1190, 8);
@@ -523,12 +504,7 @@ static void test_ready_is_not_told(void **state)
 {
     (void)state;
     struct made m;
-    coroutines_init(&m, 9000);
-    wakes(&m, 7, 0, 1000, 99);
-    receives(&m, 1010, 7, A, 1000, GET("/a"));
-    hands(&m, 1020, 7, 1);
-    wakes(&m, 8, 0, 1060, 7);
-    begins(&m, 1070, 8, 1);
+    begun_init(&m, 9000);
     suspends(&m, 1100, 8, 1);
     wakes(&m, 8, 1110, 6190, 10);
     begins(&m, 6200, 8, 1);
@@ -545,12 +521,7 @@ static void test_timers_are_late(void **state)
 {
     (void)state;
     struct made m;
-    coroutines_init(&m, 15000);
-    wakes(&m, 7, 0, 1000, 99);
-    receives(&m, 1010, 7, A, 1000, GET("/a"));
-    hands(&m, 1020, 7, 1);
-    wakes(&m, 8, 0, 1060, 7);
-    begins(&m, 1070, 8, 1);
+    begun_init(&m, 15000);
     suspends(&m, 1100, 8, 1);
     waits(&m, 10, 0, 6000, 11000, CALL_futex, QUEUE);
     readies(&m, 11050, 10, 1);
@@ -571,12 +542,7 @@ static void test_others_work(void **state)
 {
     (void)state;
     struct made m;
-    coroutines_init(&m, 9000);
-    wakes(&m, 7, 0, 1000, 99);
-    receives(&m, 1010, 7, A, 1000, GET("/a"));
-    hands(&m, 1020, 7, 1);
-    wakes(&m, 8, 0, 1060, 7);
-    begins(&m, 1070, 8, 1);
+    begun_init(&m, 9000);
     suspends(&m, 1100, 8, 1);
     begins(&m, 1200, 8, EARLIER);
     waits(&m, 8, 1300, 3300, 3300, CALL_pread64, COLD);
