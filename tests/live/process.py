@@ -48,6 +48,16 @@ class Process:
             out += byte
         return out.decode(errors="replace").rstrip("\n")
 
+    def more(self):
+        """What it has printed behind the last line that was read."""
+        out = b""
+        while select.select([self.popen.stdout], [], [], 0)[0]:
+            got = os.read(self.popen.stdout.fileno(), 65536)
+            if not got:
+                break
+            out += got
+        return out.decode(errors="replace")
+
     def say(self, text):
         self.popen.stdin.write(text.encode())
         self.popen.stdin.flush()
