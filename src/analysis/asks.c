@@ -303,7 +303,7 @@ static int peers_find(struct analysis *a, struct table *peers, uint32_t *objects
         const struct question *q = &a->questions.data[i];
         if (q->dropped || asks_nothing(a, q))
             continue;
-        rc = object_plus1(a, a->socks.data[q->sock].obj, false, 0, &objects_plus1[i]);
+        rc = socket_object_plus1(a, &a->socks.data[q->sock], &objects_plus1[i]);
         if (rc == 0 && objects_plus1[i] && is_background(a, q))
             rc = table_put(peers, peer_key(a, q, objects_plus1[i] - 1), 0);
     }

@@ -87,10 +87,9 @@ static void see_conn(const struct survey *s, const struct record *r)
 
 static void see_io(const struct survey *s, const struct record *r)
 {
-    const struct event_io *io = (const void *)r->ev;
     const struct sock *sock = record_sock(s->a, r);
 
-    if (!sock || sock->role != ROLE_ACCEPTED || !io->bytes)
+    if (!sock || sock->role != ROLE_ACCEPTED || !r->moves)
         return;
     if (r->kind == EVENT_SEND)
         answered(s, sock);

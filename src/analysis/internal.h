@@ -77,6 +77,7 @@ struct record {
     uint32_t thread; /* NONE: of no thread of the target */
     uint16_t kind;   /* of the event: most passes look at a few kinds and need not fetch the rest */
     bool by_kernel;  /* a thread of io_uring did it, for `thread`: see uring_prepare() */
+    bool moves;      /* a receive or a send of at least a byte */
     uint32_t sock_plus1; /* a connection's, a receive's or a send's: which, see record_sock() */
 };
 
@@ -180,7 +181,8 @@ struct sock {
     uint64_t last_op;
     uint64_t send_off, send_on, send_prev; /* at the last send: see request_pipelined() */
 
-    bool tag_lost; /* its tag in io_uring went to another: see uring.c */
+    uint32_t object_plus1; /* in the timeline; 0: not there (yet) */
+    bool tag_lost;         /* its tag in io_uring went to another: see uring.c */
 
     /* connected */
     uint32_t owner_plus1;            /* request */
@@ -361,7 +363,7 @@ struct analysis {
     VEC(struct capture_loss) losses;
     VEC(uint64_t) loss_reach; /* beside tl->losses: see losses_within() */
     VEC(char *) probes;
-    bool works_told; /* there are records of EVENT_WORK */
+    uint64_t kinds; /* bits: 1 << kind of event, of all records */
 
     struct timeline *tl;
     uint64_t t0;
@@ -372,7 +374,7 @@ struct analysis {
     struct table sock_index;
     VEC(uint64_t) clients;     /* when their connections came to be, sorted */
     struct table files, anons; /* object → its last record */
-    struct table objects;      /* object → index in the timeline */
+    struct table objects;      /* object → index in the timeline; not those in socks */
     struct table futexes;      /* hash of process and address → index in the timeline */
     uint32_t futex_count, futex_rest_plus1;
     uint32_t call_strings[CALL_COUNT]; /* index + 1 */
@@ -405,6 +407,8 @@ bool losses_within(const struct analysis *a, uint64_t from, uint64_t to);
 
 /* ---- records.c ---- */
 int records_add(struct analysis *a, const struct event *ev);
+/* Is there a record of the kind at all? */
+bool records_have(const struct analysis *a, unsigned kind);
 /* Stable by time, in linear time for what is sorted already. */
 void records_sort(struct analysis *a);
 void records_release(struct analysis *a);
@@ -429,6 +433,8 @@ bool process_has(const struct analysis *a, uint32_t process, enum runtime runtim
 /* ---- names.c ---- */
 /* Index + 1 in tl->objects, 0 when `obj` is none; -ENOMEM. `futex`: obj is an address. */
 int object_plus1(struct analysis *a, uint64_t obj, bool futex, uint32_t process, uint32_t *plus1);
+/* The same of a socket. */
+int socket_object_plus1(struct analysis *a, struct sock *s, uint32_t *plus1);
 
 /* ---- calls.c ---- */
 enum state wait_state(const struct event_wait *w);

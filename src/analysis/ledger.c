@@ -328,7 +328,7 @@ static int request_add(struct ledger *l, uint32_t draft)
     struct analysis *a = l->a;
     struct draft *d = &a->drafts.data[draft];
     uint32_t answerer = d->answer_thread != NONE ? d->answer_thread : d->first_thread, conn;
-    int rc = object_plus1(a, a->socks.data[d->sock].obj, false, 0, &conn);
+    int rc = socket_object_plus1(a, &a->socks.data[d->sock], &conn);
 
     if (rc < 0 || a->tl->requests.len >= NONE)
         return -ENOMEM;

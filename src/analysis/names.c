@@ -42,15 +42,14 @@ static void unix_name(const struct analysis *a, uint64_t obj, struct buf *out)
     text_clean(out, f->path, strnlen(f->path, f->path_len < room ? f->path_len : room));
 }
 
-static int name_socket(struct analysis *a, uint64_t obj, struct object *o)
+static int name_socket(struct analysis *a, const struct sock *s, struct object *o)
 {
-    const struct sock *s = socket_find(a, obj);
     const struct event_socket *d = s ? s->desc : NULL;
     struct buf local = BUF_INIT, remote = BUF_INIT, name = BUF_INIT;
 
     o->kind = s ? role_kinds[s->role] : OBJ_SOCKET;
     if (d && d->family == AF_UNIX) {
-        unix_name(a, obj, o->kind == OBJ_CONNECTED ? &remote : &local);
+        unix_name(a, s->obj, o->kind == OBJ_CONNECTED ? &remote : &local);
     } else if (d) {
         address(&local, d->family, d->local, d->local_port);
         if (o->kind != OBJ_LISTENER && d->remote_port)
@@ -178,6 +177,13 @@ static int name_anon(struct analysis *a, uint64_t obj, struct object *o)
     return 0;
 }
 
+/* One of which no record tells more. */
+static int name_bare_socket(struct analysis *a, uint64_t obj, struct object *o)
+{
+    (void)obj;
+    return name_socket(a, NULL, o);
+}
+
 static int name_other(struct analysis *a, uint64_t obj, struct object *o)
 {
     (void)obj;
@@ -186,7 +192,7 @@ static int name_other(struct analysis *a, uint64_t obj, struct object *o)
 }
 
 static int (*const namers[])(struct analysis *, uint64_t, struct object *) = {
-    [OBJECT_NONE] = name_other, [OBJECT_SOCKET] = name_socket, [OBJECT_FILE] = name_file,
+    [OBJECT_NONE] = name_other, [OBJECT_SOCKET] = name_bare_socket, [OBJECT_FILE] = name_file,
     [OBJECT_PATH] = name_file,  [OBJECT_ANON] = name_anon,
 };
 
@@ -230,6 +236,19 @@ static int futex_plus1(struct analysis *a, uint64_t addr, uint32_t process, uint
     return table_put(&a->futexes, key, *plus1 - 1);
 }
 
+int socket_object_plus1(struct analysis *a, struct sock *s, uint32_t *plus1)
+{
+    *plus1 = s->object_plus1;
+    if (*plus1)
+        return 0;
+    struct object o = {.id = s->obj};
+    int rc = name_socket(a, s, &o);
+    if (rc == 0)
+        rc = object_push(a, &o, &s->object_plus1);
+    *plus1 = s->object_plus1;
+    return rc;
+}
+
 int object_plus1(struct analysis *a, uint64_t obj, bool futex, uint32_t process, uint32_t *plus1)
 {
     uint64_t index;
@@ -239,11 +258,14 @@ int object_plus1(struct analysis *a, uint64_t obj, bool futex, uint32_t process,
         return 0;
     if (futex)
         return futex_plus1(a, obj, process, plus1);
+    unsigned class = OBJECT_CLASS(obj);
+    struct sock *s = class == OBJECT_SOCKET ? socket_find(a, obj) : NULL;
+    if (s)
+        return socket_object_plus1(a, s, plus1);
     if (table_get(&a->objects, obj, &index)) {
         *plus1 = (uint32_t)index + 1;
         return 0;
     }
-    unsigned class = OBJECT_CLASS(obj);
     struct object o = {.id = obj};
     int rc = class < sizeof(namers) / sizeof(namers[0]) ? namers[class](a, obj, &o)
                                                         : name_other(a, obj, &o);

@@ -24,8 +24,17 @@ int records_add(struct analysis *a, const struct event *ev)
     if (!copy)
         return -ENOMEM;
     memcpy(copy, ev, ev->size);
-    a->works_told |= ev->kind == EVENT_WORK;
-    return vec_push(&a->records, ((struct record){ev->time_ns, copy, NONE, ev->kind, false, 0}));
+    struct record r = {ev->time_ns, copy, NONE, .kind = ev->kind};
+    if (ev->kind == EVENT_RECV || ev->kind == EVENT_SEND)
+        r.moves = ((const struct event_io *)ev)->bytes;
+    if (ev->kind < EVENT_KINDS)
+        a->kinds |= (uint64_t)1 << ev->kind;
+    return vec_push(&a->records, r);
+}
+
+bool records_have(const struct analysis *a, unsigned kind)
+{
+    return a->kinds >> kind & 1;
 }
 
 static int by_time(const void *x, const void *y)

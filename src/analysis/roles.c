@@ -215,10 +215,10 @@ static void count_reads(struct analysis *a)
 {
     for (size_t i = 0; i < a->records.len; i++) {
         const struct record *r = &a->records.data[i];
-        if (r->kind != EVENT_RECV || r->thread == NONE)
+        if (r->kind != EVENT_RECV || r->thread == NONE || !r->moves)
             continue;
         const struct event_io *io = (const struct event_io *)r->ev;
-        const struct sock *s = io->bytes ? record_sock(a, r) : NULL;
+        const struct sock *s = record_sock(a, r);
         if (!s || s->role != ROLE_ACCEPTED || !s->tcp)
             continue;
         a->lives.data[r->thread].reads++;

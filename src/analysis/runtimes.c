@@ -27,7 +27,7 @@ int runtimes_build(struct analysis *a)
     for (size_t i = 0; i < a->tl->processes.len; i++)
         if (vec_push(&a->procs, ((struct proc){0})) < 0)
             return -ENOMEM;
-    for (size_t i = 0; i < a->records.len; i++) {
+    for (size_t i = 0; records_have(a, EVENT_RUNTIME) && i < a->records.len; i++) {
         const struct record *r = &a->records.data[i];
         const struct event_runtime *e = (const void *)r->ev;
         if (r->kind != EVENT_RUNTIME || e->runtime >= RUNTIMES_MAX)

@@ -277,7 +277,7 @@ static void settle(struct survey *s)
 
 int steps_survey(struct analysis *a)
 {
-    if (!a->works_told)
+    if (!records_have(a, EVENT_WORK))
         return 0;
     struct survey s = {.a = a,
                        .index = TABLE_INIT,

@@ -126,7 +126,7 @@ static void survey_io(struct survey *s, const struct record *r)
         survey_strays(s, r->thread);
     if (!sends || (sock && sock->role == ROLE_CONNECTED))
         seen->asks = sends;
-    if (!sock || sock->role != ROLE_ACCEPTED || !sock->tcp || !io->bytes)
+    if (!sock || sock->role != ROLE_ACCEPTED || !sock->tcp || !r->moves)
         return;
     seen->several = sends && (seen->several || (seen->sends_on && seen->sends_on != io->obj));
     seen->sends_on = sends ? io->obj : 0;
@@ -159,7 +159,7 @@ static int survey(struct survey *s, size_t record)
 
 int tasks_survey(struct analysis *a)
 {
-    if (!a->works_told)
+    if (!records_have(a, EVENT_WORK))
         return 0;
     struct survey s = {.a = a, .seen = calloc(a->lives.len + 1, sizeof(*s.seen))};
     int rc = s.seen ? 0 : -ENOMEM;

@@ -145,12 +145,12 @@ static void tenure_close(struct analysis *a, uint32_t thread, uint64_t at)
  * socket have none. */
 static bool other_connection(struct analysis *a, const struct object *o, uint32_t request)
 {
-    uint64_t conn = a->socks.data[a->drafts.data[request].sock].obj, index;
-    if (o->id == conn)
+    const struct sock *conn = &a->socks.data[a->drafts.data[request].sock];
+    if (o->id == conn->obj)
         return false;
-    if (!table_get(&a->objects, conn, &index))
+    if (!conn->object_plus1)
         return true;
-    const struct object *own = &a->tl->objects.data[index];
+    const struct object *own = &a->tl->objects.data[conn->object_plus1 - 1];
     return own->local != o->local || own->remote != o->remote ||
            !*timeline_string(a->tl, own->remote);
 }

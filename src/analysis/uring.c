@@ -169,10 +169,8 @@ static void records_rename(struct analysis *a)
 
 int uring_prepare(struct analysis *a)
 {
-    bool used = false;
+    bool used = records_have(a, EVENT_URING);
 
-    for (size_t i = 0; !used && i < a->records.len; i++)
-        used = a->records.data[i].kind == EVENT_URING;
     for (size_t i = 0; !used && i < a->tl->threads.len; i++)
         used = a->tl->threads.data[i].kernel;
     if (!used)
