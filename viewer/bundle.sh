@@ -5,8 +5,8 @@
 #
 #     viewer/bundle.sh OUT
 #
-# POSIX sh, awk and coreutils only: the build of the program depends on it. An include stands on
-# a line of its own, as <link rel="stylesheet" href="X"> or <script src="X"></script>.
+# The build of the program depends on it: sh, awk, coreutils and esbuild. An include stands on a
+# line of its own, as <link rel="stylesheet" href="X"> or <script src="X"></script>.
 set -eu
 
 die() {
@@ -19,6 +19,7 @@ out=$1
 here=$(dirname -- "$0")
 page=$here/index.html
 [ -r "$page" ] || die "cannot read $page"
+command -v esbuild >/dev/null || die "esbuild is not installed: make deps installs it"
 
 tmp=$(mktemp -d)
 trap 'rm -rf -- "$tmp"' EXIT
@@ -38,42 +39,34 @@ hash_of() {
     printf "$octal" | base64
 }
 
-# lean KIND: the text without its indentation, comments and most line ends, which are a third of
-# it. Sources therefore hold no string of several lines, none with a comment's marks in it, and no
-# comment to the end of a line.
+# lean KIND: the text without what only people need: its comments, white space and local names.
 lean() {
-    awk -v kind="$1" '
-        { sub(/^[ \t]+/, "") }
-        !inside { gsub(/ ?\/\*\*? [^*]*\*\/ ?/, "") }
-        inside { if (/\*\/$/) inside = 0; next }
-        /^\/\*/ && !/\*\// { inside = 1; next }
-        /^$/ { next }
-        kind == "style" { sub(/ \{$/, "{"); sub(/: /, ":"); gsub(/, /, ","); printf "%s", $0; next }
-        /^var waitscope = / && named++ { next }
-        /[{[(,;]$/ { printf "%s", $0; next }
-        { print }
-        END { print "" }
-    '
+    case $1 in
+    style) esbuild --loader=css --minify --charset=utf8 --log-level=warning ;;
+    script) esbuild --loader=js --minify --charset=utf8 --log-level=warning --target=es2022 ;;
+    esac || die "esbuild failed"
 }
 
-# include KIND NAME: adds a file to the sources of its kind, checked for all that would end it
-# early or change its bytes on the way through the HTML parser, and so break the hash.
-include() {
-    file=$here/$2
-    [ -r "$file" ] || die "index.html includes $2, which cannot be read"
+# safe KIND FILE NAME: refuses all that would end the part early or change its bytes on the way
+# through the HTML parser, and so break the hash.
+safe() {
     case $1 in
     style) bad='</style' ;;
     script) bad='</script|<script|<!--' ;;
     esac
-    if grep -Eiq -e "$bad" -- "$file"; then
-        die "$2 holds one of $bad, which would end its place in the page"
+    if grep -Eiq -e "$bad" -- "$2"; then
+        die "$3 holds one of $bad, which would end its place in the page"
     fi
-    if grep -Eq -e '(^|[[:space:];{}(),])//' -- "$file"; then
-        die "$2 holds a comment to the end of a line"
+    if [ "$(tr -d '\000\r' <"$2" | wc -c)" -ne "$(wc -c <"$2")" ]; then
+        die "$3 holds a carriage return or a NUL"
     fi
-    if [ "$(tr -d '\000\r' <"$file" | wc -c)" -ne "$(wc -c <"$file")" ]; then
-        die "$2 holds a carriage return or a NUL"
-    fi
+}
+
+# include KIND NAME: adds a file to the sources of its kind.
+include() {
+    file=$here/$2
+    [ -r "$file" ] || die "index.html includes $2, which cannot be read"
+    safe "$1" "$file" "$2"
     [ -z "$(tail -c 1 -- "$file")" ] || die "$2 does not end with a newline"
     cat -- "$file" >>"$tmp/$1.source"
 }
@@ -93,6 +86,7 @@ done <"$tmp/names"
 for kind in style script; do
     [ -s "$tmp/$kind.source" ] || die "index.html includes no $kind"
     { echo; lean "$kind" <"$tmp/$kind.source"; } >"$tmp/$kind.body"
+    safe "$kind" "$tmp/$kind.body" "what esbuild makes of the ${kind}s"
 done
 
 awk -v dir="$tmp" -v style="$(hash_of "$tmp/style.body")" -v script="$(hash_of "$tmp/script.body")" '

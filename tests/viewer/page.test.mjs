@@ -828,7 +828,7 @@ test('bundle.sh refuses what would not work', () => {
         [/cannot be read/, () => fs.rmSync(path.join(copy, 'scale.js'))],
         [/would end its place/, () => fs.appendFileSync(path.join(copy, 'scale.js'), "const s = '</script>';\n")],
         [/carriage return/, () => fs.appendFileSync(path.join(copy, 'scale.js'), 'x = 1;\r\n')],
-        [/comment to the end/, () => fs.appendFileSync(path.join(copy, 'scale.js'), 'const x = 1; // one\n')],
+        [/esbuild failed/, () => fs.appendFileSync(path.join(copy, 'scale.js'), 'const = 1;\n')],
         [/does not end with a newline/, () => fs.appendFileSync(path.join(copy, 'scale.js'), 'x = 1;')],
         [/not understood/, () => fs.writeFileSync(path.join(copy, 'index.html'), fs.readFileSync(path.join(copy, 'index.html'), 'utf8').replace('<script src="scale.js">', '<script defer src="scale.js">'))],
         [/place for the data/, () => fs.writeFileSync(path.join(copy, 'index.html'), fs.readFileSync(path.join(copy, 'index.html'), 'utf8').replace('<!--waitscope-data-->', ''))],
