@@ -115,9 +115,11 @@ test-viewer: all $(filter $(O)/tests/viewer/%,$(TOOLS)) ## open reports in a rea
 test-san: all $(UNIT_TESTS) $(filter $(O)/tests/golden/% $(O)/tests/fuzz/%,$(TOOLS)) # what SAN=1 alone does
 	@tests/run $(O) unit golden
 
-.PHONY: bench
+.PHONY: bench bench-viewer
 bench: all $(filter $(O)/tests/bench/% $(O)/tests/live/%,$(TOOLS)) ## measure the cost of recording
 	@tests/run $(O) bench
+bench-viewer: deps all $(O)/tests/bench/gen_timeline ## measure the page on up to five million intervals
+	@node tests/viewer/bench.mjs $(O)
 
 .PHONY: demo
 demo: deps-build ## show blocking and non-blocking servers side by side

@@ -241,6 +241,7 @@ waitscope.decode = waitscope.pure('decode', function () {
                 if (kind) q[kind[1]].push(req.take(name));
                 else if (name !== 'segCount') q[name] = req.take(name);
             }
+            q.ledgerSum = Float64Array.from(q.ledger, (/** @type {Float64Array} */ c) => c.reduce((a, b) => a + b, 0));
             q.segStart = segs.take('start');
             q.segCat = segs.take('cat');
             q.segGrade = segs.take('grade');

@@ -69,7 +69,11 @@ waitscope.main = (function () {
             show();
         } else if (msg.type === 'progress') loading(`Reading ${name}: ${format.percent(msg.share)}`);
         else if (msg.type === 'refused') refuse(msg.message, begun);
-        else if (msg.type === 'end') ended(msg.problems);
+        else if (msg.type === 'end') {
+            if (worker) worker.terminate(); /* it holds as much as the page does */
+            worker = null;
+            ended(msg.problems);
+        }
         else app.receive(msg);
         if (msg.type === 'requests') {
             waitscope.table.reset();

@@ -48,6 +48,7 @@ var waitscope = waitscope || {};
  * @property {Uint8Array} flags
  * @property {Float64Array} parallel
  * @property {Float64Array[]} ledger by the header's keys
+ * @property {Float64Array} ledgerSum of each of these
  * @property {Float64Array[]} grade by the header's grades
  * @property {Uint32Array} segFirst n + 1 numbers
  * @property {Float64Array} segStart

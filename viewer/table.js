@@ -60,7 +60,7 @@ waitscope.table = (function () {
             key,
             i,
             cat: M.BY_KEY[key],
-            sum: key === 'blocked' ? Infinity : q0 ? q0.ledger[i].reduce((a, b) => a + b, 0) : 0,
+            sum: key === 'blocked' ? Infinity : q0 ? q0.ledgerSum[i] : 0,
         }));
         ledger.sort((a, b) => (a.sum === b.sum ? a.i - b.i : b.sum - a.sum));
         for (const { key, i, cat } of ledger) {

@@ -175,7 +175,8 @@ static void pool_worker(struct gen *g, size_t intervals, size_t requests)
     snprintf(name, sizeof(name), "10.0.%zu.%zu:4%04zu", index / 250, index % 250, index % 10000);
     uint32_t conn = object(g, OBJ_ACCEPTED, name, "10.0.0.1:8080", name);
     uint64_t now = 0;
-    size_t rounds = requests ? (intervals / requests > 6 ? (intervals / requests - 3) / 3 : 1) : 0;
+    /* Rounds of three intervals beside three others a request, so that the sum is what was asked. */
+    double each = requests ? fmax(((double)intervals / (double)requests - 3) / 3, 1) : 0, due = 0;
     interval(t, &now, expo(g, 1e6), STATE_UNKNOWN, 0, 0, INTERVAL_OPEN);
     for (size_t i = 0; i < requests; i++) {
         t = &g->tl.threads.data[index];
@@ -186,7 +187,7 @@ static void pool_worker(struct gen *g, size_t intervals, size_t requests)
         segment(g, &r, queued, LEDGER_QUEUED, (uint32_t)index + 1, 0);
         interval(t, &now, woken, STATE_RUNNABLE, 0, 0, 0);
         segment(g, &r, woken, LEDGER_RUNNABLE, (uint32_t)index + 1, (uint32_t)t->intervals.len);
-        for (size_t k = 0; k < rounds; k++)
+        for (due += each; due >= 1; due--)
             work(g, index, &r, &now);
         t = &g->tl.threads.data[index];
         uint64_t last = expo(g, 20e3);
@@ -408,7 +409,7 @@ static void scene(struct gen *g)
     }
     size_t looped = g->requests / 5, workers = g->threads > 1 ? g->threads - 1 : 1;
     size_t pooled = g->requests - looped;
-    size_t left = g->intervals > 6 * looped ? g->intervals - 6 * looped : 0;
+    size_t left = g->intervals > 4 * looped ? g->intervals - 4 * looped : 0;
     for (size_t i = 0; i < workers; i++)
         pool_worker(g, left / workers, pooled / workers + (i < pooled % workers));
     event_loop(g, looped);

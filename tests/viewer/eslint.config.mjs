@@ -52,7 +52,7 @@ export default [
             sourceType: 'module',
             globals: {
                 ...PAGE,
-                ...names('process atob KeyboardEvent ReadableStream fetch Buffer console structuredClone DecompressionStream Event DragEvent DataTransfer File PerformanceObserver HTMLElement getSelection globalThis TextEncoder'),
+                ...names('process atob KeyboardEvent ReadableStream fetch Buffer console structuredClone DecompressionStream Event DragEvent DataTransfer File PerformanceObserver MutationObserver HTMLElement getSelection globalThis TextEncoder'),
             },
         },
         rules: js.configs.recommended.rules,
