@@ -27,6 +27,8 @@ waitscope.app = (function () {
     /** @type {Set<string>} */
     let toggled = new Set();
     let lanes = { lanes: /** @type {Lane[]} */ ([]), height: 0 };
+    /** Which lanes there are: both views, or one; requests by name; whose threads stand once more. */
+    const how = { show: /** @type {'both' | 'requests' | 'threads'} */ ('both'), named: false, opened: -1 };
     /** The requests that fit the filter, by start; null: all. @type {Uint32Array | null} */
     let matches = null;
     /** @type {Pack | null} */
@@ -124,13 +126,42 @@ waitscope.app = (function () {
     function relayout() {
         if (!model) return;
         const rows = model.pack ? model.pack.rows : 0;
-        lanes = layout.lanes(model, toggled, {
-            row: rows > 60 ? 9 : rows > 16 ? 14 : 17,
-            thread: 20,
-            head: TOUCH.matches ? 32 : 28,
-            group: TOUCH.matches ? 28 : 20,
-        });
-        invalidate('lanes', 'overlay', 'mirror');
+        const row = rows > 60 ? 9 : rows > 16 ? 14 : 17;
+        /* Both views are to be seen at once: the requests take less than half of the height. */
+        const some = Math.max(6, Math.floor((waitscope.lanes.box.clientHeight * 0.42) / row));
+        lanes = layout.lanes(
+            model,
+            toggled,
+            { row, thread: 20, head: TOUCH.matches ? 32 : 28, group: TOUCH.matches ? 28 : 20 },
+            { show: how.show, rows: how.show === 'both' ? some : 200, opened: how.opened },
+        );
+        invalidate('lanes', 'overlay', 'mirror', 'bar');
+    }
+
+    /** @param {'both' | 'requests' | 'threads'} what */
+    function setShow(what) {
+        how.show = what;
+        waitscope.lanes.box.scrollTop = 0;
+        relayout();
+    }
+
+    /** Requests in one pile, or name by name. @param {boolean} named */
+    function setNamed(named) {
+        if (how.named === named) return;
+        how.named = named;
+        allRows = null;
+        setFilter(query);
+        invalidate('bar');
+    }
+
+    /** Puts the threads that held a request below it, or takes them away. @param {number} request */
+    function setOpened(request) {
+        how.opened = request === how.opened ? -1 : request;
+        if (how.opened >= 0) show({ kind: 'request', request });
+        relayout();
+        const own = lanes.lanes.filter((l) => l.of === request);
+        const row = lanes.lanes[lanes.lanes.indexOf(own[0]) - 1];
+        if (row) for (const lane of [own[own.length - 1], row]) waitscope.hand.scrollTo(lane);
     }
 
     /** @param {string} key */
@@ -144,6 +175,7 @@ waitscope.app = (function () {
     function reveal(kind, index, process) {
         const find = () => lanes.lanes.find((l) => l.kind === kind && l[kind] === index);
         if (find() || !model) return find();
+        if (how.show === (kind === 'row' ? 'threads' : 'requests')) setShow('both');
         toggled.delete(`p${process}`);
         relayout();
         const groups = lanes.lanes.filter((l) => l.kind === 'group' && l.process === process);
@@ -168,7 +200,7 @@ waitscope.app = (function () {
         selection = s;
         if (s && jump) show(s);
         if (s) waitscope.details.open();
-        invalidate('overlay', 'details', 'table', 'mirror');
+        invalidate('lanes', 'overlay', 'details', 'table', 'mirror');
     }
 
     /** The stretch of time of a selection. @param {Choice} s */
@@ -267,7 +299,7 @@ waitscope.app = (function () {
         }
         const ids = Uint32Array.from(out);
         const processes = /** @type {Model} */ (model).header.processes.length;
-        return { ids, pack: yield* layout.packing(q, ids, processes, M.COUNT, M.EMPTY) };
+        return { ids, pack: yield* layout.packing(q, ids, processes, M.COUNT, M.EMPTY, how.named) };
     }
 
     /** @param {string} text @returns {string} what is wrong with it */
@@ -278,11 +310,15 @@ waitscope.app = (function () {
         const m = model;
         if (error || !m || !m.requests) return error;
         const q = m.requests;
-        if (terms.length === 0) {
+        if (terms.length === 0 && allRows) {
             useMatches(null, allRows);
             return '';
         }
-        stopFilter = slowly(sieve(q, filter.compile(terms, asker(m, q))), ({ ids, pack }) => useMatches(ids, pack));
+        const every = terms.length === 0;
+        stopFilter = slowly(sieve(q, filter.compile(terms, asker(m, q))), ({ ids, pack }) => {
+            if (every) allRows = pack;
+            useMatches(every ? null : ids, pack);
+        });
         return '';
     }
 
@@ -359,6 +395,8 @@ waitscope.app = (function () {
         selection = null;
         matches = allRows = null;
         toggled = new Set();
+        how.named = false;
+        how.opened = -1;
         query = '';
         view = scale.clamp({ t0: 0, t1: header.duration_ns }, header.duration_ns);
         waitscope.lanes.forget();
@@ -400,6 +438,7 @@ waitscope.app = (function () {
         get matches() {
             return matches;
         },
+        how,
         get query() {
             return query;
         },
@@ -420,6 +459,9 @@ waitscope.app = (function () {
         zoom,
         pan,
         relayout,
+        setShow,
+        setNamed,
+        setOpened,
         toggle,
         select,
         show,

@@ -128,6 +128,8 @@ waitscope.hand = (function () {
         if (lane.kind === 'process' || lane.kind === 'group' || lane.kind === 'more') {
             if (x < gutter() || lane.kind !== 'group') app.toggle(lane.key);
         } else if (x < gutter()) {
+            const s = app.selection;
+            if (lane.row >= 0 && s && s.kind === 'request') open();
             if (lane.thread >= 0) app.select({ kind: 'thread', thread: lane.thread });
         } else app.select(selectionOf(hit));
     }
@@ -179,14 +181,22 @@ waitscope.hand = (function () {
         app.invalidate('overlay', 'lanes');
     }
 
+    /** The threads of the chosen request, below it, or no more. */
+    function open() {
+        const s = app.selection;
+        if (s && s.kind === 'request') app.setOpened(s.request);
+    }
+
     /** Opens what stands in the keyboard's lane. */
     function enter() {
+        const m = app.model;
         const lane = app.lanes.lanes.find((l) => l.key === state.cursor);
-        if (!lane) return;
+        if (!lane || !m) return;
         const track = trackOf(lane);
         if (!track) return app.toggle(lane.key);
         const s = app.selection;
         if (s && s.kind === 'interval' && s.thread === lane.thread) return app.focus(s);
+        if (s && s.kind === 'request' && m.pack && m.pack.rowOf[s.request] === lane.row) return open();
         stepFrom(lane, track, (app.view.t0 + app.view.t1) / 2, 0);
     }
 
@@ -215,5 +225,5 @@ waitscope.hand = (function () {
         if (s) app.select(s, true);
     }
 
-    return { scrollTo, moveLane, enter, step: stepBy };
+    return { scrollTo, moveLane, enter, open, step: stepBy };
 })();

@@ -104,6 +104,7 @@ waitscope.lanes = (function () {
         }
         ctx.clearRect(0, 0, box.clientWidth, box.clientHeight);
         ctx.putImageData(image, x0, y0);
+        fade(ctx, m, from, to, top);
         ctx.font = FONT;
         ctx.textBaseline = 'middle';
         words(ctx, m, wide, left, top, dark);
@@ -112,6 +113,29 @@ waitscope.lanes = (function () {
         ctx.font = FONT;
         losses(ctx, m, ratio);
         axis(ctx, m);
+    }
+
+    /** Of a request's threads, what they did for others steps back.
+     * @param {CanvasRenderingContext2D} ctx @param {Model} m @param {number} from @param {number} to @param {number} top */
+    function fade(ctx, m, from, to, top) {
+        const { left, w, per } = plot();
+        const q = m.requests;
+        ctx.globalAlpha = 0.78;
+        for (let l = from; l < to; l++) {
+            const lane = app.lanes.lanes[l];
+            if (lane.of < 0 || !q) continue;
+            let x = left;
+            const y = AXIS + lane.y - top;
+            for (let s = q.segFirst[lane.of]; s < q.segFirst[lane.of + 1]; s++) {
+                if (q.segThread[s] !== lane.thread + 1 || !M.isHeld(q.segCat[s])) continue;
+                const x0 = Math.min(Math.max(left + (q.segStart[s] - app.view.t0) / per, left), left + w);
+                const x1 = Math.min(Math.max(left + (M.segEnd(q, s) - app.view.t0) / per, left), left + w);
+                if (x0 > x) rect(ctx, '--panel', x, y, x0 - x, lane.h - 1);
+                x = Math.max(x, x1);
+            }
+            if (x < left + w) rect(ctx, '--panel', x, y, left + w - x, lane.h - 1);
+        }
+        ctx.globalAlpha = 1;
     }
 
     /** What an interval wide enough says of itself; a request says its name once.
@@ -152,6 +176,7 @@ waitscope.lanes = (function () {
             let text = wordsOf(m, lane, i, named);
             const s = segmentAt(lane, i);
             if (s >= 0 && m.requests) named = m.requests.segRequest[s];
+            if (s >= 0) grade(ctx, m, s, lane, left + x0, left + x1, top);
             const room = x1 - x0 - 8;
             if (text.length * 3.2 > room) text = text.slice(0, Math.max(Math.floor(room / 3.2), 1));
             let width = ctx.measureText(text).width;
@@ -167,6 +192,16 @@ waitscope.lanes = (function () {
             ctx.fillStyle = palette.ink(cat, dark);
             ctx.fillText(text, left + x0 + 4, y + 0.5);
         }
+    }
+
+    /** What is charged by evidence, and not by construction, is dotted below.
+     * @param {CanvasRenderingContext2D} ctx @param {Model} m @param {number} s @param {Lane} lane
+     * @param {number} x0 @param {number} x1 @param {number} top */
+    function grade(ctx, m, s, lane, x0, x1, top) {
+        const q = /** @type {Requests} */ (m.requests);
+        if (m.header.grades[q.segGrade[s]] !== 'inferred') return;
+        ctx.fillStyle = palette.ink(q.segCat[s], app.dark());
+        for (let x = x0 + 2; x < x1 - 2; x += 4) ctx.fillRect(x, AXIS + lane.y - top + lane.h - 4, 1.5, 1.5);
     }
 
     /** Lost records are gaps with a name. @param {CanvasRenderingContext2D} ctx @param {Model} m
@@ -233,15 +268,22 @@ waitscope.lanes = (function () {
         const left = gutter();
         const ink = css('--ink');
         const muted = css('--muted');
+        const s = app.selection;
+        const chosen = s && s.kind === 'request' && app.model && app.model.pack ? app.model.pack.rowOf[s.request] : -1;
         for (let l = from; l < to; l++) {
             const lane = app.lanes.lanes[l];
             const y = AXIS + lane.y - top;
-            const mid = y + (lane.kind === 'thread' ? lane.h - 2 : lane.h) / 2 + 0.5;
-            if (lane.kind === 'row') continue;
-            if (lane.kind === 'thread') {
+            const mid = y + (lane.thread >= 0 ? lane.h - 2 : lane.h) / 2 + 0.5;
+            if (lane.kind === 'row') {
+                if (lane.row === chosen) rowName(ctx, lane, mid, left);
+                continue;
+            }
+            if (lane.thread >= 0) {
                 ctx.font = FONT;
                 const note = left > 120 ? ctx.measureText(lane.note).width : -8;
-                clipped(ctx, lane.label, 22, mid, left - 38 - note, ink, FONT);
+                const at = lane.of < 0 ? 22 : 34;
+                if (lane.of >= 0) rect(ctx, '--accent', 26, y, 2, lane.h - 2);
+                clipped(ctx, lane.label, at, mid, left - 16 - at - note, ink, FONT);
                 if (note < 0) continue;
                 ctx.fillStyle = muted;
                 ctx.textAlign = 'right';
@@ -261,6 +303,18 @@ waitscope.lanes = (function () {
             const used = clipped(ctx, lane.label, at, mid, room, lane.kind === 'more' ? css('--accent') : ink, font);
             if (lane.note && room - used > 48) clipped(ctx, lane.note, at + used + 8, mid, room - used - 8, muted, FONT);
         }
+    }
+
+    /** Beside the row of the chosen request its name, to be opened.
+     * @param {CanvasRenderingContext2D} ctx @param {Lane} lane @param {number} mid @param {number} left */
+    function rowName(ctx, lane, mid, left) {
+        const m = /** @type {Model} */ (app.model);
+        const q = m.requests;
+        const s = app.selection;
+        if (!q || !s || s.kind !== 'request') return;
+        if (lane.h >= 12) triangle(ctx, 16, mid, app.how.opened === s.request, css('--accent'));
+        const font = lane.h >= 12 ? FONT : '9px system-ui, sans-serif';
+        clipped(ctx, m.strings[q.name[s.request]] || `request ${q.id[s.request]}`, 26, mid, left - 32, css('--accent'), font);
     }
 
     /** @param {CanvasRenderingContext2D} ctx @param {string} text @param {number} x @param {number} y
@@ -354,7 +408,7 @@ waitscope.lanes = (function () {
     }
 
     app.onPaint('lanes', draw);
-    new ResizeObserver(() => app.invalidate('lanes', 'overlay')).observe(box);
+    new ResizeObserver(() => app.relayout()).observe(box);
 
     return { AXIS, FONT, box, forget, gutter, plot, trackOf, visible, lossName, hitAt, segmentAt, near };
 })();

@@ -4,6 +4,7 @@ var waitscope = waitscope || {};
 waitscope.layout = waitscope.pure('layout', function () {
     'use strict';
 
+    const { model } = waitscope;
     const NONE = 0xffffffff;
 
     /** 0, 1, 2 … @param {number} n */
@@ -50,53 +51,96 @@ waitscope.layout = waitscope.pure('layout', function () {
         };
     }
 
-    /** Gives each request the first row of its process that is free when it starts.
+    const NAMES = 24; /* sections of a process */
+
+    /** Sections by name. @param {Requests} q @param {ArrayLike<number>} ids
+     * @returns {Generator<void, Sections>} gives way now and then */
+    function* byName(q, ids) {
+        /** @type {Map<number, {process: number, name: number, ns: number, count: number}>} */
+        const found = new Map();
+        const key = (/** @type {number} */ r) => q.process[r] * 2 ** 32 + q.group[r];
+        for (let j = 0; j < ids.length; j++) {
+            if ((j & 4095) === 0) yield;
+            const r = ids[j];
+            let s = found.get(key(r));
+            if (!s) found.set(key(r), (s = { process: q.process[r], name: q.group[r], ns: 0, count: 0 }));
+            s.ns += q.latency[r];
+            s.count++;
+        }
+        const all = [...found.entries()].sort(([, a], [, b]) => a.process - b.process || b.ns - a.ns || a.name - b.name);
+        /** @type {Map<number, number>} */
+        const place = new Map();
+        /** @type {{process: number, name: number, count: number}[]} */
+        const out = [];
+        let nth = 0;
+        all.forEach(([k, s], i) => {
+            nth = i > 0 && all[i - 1][1].process === s.process ? nth + 1 : 0;
+            if (nth > NAMES) Object.assign(out[out.length - 1], { name: -1, count: out[out.length - 1].count + s.count });
+            else out.push({ process: s.process, name: s.name, count: s.count });
+            place.set(k, out.length - 1);
+        });
+        const of = new Uint32Array(q.n);
+        for (let j = 0; j < ids.length; j++) {
+            if ((j & 4095) === 0) yield;
+            of[ids[j]] = /** @type {number} */ (place.get(key(ids[j])));
+        }
+        return {
+            of,
+            process: Uint32Array.from(out, (s) => s.process),
+            name: Int32Array.from(out, (s) => s.name),
+            count: Uint32Array.from(out, (s) => s.count),
+        };
+    }
+
+    /** Gives each request the first row of its section that is free when it starts.
      * @param {Requests} q sorted by start @param {ArrayLike<number>} ids ascending
-     * @param {number} processes */
-    function assign(q, ids, processes) {
+     * @param {Uint32Array} of the section of each request @param {number} sections */
+    function assign(q, ids, of, sections) {
         const rowOf = new Uint32Array(q.n).fill(NONE);
         /** @type {number[]} end of the last request of each row */
         const ends = [];
         /** @type {number[]} */
-        const process = [];
+        const section = [];
         const busy = [];
         const free = [];
-        for (let p = 0; p < processes; p++) {
+        for (let p = 0; p < sections; p++) {
             busy.push(heap((row) => ends[row]));
             free.push(heap((row) => row));
         }
         for (let j = 0; j < ids.length; j++) {
             const r = ids[j];
-            const p = q.process[r];
+            const p = of[r];
             while (busy[p].size() && ends[busy[p].top()] <= q.start[r]) free[p].push(busy[p].pop());
             let row = ends.length;
             if (free[p].size()) row = free[p].pop();
             else {
                 ends.push(0);
-                process.push(p);
+                section.push(p);
             }
             ends[row] = q.start[r] + q.latency[r];
             busy[p].push(row);
             rowOf[r] = row;
         }
-        return { rowOf, process };
+        return { rowOf, section };
     }
 
     /**
-     * Packs requests into rows of segments, process by process.
+     * Packs requests into rows of segments, process by process, or name by name.
      * @param {Requests} q sorted by start
      * @param {ArrayLike<number> | null} ids those to show, ascending; null: all
      * @param {number} processes
      * @param {number} k categories
      * @param {number} empty the category of a gap
+     * @param {boolean} [named] by name
      * @returns {Generator<void, Pack>} gives way now and then
      */
-    function* packing(q, ids, processes, k, empty) {
+    function* packing(q, ids, processes, k, empty, named) {
         if (!ids) ids = range(q.n);
-        const { rowOf, process } = assign(q, ids, processes);
+        const sections = named ? yield* byName(q, ids) : null;
+        const { rowOf, section } = assign(q, ids, sections ? sections.of : q.process, sections ? sections.process.length : processes);
 
         /* Rows stand by process, in the order they were opened. */
-        const order = process.map((_, row) => row).sort((a, b) => process[a] - process[b] || a - b);
+        const order = section.map((_, row) => row).sort((a, b) => section[a] - section[b] || a - b);
         const place = new Uint32Array(order.length);
         order.forEach((row, at) => (place[row] = at));
         const rows = order.length;
@@ -148,8 +192,9 @@ waitscope.layout = waitscope.pure('layout', function () {
                 sums.subarray(sumOff[row], sumOff[row + 1]),
             );
         }
-        const processOf = Uint32Array.from(order, (row) => process[row]);
-        return { rows, process: processOf, off, sumOff, t, cat, ref, sums, rowOf };
+        const sectionOf = Uint32Array.from(order, (row) => section[row]);
+        const process = sectionOf.map((s) => (sections ? sections.process[s] : s));
+        return { rows, process, section: sectionOf, sections, off, sumOff, t, cat, ref, sums, rowOf };
     }
 
     /** The same at once. @param {Requests} q @param {ArrayLike<number> | null} ids
@@ -185,19 +230,27 @@ waitscope.layout = waitscope.pure('layout', function () {
     const MOST = 40; /* lanes of a group before it folds */
 
     /**
+     * @typedef {object} How what of a recording is shown
+     * @property {'both' | 'requests' | 'threads'} show
+     * @property {number} rows of requests, of all sections of a process together, before they fold
+     * @property {number} opened the request below which its threads stand once more; -1: none
+     */
+
+    /**
      * The lanes from top to bottom.
      * @param {Model} m
      * @param {Set<string>} toggled keys of what the reader folded or unfolded
      * @param {{row: number, thread: number, head: number, group: number}} size heights
+     * @param {How} [how]
      * @returns {{lanes: Lane[], height: number}}
      */
-    function lanes(m, toggled, size) {
+    function lanes(m, toggled, size, how = { show: 'both', rows: MOST, opened: -1 }) {
         /** @type {Lane[]} */
         const out = [];
         let y = 0;
         /** @param {Partial<Lane> & {kind: Lane['kind'], h: number}} lane */
         const add = (lane) => {
-            const base = { key: '', label: '', note: '', process: -1, thread: -1, row: -1, open: true };
+            const base = { key: '', label: '', note: '', process: -1, thread: -1, row: -1, of: -1, open: true };
             out.push({ ...base, ...lane, y });
             y += lane.h;
         };
@@ -215,11 +268,12 @@ waitscope.layout = waitscope.pure('layout', function () {
             add({ kind: 'process', h: size.head, key, label, note: process.model, process: p, open });
             if (!open) return;
 
+            if (how.show !== 'threads') requests(rows, key, p);
+            if (how.show === 'requests') return;
             for (const role of ROLES) {
                 const some = threads.filter((i) => roleOf(m, i) === role);
                 group(some, `${key} ${role}`, SERVING[/** @type {keyof SERVING} */ (role)], true, p);
             }
-            rowGroup(rows, `${key} requests`, p);
             const rest = threads.filter((i) => roleOf(m, i) === 'other');
             /* Alone in its process, a thread is what one came to see. */
             group(rest, `${key} other`, 'other threads', rest.length === threads.length, p);
@@ -242,25 +296,51 @@ waitscope.layout = waitscope.pure('layout', function () {
             more(some.length, `${key} all`, 'threads', all, p);
         }
 
-        /** @param {number[]} rows @param {string} key @param {number} p */
-        function rowGroup(rows, key, p) {
+        /** The rows of a process: one group, or one for each name.
+         * @param {number[]} rows @param {string} key @param {number} p */
+        function requests(rows, key, p) {
+            const sections = m.pack && m.pack.sections;
+            if (!sections) return rowGroup(rows, `${key} requests`, 'requests', '', p, how.rows);
+            const most = Math.max(3, Math.floor(how.rows / Math.max(sections.process.filter((o) => o === p).length, 1)));
+            sections.process.forEach((owner, s) => {
+                if (owner !== p) return;
+                const some = rows.filter((row) => /** @type {Pack} */ (m.pack).section[row] === s);
+                const name = sections.name[s] < 0 ? 'other names' : m.strings[sections.name[s]] || 'no name';
+                rowGroup(some, `${key} name ${name}`, name, `${sections.count[s]}, `, p, most);
+            });
+        }
+
+        /** @param {number[]} rows @param {string} key @param {string} label @param {string} count
+         * @param {number} p @param {number} most */
+        function rowGroup(rows, key, label, count, p, most) {
             if (rows.length === 0) return;
             const open = !toggled.has(key);
-            const note = rows.length === 1 ? 'one at a time' : `up to ${rows.length} at once`;
-            add({ kind: 'group', h: size.group, key, label: 'requests', note, process: p, open });
+            const note = count + (rows.length === 1 ? 'one at a time' : `up to ${rows.length} at once`);
+            add({ kind: 'group', h: size.group, key, label, note, process: p, open });
             if (!open) return;
             const all = toggled.has(`${key} all`);
-            rows.slice(0, all ? rows.length : MOST).forEach((row) =>
-                add({ kind: 'row', h: size.row, key: `r${row}`, process: p, row }),
-            );
-            more(rows.length, `${key} all`, 'rows', all, p);
+            const own = how.opened >= 0 && m.pack ? m.pack.rowOf[how.opened] : NONE;
+            rows.slice(0, all ? rows.length : most).forEach((row) => {
+                add({ kind: 'row', h: size.row, key: `r${row}`, process: p, row });
+                if (row === own) parts(how.opened, p);
+            });
+            more(rows.length, `${key} all`, 'rows', all, p, most);
+        }
+
+        /** The threads that held a request. @param {number} r @param {number} p */
+        function parts(r, p) {
+            const held = [...model.holders(m, r).keys()];
+            for (const i of held.slice(0, MOST)) {
+                const { comm, tid } = m.header.threads[i];
+                add({ kind: 'part', h: size.thread, key: `x${i}`, label: comm, note: String(tid), process: p, thread: i, of: r });
+            }
         }
 
         /** @param {number} n @param {string} key @param {string} what @param {boolean} all
-         * @param {number} p */
-        function more(n, key, what, all, p) {
-            if (n <= MOST) return;
-            const label = all ? `show ${MOST} ${what} only` : `${n - MOST} more ${what}`;
+         * @param {number} p @param {number} [most] */
+        function more(n, key, what, all, p, most = MOST) {
+            if (n <= most) return;
+            const label = all ? `show ${most} ${what} only` : `${n - most} more ${what}`;
             add({ kind: 'more', h: size.group, key, label, process: p, open: all });
         }
 

@@ -44,7 +44,7 @@ waitscope.legend = (function () {
             dom.el(
                 'p',
                 null,
-                'Where a pixel holds more than one state, it is split by their exact shares, blocked at the bottom. A black bracket over an event loop marks what held it while other requests were ready. Crossed gaps are stretches in which records were lost.',
+                'Where a pixel holds more than one state, it is split by their exact shares, blocked at the bottom. A bracket over an event loop marks what held it while other requests were ready; choose it, and lines lead to the request that it was for and to each one that it held up. A stretch of a request that is dotted below is inferred. Crossed gaps are stretches in which records were lost.',
             ),
         );
     }

@@ -77,6 +77,7 @@ waitscope.main = (function () {
         else app.receive(msg);
         if (msg.type === 'requests') {
             waitscope.table.reset();
+            waitscope.story.build();
             found();
         }
     }
@@ -123,7 +124,7 @@ waitscope.main = (function () {
         query.removeAttribute('aria-invalid');
         waitscope.table.reset();
         waitscope.details.renew();
-        verdict(m);
+        waitscope.story.build();
         found();
         app.all();
     }
@@ -148,6 +149,7 @@ waitscope.main = (function () {
         if (problems.length)
             out.push({ kind: 'bad', text: `The file does not read as it should: ${problems[0]}. What could be read is shown.`, more: problems.length > 1 ? problems.slice(1) : undefined });
         notices(out);
+        waitscope.story.build();
         waitscope.details.renew();
         app.relayout();
         app.all();
@@ -166,26 +168,6 @@ waitscope.main = (function () {
         );
     }
 
-    /* ---- the verdict */
-
-    /** @param {Model} m */
-    function verdict(m) {
-        const list = m.header.processes.filter((p) => p.verdict.text.length > 0);
-        list.sort((a, b) => b.verdict.requests - a.verdict.requests);
-        get('verdict').replaceChildren(
-            ...list.map((p) =>
-                el(
-                    'article',
-                    null,
-                    el('h2', null, `${p.comm || 'process'} ${p.pid}`, p.model ? el('span', { class: 'model' }, p.model) : null),
-                    el('p', { class: 'first' }, p.verdict.text[0]),
-                    p.verdict.text.length > 1 ? el('ul', null, ...p.verdict.text.slice(1).map((t) => el('li', null, t))) : null,
-                ),
-            ),
-        );
-        get('verdict').hidden = list.length === 0;
-    }
-
     /* ---- the bar */
 
     app.onPaint('bar', () => {
@@ -196,13 +178,26 @@ waitscope.main = (function () {
             t1 - t0 >= m.header.duration_ns
                 ? `all ${format.time(t1 - t0)}`
                 : `${format.time(t1 - t0)} from ${format.axis(t0, (t1 - t0) / 100, m.header.duration_ns)}`;
+        for (const b of get('show').querySelectorAll('button')) b.setAttribute('aria-pressed', String(b.dataset.show === app.how.show));
+        get('by-name').setAttribute('aria-pressed', String(app.how.named));
     });
+
+    const SHOW = /** @type {const} */ (['both', 'requests', 'threads']);
+    for (const b of get('show').querySelectorAll('button'))
+        b.addEventListener('click', () => app.setShow(SHOW.find((s) => s === b.dataset.show) || 'both'));
+    get('by-name').addEventListener('click', () => app.setNamed(!app.how.named));
 
     function found() {
         const m = app.model;
         const q = m && m.requests;
         const n = q ? q.n : 0;
         get('found').textContent = !q ? '' : app.matches ? `${format.count(app.matches.length)} of ${format.plural(n, 'request')}` : format.plural(n, 'request');
+    }
+
+    /** Filters as if it had been typed. @param {string} text */
+    function search(text) {
+        query.value = text;
+        applyFilter();
     }
 
     let typing = 0;
@@ -309,6 +304,9 @@ waitscope.main = (function () {
         { codes: ['Comma'], name: ',', says: 'interval or request before', run: () => waitscope.hand.step(-1) },
         { codes: ['Period'], name: '.', says: 'interval or request after', run: () => waitscope.hand.step(1) },
         { codes: ['KeyF'], name: 'F', says: 'zoom to what is chosen', run: () => app.selection && app.focus(app.selection) },
+        { codes: ['KeyE'], name: 'E', says: 'the chosen request’s threads below it, or no more', run: () => waitscope.hand.open() },
+        { codes: ['KeyV'], name: 'V', says: 'both views, requests alone, threads alone', run: () => app.setShow(SHOW[(SHOW.indexOf(app.how.show) + 1) % 3]) },
+        { codes: ['KeyB'], name: 'B', says: 'requests grouped by name, or not', run: () => app.setNamed(!app.how.named) },
         { codes: ['KeyL'], name: 'L', says: 'legend or details', run: () => waitscope.details.tab(get('legend').hidden ? 'legend' : 'details') },
         { codes: ['Escape'], name: 'Esc', says: 'let go of what is chosen, leave the search', run: escape },
     ];
@@ -435,5 +433,5 @@ waitscope.main = (function () {
     if (document.readyState === 'loading') addEventListener('DOMContentLoaded', inPage);
     else inPage();
 
-    return { open, found };
+    return { open, found, search };
 })();

@@ -102,6 +102,8 @@ var waitscope = waitscope || {};
  * @typedef {object} Pack
  * @property {number} rows
  * @property {Uint32Array} process of each row
+ * @property {Uint32Array} section of each row
+ * @property {Sections | null} sections what the rows are grouped by; null: processes alone
  * @property {Uint32Array} off
  * @property {Uint32Array} sumOff
  * @property {Float64Array} t
@@ -109,6 +111,16 @@ var waitscope = waitscope || {};
  * @property {Int32Array} ref
  * @property {Float64Array} sums
  * @property {Uint32Array} rowOf of each request; 0xffffffff: filtered out
+ */
+
+/**
+ * Requests by name: one section for each name that a process has requests of, those that took most
+ * time first; what has no place in the list is in each process's last one.
+ * @typedef {object} Sections
+ * @property {Uint32Array} of the section of each request
+ * @property {Uint32Array} process of each section
+ * @property {Int32Array} name string of each section; -1: other names
+ * @property {Uint32Array} count requests in each
  */
 
 /**
@@ -171,7 +183,8 @@ var waitscope = waitscope || {};
 
 /**
  * @typedef {object} Lane one strip of the picture
- * @property {'process' | 'group' | 'thread' | 'row' | 'more'} kind
+ * @property {'process' | 'group' | 'thread' | 'row' | 'part' | 'more'} kind part: a thread once
+ *     more, below a request, for the time that it held it
  * @property {string} key of what it folds, or its own
  * @property {number} y
  * @property {number} h
@@ -180,6 +193,7 @@ var waitscope = waitscope || {};
  * @property {number} process
  * @property {number} thread -1: none
  * @property {number} row -1: none
+ * @property {number} of the request that a part belongs to; -1: none
  * @property {boolean} open
  */
 

@@ -79,8 +79,8 @@ waitscope.overlay = (function () {
             if (!q.segThread[i] || !M.isHeld(q.segCat[i])) continue;
             let end = i;
             while (end + 1 < q.segFirst[s.request + 1] && q.segThread[end + 1] === q.segThread[i] && M.isHeld(q.segCat[end + 1])) end++;
-            const on = at((l) => l.thread === q.segThread[i] - 1);
-            if (on) outline(ctx, on, q.segStart[i], M.segEnd(q, end), 1.5);
+            for (const on of app.lanes.lanes)
+                if (on.thread === q.segThread[i] - 1) outline(ctx, on, q.segStart[i], M.segEnd(q, end), 1.5);
             i = end;
         }
     }
@@ -119,6 +119,7 @@ waitscope.overlay = (function () {
         const shown = state.area || app.selection;
         const { mouse } = state;
         if (shown) drawSelection(ctx, m, shown);
+        waitscope.arrows.draw(ctx);
         if (mouse && mouse.x >= left) {
             const hit = hitAt(mouse.x, mouse.y);
             if (hit && hit.track && hit.i >= 0 && hit.i < hit.track.n && !state.dragging) {

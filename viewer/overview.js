@@ -108,6 +108,22 @@ waitscope.overview = (function () {
         plate(flight ? `up to ${format.plural(flight, 'request')} in flight` : 'requests in flight', h - FLIGHT + 1);
     }
 
+    /** Where threads ran out: the moment that one looks for.
+     * @param {CanvasRenderingContext2D} ctx @param {Model} m @param {number} w @param {number} h */
+    function ranOut(ctx, m, w, h) {
+        m.header.processes.forEach((p) => {
+            if (!waitscope.story.isOut(p)) return;
+            const x = Math.round((p.verdict.saturated_ns / (m.header.duration_ns || 1)) * w);
+            const text = 'threads ran out';
+            const wide = ctx.measureText(text).width + 8;
+            const at = x + wide > w ? x - wide : x;
+            dom.rect(ctx, '--bad', Math.min(x, w - 2), 0, 2, h);
+            ctx.fillRect(at, 0, wide, 14);
+            ctx.fillStyle = app.css('--panel');
+            ctx.fillText(text, at + 4, 2);
+        });
+    }
+
     function paint() {
         const m = app.model;
         if (!m) return;
@@ -127,6 +143,7 @@ waitscope.overview = (function () {
             dom.rect(ctx, '--accent', x0 - 1, h / 2 - 9, 4, 18);
             ctx.fillRect(x1 - 3, h / 2 - 9, 4, 18);
         }
+        ranOut(ctx, m, w, h);
     }
 
     /** Where the window stands, in pixels; never too small to be held. */

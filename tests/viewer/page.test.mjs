@@ -56,13 +56,21 @@ const selection = (page) => page.evaluate(() => globalThis.waitscope.app.selecti
 const latencyOf = (r) => r.segs.reduce((a, s) => a + s.dt, 0);
 const near = (a, b, by) => assert.ok(Math.abs(a - b) <= by, `${a} is not ${b} ± ${by}`);
 
-/** Where a thread's or row's lane stands on the screen, and pixels to time. */
+/** The view that has the threads at its top. */
+async function threadsAlone(page) {
+    await page.keyboard.press('v');
+    await page.keyboard.press('v');
+    await settled(page);
+}
+
+/** Where a thread's lane stands on the screen, brought there if need be, and pixels to time. */
 async function laneBox(page, thread) {
     return page.evaluate((t) => {
         const a = globalThis.waitscope.app;
         const lane = a.lanes.lanes.find((l) => l.thread === t);
-        const r = document.getElementById('lanes').getBoundingClientRect();
         const box = document.getElementById('lanes');
+        if (lane.y < box.scrollTop || lane.y + 80 > box.scrollTop + box.clientHeight) box.scrollTop = lane.y - 40;
+        const r = box.getBoundingClientRect();
         const left = box.clientWidth < 620 ? 96 : 184;
         return { x: r.left + left, y: r.top + 26 + lane.y - box.scrollTop + lane.h / 2, w: box.clientWidth - left, h: lane.h, top: r.top, bottom: r.top + box.clientHeight };
     }, thread);
@@ -290,6 +298,7 @@ pageTest('WASD go by the place of the key, not by its letter', {}, async (page) 
 
 pageTest('up and down go through the lanes, comma and full stop through one, Enter and F open it', {}, async (page) => {
     await page.focus('#lanes');
+    await threadsAlone(page);
     for (let i = 0; i < 3; i++) await page.keyboard.press('ArrowDown');
     assert.match(await page.textContent('#live'), /thread shop-worker 4711.*blocked/);
     await page.keyboard.press('Enter');
@@ -322,7 +331,7 @@ pageTest('up and down go through the lanes, comma and full stop through one, Ent
 
 pageTest('a request is stepped through by keyboard too', {}, async (page) => {
     await page.focus('#lanes');
-    for (let i = 0; i < 14; i++) await page.keyboard.press('ArrowDown');
+    for (let i = 0; i < 3; i++) await page.keyboard.press('ArrowDown');
     const lane = await page.textContent('#live');
     assert.match(lane, /requests, row 1/);
     await page.keyboard.press('Enter');
@@ -674,6 +683,7 @@ pageTest('the height of the table can be changed, by pointer and by keyboard', {
 });
 
 pageTest('fingers pan', { touch: true, width: 800 }, async (page) => {
+    await threadsAlone(page);
     await page.keyboard.press('+');
     await page.keyboard.press('+');
     const b = await laneBox(page, 1);
@@ -697,6 +707,7 @@ pageTest('fingers pan', { touch: true, width: 800 }, async (page) => {
 /* ---- the picture itself */
 
 pageTest('the picture is drawn: blocked in its colour, idle never', {}, async (page) => {
+    await threadsAlone(page);
     const shares = await page.evaluate(() => {
         const { app, model: M, palette } = globalThis.waitscope;
         const canvas = document.getElementById('picture');
@@ -719,6 +730,7 @@ pageTest('the picture is drawn: blocked in its colour, idle never', {}, async (p
 });
 
 pageTest('the mirror for screen readers has the same numbers as the picture', {}, async (page) => {
+    await threadsAlone(page);
     await page.keyboard.press('+');
     await page.waitForTimeout(600);
     const rows = await page.evaluate(() => [...document.querySelectorAll('#mirror tbody tr')].map((tr) => [...tr.children].map((c) => c.textContent)));

@@ -1,0 +1,227 @@
+/* The two views of a recording, what joins them, and the story above them. */
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import fs from 'node:fs';
+import path from 'node:path';
+import test, { after, before } from 'node:test';
+import { launch, open, ready, scratch, settled, VIEWER } from './browser.mjs';
+import { elements, page as reportPage, text, world } from './make.mjs';
+import { load, modelOf, ws } from './pure.mjs';
+
+const { layout, model: M } = ws;
+const dir = scratch();
+const bundled = path.join(dir, 'page.html');
+execFileSync(path.join(VIEWER, 'bundle.sh'), [bundled]);
+const w = world({ requests: 150 });
+const json = text(elements(w));
+const report = path.join(dir, 'report.html');
+fs.writeFileSync(report, reportPage(fs.readFileSync(bundled, 'utf8'), json));
+
+/** @type {import('playwright-core').Browser} */
+let browser;
+before(async () => (browser = await launch()));
+after(async () => {
+    await browser.close();
+    fs.rmSync(dir, { recursive: true });
+});
+
+function pageTest(name, options, body) {
+    test(name, async () => {
+        const { page, sins, context } = await open(browser, report, options);
+        try {
+            assert.equal(await ready(page), 'yes');
+            await body(page);
+            assert.deepEqual(sins, []);
+        } finally {
+            await context.close();
+        }
+    });
+}
+
+const lanes = (page) => page.evaluate(() => globalThis.waitscope.app.lanes.lanes.map((l) => ({ kind: l.kind, label: l.label, note: l.note, thread: l.thread, row: l.row, of: l.of, process: l.process, y: l.y, h: l.h })));
+const selection = (page) => page.evaluate(() => globalThis.waitscope.app.selection);
+const view = (page) => page.evaluate(() => globalThis.waitscope.app.view);
+const choose = (page, r) => page.evaluate((n) => globalThis.waitscope.app.select({ kind: 'request', request: n }, true), r);
+
+/** All requests by process and name, as a reader would list them. */
+function byName() {
+    const out = new Map();
+    w.reqs.forEach((r, i) => {
+        const key = `${r.process} ${w.strings[r.group]}`;
+        out.set(key, [...(out.get(key) || []), i]);
+    });
+    return out;
+}
+
+test('rows by name hold the requests of one name each, and all of them', async () => {
+    const m = modelOf(await load(json));
+    const q = m.requests;
+    let step;
+    for (const work = layout.packing(q, null, m.header.processes.length, M.COUNT, M.EMPTY, true); !(step = work.next()).done; );
+    const p = step.value;
+    const want = byName();
+    assert.equal(p.sections.process.length, want.size);
+    p.sections.process.forEach((process, s) => {
+        const ids = want.get(`${process} ${m.strings[p.sections.name[s]]}`);
+        assert.equal(p.sections.count[s], ids.length);
+        for (const r of ids) assert.equal(p.section[p.rowOf[r]], s);
+    });
+    /* Within a process those that took most time come first. */
+    const ns = (s) => w.reqs.reduce((a, _, r) => a + (p.section[p.rowOf[r]] === s ? q.latency[r] : 0), 0);
+    for (let s = 1; s < want.size; s++) if (p.sections.process[s] === p.sections.process[s - 1]) assert.ok(ns(s - 1) >= ns(s));
+    /* No two of a row at once. */
+    const ends = new Float64Array(p.rows);
+    for (let r = 0; r < q.n; r++) {
+        assert.ok(q.start[r] >= ends[p.rowOf[r]]);
+        ends[p.rowOf[r]] = q.start[r] + q.latency[r];
+    }
+});
+
+test('of very many names the rest of each process shares a section', async () => {
+    const n = 300;
+    const q = { n, process: new Uint32Array(n).map((_, i) => i % 2), group: new Uint32Array(n).map((_, i) => i), latency: new Float64Array(n).map((_, i) => 1000 - i), start: new Float64Array(n).map((_, i) => i * 10000), segFirst: new Uint32Array(n + 1).map((_, i) => i), segStart: new Float64Array(n).map((_, i) => i * 10000), segCat: new Uint8Array(n) };
+    let step;
+    for (const work = layout.packing(q, null, 2, M.COUNT, M.EMPTY, true); !(step = work.next()).done; );
+    const { sections } = step.value;
+    assert.ok(sections.process.length <= 60);
+    assert.deepEqual([...sections.name].filter((s) => s < 0).length, 2);
+    assert.equal(sections.count.reduce((a, b) => a + b, 0), n);
+});
+
+pageTest('V shows both views, requests alone, threads alone', {}, async (page) => {
+    const kinds = async () => new Set((await lanes(page)).map((l) => l.kind));
+    assert.ok((await kinds()).has('row') && (await kinds()).has('thread'));
+    await page.keyboard.press('v');
+    assert.ok((await kinds()).has('row') && !(await kinds()).has('thread'));
+    assert.equal(await page.getAttribute('#show [data-show=requests]', 'aria-pressed'), 'true');
+    await page.keyboard.press('v');
+    assert.ok(!(await kinds()).has('row') && (await kinds()).has('thread'));
+    await page.click('#show [data-show=both]');
+    assert.ok((await kinds()).has('row') && (await kinds()).has('thread'));
+});
+
+pageTest('B groups the requests by name, in the picture too, and the filter stays', {}, async (page) => {
+    await page.keyboard.press('b');
+    await page.waitForFunction(() => globalThis.waitscope.app.model.pack.sections);
+    await settled(page);
+    const groups = (await lanes(page)).filter((l) => l.kind === 'group').map((l) => l.label);
+    for (const key of byName().keys()) assert.ok(groups.includes(key.slice(2)), key);
+    await page.keyboard.press('/');
+    await page.keyboard.type('status:200');
+    await page.keyboard.press('Enter');
+    await page.waitForFunction(() => globalThis.waitscope.app.matches);
+    const n = await page.evaluate(() => [...globalThis.waitscope.app.model.pack.sections.count].reduce((a, b) => a + b, 0));
+    assert.equal(n, w.reqs.filter((r) => r.status === 200).length);
+    await page.click('#by-name');
+    await page.waitForFunction(() => !globalThis.waitscope.app.model.pack.sections);
+    assert.equal(await page.evaluate(() => globalThis.waitscope.app.matches.length), n);
+});
+
+pageTest('E puts the threads that held a request below it, and they lead to their intervals', {}, async (page) => {
+    const r = w.reqs.findIndex((x) => new Set(x.segs.map((s) => s.thread)).size > 1 || x.segs.some((s) => s.thread > 0));
+    await choose(page, r);
+    const before2 = (await lanes(page)).length;
+    await page.keyboard.press('e');
+    const list = await lanes(page);
+    const parts = list.filter((l) => l.kind === 'part');
+    const held = await page.evaluate((n) => [...globalThis.waitscope.model.holders(globalThis.waitscope.app.model, n).keys()], r);
+    assert.ok(held.length > 0);
+    assert.deepEqual(parts.map((l) => l.thread), held);
+    assert.ok(parts.every((l) => l.of === r));
+    const own = await page.evaluate((n) => globalThis.waitscope.app.model.pack.rowOf[n], r);
+    assert.equal(list[list.indexOf(parts[0]) - 1].row, own);
+    const box = await page.evaluate(() => {
+        const b = document.getElementById('lanes');
+        const at = b.getBoundingClientRect();
+        return { x: at.left + 184, y: at.top + 26 - b.scrollTop, w: b.clientWidth - 184 };
+    });
+    const v = await view(page);
+    const x = w.reqs[r];
+    const first = x.segs.findIndex((s) => s.thread === held[0] + 1 && s.key >= 1 && s.key <= 7);
+    const t = x.start + x.segs.slice(0, first).reduce((a, s) => a + s.dt, 0) + x.segs[first].dt / 2;
+    await page.mouse.click(box.x + ((t - v.t0) / (v.t1 - v.t0)) * box.w, box.y + parts[0].y + parts[0].h / 2);
+    const s = await selection(page);
+    assert.equal(s.kind, 'interval');
+    assert.equal(s.thread, held[0]);
+    await choose(page, r);
+    await page.keyboard.press('e');
+    assert.equal((await lanes(page)).length, before2);
+});
+
+pageTest('a hold is joined to its request and its victims', {}, async (page) => {
+    const of = await page.evaluate(() => {
+        const { app, arrows, model: Mo } = globalThis.waitscope;
+        const o = app.model.holds;
+        let i = 0;
+        for (let k = 0; k < o.n; k++) if (o.victimFirst[k + 1] - o.victimFirst[k] > o.victimFirst[i + 1] - o.victimFirst[i]) i = k;
+        const index = Mo.indexAt(app.model.threads[o.thread[i]], o.start[i]);
+        const choices = [{ kind: 'interval', thread: o.thread[i], index }, { kind: 'request', request: o.request[i] - 1 }, { kind: 'request', request: o.victim[o.victimFirst[i]] }];
+        return { i, span: [o.start[i], o.dur[i]], choices, found: choices.map((c) => arrows.holdsOf(app.model, c).includes(i)), none: arrows.holdsOf(app.model, { kind: 'thread', thread: 0 }).length };
+    });
+    assert.deepEqual(of.found, [true, true, true]);
+    assert.equal(of.none, 0);
+    await page.evaluate((c) => globalThis.waitscope.app.select(c, true), of.choices[0]);
+    await page.evaluate(([start, dur]) => globalThis.waitscope.app.setView({ t0: start - dur * 2, t1: start + dur * 4 }), of.span);
+    /* Each line is drawn twice, light below and dark above: one to the request that held the loop,
+     * one to each victim whose row is there. */
+    const { lines, want } = await page.evaluate(async (i) => {
+        const { app } = globalThis.waitscope;
+        const { holds: o, pack } = app.model;
+        let n = 0;
+        const own = globalThis.CanvasRenderingContext2D.prototype;
+        const curve = own.bezierCurveTo;
+        own.bezierCurveTo = function (...to) {
+            n++;
+            return curve.apply(this, to);
+        };
+        app.painter('overlay')();
+        own.bezierCurveTo = curve;
+        const rows = new Set(app.lanes.lanes.map((l) => l.row));
+        const ends = [...o.victim.subarray(o.victimFirst[i], o.victimFirst[i + 1]), o.request[i] - 1];
+        return { lines: n, want: 2 * ends.filter((r) => rows.has(pack.rowOf[r])).length };
+    }, of.i);
+    assert.ok(want >= 4);
+    assert.equal(lines, want);
+});
+
+pageTest('the story says what the header says, and leads there', {}, async (page) => {
+    const said = await page.textContent('#verdict');
+    const shop = await page.evaluate(() => globalThis.waitscope.app.model.header.processes[0].verdict);
+    assert.ok(said.includes(shop.text[0]));
+    assert.ok(said.includes(`${Math.round(shop.offered).toLocaleString('en')} requests/s`));
+    /* the worst hold by what its victims lost */
+    const worst = await page.evaluate(() => {
+        const o = globalThis.waitscope.app.model.holds;
+        let best = null;
+        for (let i = 0; i < o.n; i++) {
+            let lost = 0;
+            for (let k = o.victimFirst[i]; k < o.victimFirst[i + 1]; k++) lost += o.lost[k];
+            if (!best || lost > best.lost || (lost === best.lost && o.dur[i] > best.dur)) best = { i, lost, dur: o.dur[i], start: o.start[i], thread: o.thread[i] };
+        }
+        return best;
+    });
+    await page.locator('#verdict .fact', { hasText: 'Loop hold' }).click();
+    const s = await selection(page);
+    assert.equal(s.kind, 'interval');
+    assert.equal(s.thread, worst.thread);
+    const v = await view(page);
+    assert.ok(v.t0 <= worst.start && v.t1 >= worst.start + worst.dur);
+    await page.locator('#verdict .fact', { hasText: 'Thread waits?' }).first().click();
+    const r = (await selection(page)).request;
+    const blocked = (x) => x.segs.reduce((a, g) => a + (g.key === 3 ? g.dt : 0), 0);
+    assert.equal(blocked(w.reqs[r]), Math.max(...w.reqs.filter((x) => x.process === w.reqs[r].process).map(blocked)));
+});
+
+pageTest('a number of a request in the story leads to it', {}, async (page) => {
+    await page.evaluate(() => {
+        const { app, story } = globalThis.waitscope;
+        app.model.header.processes[0].verdict.text.push('The longest was in request #17 <b>GET</b>, not #999999999.');
+        story.build();
+    });
+    await page.click('#verdict summary');
+    const button = page.locator('#verdict details button', { hasText: '#17' });
+    await button.click();
+    assert.equal(w.reqs[(await selection(page)).request].id, 17);
+    assert.equal(await page.locator('#verdict details button', { hasText: '#999999999' }).count(), 0);
+    assert.match(await page.textContent('#verdict details'), /<b>GET<\/b>, not #999999999/);
+});

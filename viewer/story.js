@@ -1,0 +1,154 @@
+/*
+ * The story of a recording in words, above the picture: what kind of server this is, whether a
+ * thread waits for each request and on what, what it can carry, when threads ran out, what held
+ * its loops. Each thing said is a link to its place in the timeline.
+ */
+var waitscope = waitscope || {};
+
+waitscope.story = (function () {
+    'use strict';
+
+    const { app, dom, format, model: M } = waitscope;
+    const { el } = dom;
+    const section = dom.get('verdict');
+
+    /** What the reader folded or unfolded, by process; a new file begins anew.
+     * @type {Map<number, boolean>} */
+    const open = new Map();
+    /** @type {Header | null} */
+    let of = null;
+
+    /** @param {string} term @param {string} text @param {(() => void) | null} go @param {string} [kind] */
+    function fact(term, text, go, kind) {
+        const words = [el('span', { class: 'term' }, term), el('span', null, text)];
+        if (!go) return el('li', { class: kind || '' }, ...words);
+        return el('li', { class: kind || '' }, el('button', { type: 'button', class: 'fact', click: go, title: 'Show it in the picture' }, ...words));
+    }
+
+    /** "#127" in a sentence leads to that request. @param {Model} m @param {string} text */
+    function linked(m, text) {
+        const q = m.requests;
+        const parts = q ? text.split(/(#\d+)/) : [text];
+        return parts.map((part, i) => {
+            const r = q && i % 2 ? q.id.indexOf(Number(part.slice(1))) : -1;
+            return r < 0 ? part : el('button', { type: 'button', class: 'link', click: () => app.select({ kind: 'request', request: r }, true) }, part);
+        });
+    }
+
+    /** The request of a process with most of something. @param {Model} m @param {number} p
+     * @param {ArrayLike<number>} of_ */
+    function most(m, p, of_) {
+        const q = /** @type {Requests} */ (m.requests);
+        let best = -1;
+        for (let r = 0; r < q.n; r++) if (q.process[r] === p && of_[r] > 0 && (best < 0 || of_[r] > of_[best])) best = r;
+        return best;
+    }
+
+    /** Does a thread wait, and on what; the longest of these waits. @param {Model} m @param {number} p */
+    function waits(m, p) {
+        const v = m.header.processes[p].verdict;
+        const on = v.waits_on_name || v.waits_on;
+        const q = m.requests;
+        const i = m.header.ledger.indexOf('blocked');
+        const r = q && i >= 0 ? most(m, p, q.ledger[i]) : -1;
+        const worst = q && r >= 0 ? `; most ${format.time(q.ledger[i][r])} in one` : '';
+        const text = v.thread_waits ? `yes${on ? `, on ${on}` : ''}${worst}` : `no${worst}`;
+        return fact('Thread waits?', text, r < 0 ? null : () => app.select({ kind: 'request', request: r }, true), v.thread_waits ? 'bad' : '');
+    }
+
+    /** @param {Model} m @param {number} p */
+    function load(m, p) {
+        const v = m.header.processes[p].verdict;
+        if (!(v.capacity > 0)) return fact('Load', `${format.count(v.offered)} requests/s, up to ${format.count(v.peak_in_flight)} at once; no thread is the limit`, null);
+        const share = v.offered / v.capacity;
+        const text = `${format.count(v.offered)} requests/s of ${format.count(v.capacity)} that ${format.plural(v.serving_threads, 'thread')} can carry (${format.percent(share)})`;
+        return fact('Load', text, null, share >= 0.9 ? 'bad' : '');
+    }
+
+    /** A stretch with what led there and what followed. @param {number} at @param {number} [long] */
+    function around(at, long = 0) {
+        const m = /** @type {Model} */ (app.model);
+        const room = Math.max(m.header.duration_ns / 20, long);
+        app.setView({ t0: at - room / 2, t1: at + long + room });
+    }
+
+    /** Did requests queue while all its threads were taken? @param {Header['processes'][0]} process */
+    function isOut(process) {
+        const v = process.verdict;
+        return v.saturated && v.queued_requests > 0 && process.model !== 'non-blocking';
+    }
+
+    /** @param {Model} m @param {number} p */
+    function ranOut(m, p) {
+        const v = m.header.processes[p].verdict;
+        if (!isOut(m.header.processes[p])) return null;
+        return fact('Threads ran out', `${format.time(v.saturated_ns)} after the begin`, () => around(v.saturated_ns), 'bad');
+    }
+
+    /** @param {Model} m @param {number} p */
+    function queued(m, p) {
+        const v = m.header.processes[p].verdict;
+        if (!v.queued_requests) return null;
+        const find = () => waitscope.main.search('queued>1ms');
+        return fact('Queued', `${format.plural(v.queued_requests, 'request')} for more than 1 ms`, find, 'bad');
+    }
+
+    /** The worst of the loop holds, by what its victims lost. @param {Model} m @param {number} p */
+    function held(m, p) {
+        const o = m.holds;
+        if (!o) return null;
+        const lost = (/** @type {number} */ i) => o.lost.subarray(o.victimFirst[i], o.victimFirst[i + 1]).reduce((a, b) => a + b, 0);
+        const own = [];
+        for (let i = 0; i < o.n; i++) if (m.header.threads[o.thread[i]].process === p) own.push({ i, lost: lost(i) });
+        const loops = m.header.threads.some((t) => t.process === p && t.role === 'loop');
+        if (own.length === 0) return loops ? fact('Loop holds', 'none', null, 'good') : null;
+        own.sort((a, b) => b.lost - a.lost || o.dur[b.i] - o.dur[a.i]);
+        const { i } = own[0];
+        const victims = o.victimFirst[i + 1] - o.victimFirst[i] + o.more[i];
+        const what = [M.CATEGORIES[o.state[i]].word, m.strings[o.call[i]], M.objectName(m, o.object[i] - 1)].filter(Boolean).join(' ');
+        const harm = victims ? `; ${format.plural(victims, 'request')} lost ${format.time(own[0].lost)}` : '';
+        const text = `${own.length > 1 ? `${format.count(own.length)}, the worst ` : ''}${format.time(o.dur[i])} ${what}${harm}`;
+        return fact(own.length > 1 ? 'Loop holds' : 'Loop hold', text, () => showHold(i), 'bad');
+    }
+
+    /** @param {number} i */
+    function showHold(i) {
+        const m = /** @type {Model} */ (app.model);
+        const o = /** @type {Holds} */ (m.holds);
+        const track = m.threads[o.thread[i]];
+        around(o.start[i], o.dur[i] * 2);
+        if (track) app.select({ kind: 'interval', thread: o.thread[i], index: M.indexAt(track, o.start[i]) }, true);
+    }
+
+    /** One process. @param {Model} m @param {number} p */
+    function article(m, p) {
+        const process = m.header.processes[p];
+        const { text } = process.verdict;
+        const facts = process.verdict.requests ? [waits(m, p), load(m, p), ranOut(m, p), queued(m, p), held(m, p)].filter((f) => f !== null) : [];
+        const more = text.slice(1).map((t) => el('li', null, ...linked(m, t)));
+        const words = el('details', { open: open.get(p) === true }, el('summary', null, 'In words'), el('ul', null, ...more));
+        words.addEventListener('toggle', () => open.set(p, words.open));
+        return el(
+            'article',
+            null,
+            el('h2', null, `${process.comm || 'process'} ${process.pid}`, process.model ? el('span', { class: 'model' }, process.model) : null),
+            el('p', { class: 'first' }, ...linked(m, text[0])),
+            facts.length ? el('ul', { class: 'story' }, ...facts) : null,
+            more.length ? words : null,
+        );
+    }
+
+    /** As much as was read; again when more was. */
+    function build() {
+        const m = app.model;
+        if (!m) return;
+        if (of !== m.header) open.clear();
+        of = m.header;
+        const list = m.header.processes.map((_, p) => p).filter((p) => m.header.processes[p].verdict.text.length > 0);
+        list.sort((a, b) => m.header.processes[b].verdict.requests - m.header.processes[a].verdict.requests);
+        section.replaceChildren(...list.map((p) => article(m, p)));
+        section.hidden = list.length === 0;
+    }
+
+    return { build, isOut };
+})();
