@@ -379,7 +379,7 @@ waitscope.details = (function () {
         if (threads.length) {
             const place = el('div', { class: 'top-waits' }, el('p', { class: 'quiet' }, 'Adding up what was waited for …'));
             out.push(el('h3', null, 'What was waited for'), place);
-            stop = app.slowly(M.waitSums(m, threads, t0, t1), (sums) => place.replaceChildren(topWaits(m, sums)));
+            stop = app.slowly(waitscope.stats.waits(m, threads, t0, t1), (sums) => place.replaceChildren(topWaits(m, sums.filter((w) => !w.idle))));
         }
         return out;
     }
