@@ -342,7 +342,11 @@ waitscope.main = (function () {
             ['blocked>5ms', 'any word of the ledger, with ns, us, ms or s'],
             ['dur>=20ms', 'latency; also start'],
             ['status:500', 'also id, pid, tid, in, out'],
-            ['name:/db', 'also group, conn, protocol, process, is:partial'],
+            ['name:/db', 'also group, conn, protocol, process, thread; = instead of : for the whole of it'],
+            ['state:lock', 'has any of that word of the ledger'],
+            ['call:read', 'one of its waits is in that call'],
+            ['on:/var/lib', 'one of its waits is on that object, or it asked that server'],
+            ['hold:yes', 'held an event loop; also is:victim, is:partial'],
             ['-status:200', 'a minus turns one around'],
         ];
         const list = (/** @type {string[][]} */ from) => el('dl', { class: 'keylist' }, ...from.flatMap(([k, v]) => [el('dt', null, el('kbd', null, k)), el('dd', null, v)]));

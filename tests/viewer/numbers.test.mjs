@@ -1,10 +1,11 @@
-/* The numbers below the timeline and beside it: each figure is that of a plain recomputation from the made-up world. */
+/* The numbers below the timeline and beside it: what the filter's words find, and that each figure
+ * is that of a plain recomputation from the made-up world. */
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { load, modelOf, ws } from './pure.mjs';
 import { elements, LEDGER, text, world } from './make.mjs';
 
-const { stats, layout, model: M } = ws;
+const { filter, stats, layout, model: M } = ws;
 const w = world({ requests: 150 });
 const json = text(elements(w));
 const latencyOf = (r) => r.segs.reduce((a, s) => a + s.dt, 0);
@@ -40,6 +41,78 @@ function waitsOf(r) {
 }
 
 const objectName = (i) => (i < 0 ? '' : w.strings[w.objects[i].name]);
+
+/* ---- the filter */
+
+test('the filter’s words for waits find the requests that had them', async () => {
+    const m = modelOf(await load(json));
+    const q = m.requests;
+    const hits = (s) => {
+        const { terms, error } = filter.parse(s);
+        assert.equal(error, '', s);
+        return [...layout.range(q.n)].filter(filter.compile(terms, ws.ask(m, q)));
+    };
+    const asked = (r, name) => w.asks.some((a) => a.request === r && objectName(a.object).includes(name));
+    const holders = new Set(w.holds.map((h) => h.request));
+    const victims = new Set(w.holds.flatMap((h) => h.victims));
+    const threads = (r) => r.segs.filter((s) => s.thread && s.key >= 1 && s.key <= 7).map((s) => w.threads[s.thread - 1].comm);
+    const want = {
+        'state:blocked': (r) => ledgerOf(r, 'blocked') > 0,
+        'state:lock': (r) => ledgerOf(r, 'lock') > 0,
+        '-state:lock': (r) => ledgerOf(r, 'lock') === 0,
+        'state:loop': (r) => ledgerOf(r, 'loop_busy') > 0,
+        'state:"loop busy" state:blocked': (r) => ledgerOf(r, 'loop_busy') > 0 && ledgerOf(r, 'blocked') > 0,
+        'call:read': (r) => waitsOf(r).some((x) => x.call.includes('read')),
+        'call=rec': () => false,
+        'call:rec': (r) => waitsOf(r).some((x) => x.call.includes('rec')),
+        'call=futex': (r) => waitsOf(r).some((x) => x.call === 'futex'),
+        'object:/items/1037': (r) => waitsOf(r).some((x) => objectName(x.object).includes('/items/1037')),
+        'on:10.0.0.8': (r) => asked(r, '10.0.0.8'),
+        'on:10.0.0.9 process:shop': (r) => r.process === 0 && waitsOf(r).some((x) => objectName(x.object).includes('10.0.0.9')),
+        'thread:worker': (r) => threads(r).some((c) => c.includes('worker')),
+        'thread=gateway': (r) => threads(r).includes('gateway'),
+        'is:holder': (r) => holders.has(r),
+        'hold:yes': (r) => holders.has(r),
+        'hold:no': (r) => !holders.has(r),
+        '-hold:no': (r) => holders.has(r),
+        'is:victim -is:partial': (r) => victims.has(r),
+        'group="GET /cart/:n"': (r) => w.strings[r.group] === 'GET /cart/:n',
+        'group=GET': () => false,
+    };
+    for (const [s, fits] of Object.entries(want)) {
+        const ids = w.reqs.map((r, i) => [r, i]).filter(([r]) => fits(r)).map(([, i]) => i);
+        assert.deepEqual(hits(s), ids, s);
+        if (fits.length) assert.ok(ids.length > 0 && ids.length < q.n, `${s} finds ${ids.length}`);
+    }
+    for (const s of ['state:yielded', 'state:', 'hold:maybe', 'state>5', 'call>5']) assert.notEqual(filter.parse(s).error, '', s);
+});
+
+test('what is read later is found by the same words', async () => {
+    const m = modelOf(await load(json));
+    const threads = m.threads;
+    m.threads = threads.map(() => null);
+    const find = () => [...layout.range(m.requests.n)].filter(filter.compile(filter.parse('call:recvfrom').terms, ws.ask(m, m.requests))).length;
+    assert.equal(find(), 0);
+    m.threads = threads;
+    assert.equal(find(), w.reqs.filter((r) => waitsOf(r).some((x) => x.call === 'recvfrom')).length);
+});
+
+test('terms can be put into a filter and taken out, whatever they hold', () => {
+    const { toggle, has, quote, written, parse, time } = filter;
+    for (const s of ['GET /a b', 'a"b', '"', '""', 'x > y', 'a>=b', '', 'k:v', '-x', 'SELECT "a" FROM t WHERE b  >  5']) {
+        const term = `group=${quote(s)}`;
+        assert.deepEqual(parse(term).terms, [{ key: 'group', op: '==', value: s.toLowerCase(), not: false }], term);
+        const both = toggle('cart dur > 5ms', [term]);
+        assert.equal(both, `cart dur>5ms ${term}`);
+        assert.ok(has(both, [term]));
+        assert.equal(toggle(both, [term]), 'cart dur>5ms');
+    }
+    assert.equal(toggle('dur>5ms -dur>9s latency<7 name:x', ['dur>=1ms', 'dur<2ms']), '-dur>9s name:x dur>=1ms dur<2ms');
+    assert.equal(toggle('group=a pid:5 x', ['group=b'], ['pid']), 'x group=b');
+    for (const ns of [0, 1, 999, 1000, 1500, 3150000, 1120000, 12345678, 2e9, 1234567891, 9007199254740991]) assert.equal(time(written(ns)), ns, written(ns));
+    assert.equal(written(3150000), '3.15ms');
+    assert.equal(written(2e9), '2s');
+});
 
 /* ---- figures */
 
@@ -100,6 +173,7 @@ test('bins and bands hold each request once, with its ledger', async () => {
     all.bins.forEach((b, i) => {
         check(b, w.reqs.filter((r) => latencyOf(r) >= b.lo && latencyOf(r) < b.hi));
         if (i) assert.equal(b.lo, all.bins[i - 1].hi);
+        assert.ok(Number.isSafeInteger(b.lo) && filter.time(filter.written(b.lo)) === b.lo);
     });
     assert.equal(all.bins.reduce((a, b) => a + b.n, 0), lat.length);
     let last = -1;
