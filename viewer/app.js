@@ -10,7 +10,7 @@ var waitscope = waitscope || {};
  *     | {kind: 'thread', thread: number}
  *     | {kind: 'area', t0: number, t1: number, lanes: string[]}} Choice
  *
- * @typedef {'lanes' | 'overlay' | 'overview' | 'table' | 'details' | 'bar' | 'mirror'} Part
+ * @typedef {'lanes' | 'overlay' | 'overview' | 'table' | 'numbers' | 'details' | 'bar' | 'mirror'} Part
  */
 
 waitscope.app = (function () {
@@ -51,7 +51,7 @@ waitscope.app = (function () {
     }
 
     function all() {
-        invalidate('lanes', 'overlay', 'overview', 'table', 'details', 'bar', 'mirror');
+        invalidate('lanes', 'overlay', 'overview', 'table', 'numbers', 'details', 'bar', 'mirror');
     }
 
     function paintDirty() {
@@ -103,6 +103,7 @@ waitscope.app = (function () {
         if (!model) return;
         view = scale.clamp(v, model.header.duration_ns);
         invalidate('lanes', 'overlay', 'overview', 'bar', 'mirror');
+        waitscope.numbers.moved();
     }
 
     /** @param {number} factor @param {number} [at] */
@@ -252,6 +253,7 @@ waitscope.app = (function () {
         waitscope.table.resort();
         waitscope.lanes.forget();
         waitscope.main.found();
+        if (selection && selection.kind === 'area') waitscope.details.renew(); /* its rows hold others now */
         relayout();
         all();
     }

@@ -52,10 +52,10 @@ waitscope.filter = waitscope.pure('filter', function () {
         return /^[^\s"<>=]+$/.test(text) ? text : `"${text.replace(/"/g, '""')}"`;
     }
 
-    /** A whole number of nanoseconds in the largest unit that says it exactly. @param {number} ns */
+    /** A whole number of nanoseconds as it is to be read back exactly. @param {number} ns */
     function written(ns) {
-        const units = ['s', 'ms', 'us'].map((u) => `${ns / UNITS[u]}${u}`);
-        return units.find((s) => s.length < 13 && time(s) === ns && Number.parseFloat(s) >= 1) || `${ns}ns`;
+        const ms = `${ns / 1e6}ms`;
+        return time(ms) === ns ? ms : `${ns}ns`;
     }
 
     /** The text with some terms instead of those of their keys; without them if it has them already.

@@ -145,6 +145,7 @@ waitscope.main = (function () {
             out.push({ kind: 'bad', text: `The file does not read as it should: ${problems[0]}. What could be read is shown.`, more: problems.length > 1 ? problems.slice(1) : undefined });
         notices(out);
         waitscope.details.renew();
+        if (app.query) app.setFilter(app.query); /* it may ask for what has come since */
         app.relayout();
         app.all();
         document.documentElement.dataset.ready = 'yes';
@@ -211,11 +212,17 @@ waitscope.main = (function () {
         query.setAttribute('aria-invalid', String(error !== ''));
         if (error) get('found').textContent = error;
     }
+    /** Filters as if it had been typed. @param {string} text */
+    function find(text) {
+        clearTimeout(typing);
+        query.value = text;
+        applyFilter();
+    }
     get('find').addEventListener('submit', (/** @type {Event} */ e) => {
         e.preventDefault();
         clearTimeout(typing);
         applyFilter();
-        get('grid').focus();
+        waitscope.numbers.focus();
     });
 
     get('zoom-in').addEventListener('click', () => app.zoom(0.5));
@@ -435,5 +442,5 @@ waitscope.main = (function () {
     if (document.readyState === 'loading') addEventListener('DOMContentLoaded', inPage);
     else inPage();
 
-    return { open, found };
+    return { open, found, find };
 })();

@@ -5,6 +5,22 @@
  */
 var waitscope = waitscope || {};
 
+/**
+ * @typedef {{count: number, ns: number, min: number, max: number, p99: number}} Figures of durations
+ *
+ * @typedef {{group: number, process: number, n: number, sum: number, ledger: Float64Array,
+ *     latency: number[]}} Group latency: of each, sorted
+ *
+ * @typedef {{lo: number, hi: number, n: number, sum: number, ledger: Float64Array}} Bin requests of a
+ *     latency from lo to below hi
+ *
+ * @typedef {Bin & {from: number, to: number, min: number, max: number}} Band those above lo and up to
+ *     hi; from, to: percentiles in thousandths
+ *
+ * @typedef {Figures & {state: number, call: string, object: number, idle: boolean, thread: number,
+ *     index: number}} WaitSum thread, index: of the longest
+ */
+
 waitscope.stats = waitscope.pure('stats', function () {
     'use strict';
 
@@ -41,8 +57,6 @@ waitscope.stats = waitscope.pure('stats', function () {
         }
         return a[k];
     }
-
-    /** @typedef {{count: number, ns: number, min: number, max: number, p99: number}} Figures */
 
     /** Collects durations. */
     function bag() {
@@ -89,9 +103,6 @@ waitscope.stats = waitscope.pure('stats', function () {
         return order.filter((r) => fits[r]);
     }
 
-    /** @typedef {{group: number, process: number, count: number, sum: number, ledger: Float64Array,
-     *     latency: number[]}} Group latency: of each, sorted */
-
     /** @param {Requests} q @param {Uint32Array | null} ids @returns {Generator<void, Group[]>} */
     function* groups(q, ids) {
         const order = yield* byLatency(q, ids);
@@ -105,11 +116,11 @@ waitscope.stats = waitscope.pure('stats', function () {
             if (!some) by.set(q.group[r], (some = new Map()));
             let g = some.get(q.process[r]);
             if (!g) {
-                g = { group: q.group[r], process: q.process[r], count: 0, sum: 0, ledger: new Float64Array(q.ledger.length), latency: [] };
+                g = { group: q.group[r], process: q.process[r], n: 0, sum: 0, ledger: new Float64Array(q.ledger.length), latency: [] };
                 some.set(q.process[r], g);
                 out.push(g);
             }
-            g.count++;
+            g.n++;
             g.sum += q.latency[r];
             g.latency.push(q.latency[r]);
             for (let k = 0; k < g.ledger.length; k++) g.ledger[k] += q.ledger[k][r];
@@ -136,11 +147,6 @@ waitscope.stats = waitscope.pure('stats', function () {
             if (v > max) return out;
         }
     }
-
-    /** @typedef {{lo: number, hi: number, n: number, sum: number, ledger: Float64Array}} Bin lo: in it;
-     * hi: not in it
-     * @typedef {Bin & {from: number, to: number, min: number, max: number}} Band from, to: thousandths;
-     *     those above lo and up to hi */
 
     const LIMITS = [0, 500, 900, 990, 999, 1000];
 
@@ -180,18 +186,16 @@ waitscope.stats = waitscope.pure('stats', function () {
     }
 
     /** What the slow are made of that the fast are not: those above p99, where they are ten or more,
-     * else above p90 or p50, against the faster half; in ns per request.
+     * else above p90 or p50, against the faster half; in ns per request. Less than ten tell nothing.
      * @param {{n: number, bands: Band[]}} all */
     function difference({ n, bands }) {
         const from = n >= 1000 ? 990 : n >= 100 ? 900 : 500;
         const fast = bands[0];
         const slow = bands.filter((b) => b.from >= from);
-        if (!fast || slow.length === 0 || fast === slow[0]) return null;
+        if (n < 10 || slow.length === 0 || fast === slow[0]) return null;
         const count = slow.reduce((a, b) => a + b.n, 0);
         const more = (/** @type {(b: Bin) => number} */ get) => slow.reduce((a, b) => a + get(b), 0) / count - get(fast) / fast.n;
-        const parts = Array.from(fast.ledger, (_, k) => ({ k, ns: more((b) => b.ledger[k]) }));
-        parts.sort((a, b) => b.ns - a.ns);
-        return { from, count, above: slow[0].lo, ns: more((b) => b.sum), parts };
+        return { from, count, above: slow[0].lo, ns: more((b) => b.sum), parts: Array.from(fast.ledger, (_, k) => more((b) => b.ledger[k])) };
     }
 
     /* ---- waits */
@@ -223,9 +227,6 @@ waitscope.stats = waitscope.pure('stats', function () {
             }
         }
     }
-
-    /** @typedef {Figures & {state: number, call: string, object: number, idle: boolean, thread: number,
-     *     index: number}} WaitSum thread, index: of the longest */
 
     /** Waits by state, call and object's name. @param {Model} m */
     function sums(m) {

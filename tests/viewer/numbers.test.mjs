@@ -1,9 +1,13 @@
 /* The numbers below the timeline and beside it: what the filter's words find, and that each figure
  * is that of a plain recomputation from the made-up world. */
 import assert from 'node:assert/strict';
-import test from 'node:test';
+import { execFileSync } from 'node:child_process';
+import fs from 'node:fs';
+import path from 'node:path';
+import test, { after, before } from 'node:test';
+import { HERE, launch, open, ready, scratch, settled, VIEWER } from './browser.mjs';
+import { elements, LEDGER, page as reportPage, text, world } from './make.mjs';
 import { load, modelOf, ws } from './pure.mjs';
-import { elements, LEDGER, text, world } from './make.mjs';
 
 const { filter, stats, layout, model: M } = ws;
 const w = world({ requests: 150 });
@@ -111,7 +115,6 @@ test('terms can be put into a filter and taken out, whatever they hold', () => {
     assert.equal(toggle('group=a pid:5 x', ['group=b'], ['pid']), 'x group=b');
     for (const ns of [0, 1, 999, 1000, 1500, 3150000, 1120000, 12345678, 2e9, 1234567891, 9007199254740991]) assert.equal(time(written(ns)), ns, written(ns));
     assert.equal(written(3150000), '3.15ms');
-    assert.equal(written(2e9), '2s');
 });
 
 /* ---- figures */
@@ -145,12 +148,12 @@ test('groups have the sums, percentiles and ledgers of their requests', async ()
     for (const some of [null, ids]) {
         const mine = some ? [...some].map((i) => w.reqs[i]) : w.reqs;
         const groups = run(stats.groups(m.requests, some));
-        assert.equal(groups.reduce((a, g) => a + g.count, 0), mine.length);
+        assert.equal(groups.reduce((a, g) => a + g.n, 0), mine.length);
         assert.equal(groups.length, new Set(mine.map((r) => `${r.group} ${r.process}`)).size);
         for (const g of groups) {
             const of = mine.filter((r) => r.group === g.group && r.process === g.process);
             const lat = of.map(latencyOf);
-            assert.equal(g.count, of.length);
+            assert.equal(g.n, of.length);
             assert.equal(g.sum, lat.reduce((a, b) => a + b, 0));
             assert.deepEqual(g.latency, [...lat].sort(byValue));
             LEDGER.forEach((key, k) => assert.equal(g.ledger[k], of.reduce((a, r) => a + ledgerOf(r, key), 0), key));
@@ -195,8 +198,8 @@ test('bins and bands hold each request once, with its ledger', async () => {
     const mean = (of, get) => of.reduce((a, r) => a + get(r), 0) / of.length;
     assert.equal(d.count, slow.length);
     assert.ok(Math.abs(d.ns - (mean(slow, latencyOf) - mean(fast, latencyOf))) < 1);
-    for (const { k, ns } of d.parts) assert.ok(Math.abs(ns - (mean(slow, (r) => ledgerOf(r, LEDGER[k])) - mean(fast, (r) => ledgerOf(r, LEDGER[k])))) < 1);
-    assert.ok(Math.abs(d.parts.reduce((a, p) => a + p.ns, 0) - d.ns) < 1, 'the parts are the whole');
+    d.parts.forEach((ns, k) => assert.ok(Math.abs(ns - (mean(slow, (r) => ledgerOf(r, LEDGER[k])) - mean(fast, (r) => ledgerOf(r, LEDGER[k])))) < 1));
+    assert.ok(Math.abs(d.parts.reduce((a, b) => a + b) - d.ns) < 1, 'the parts are the whole');
 });
 
 test('edges of bins rise, hold what they should and keep to their number', () => {
@@ -319,3 +322,329 @@ test('an area’s requests are those with a part in it, with their whole latency
     });
     assert.ok(got.whole > 0 && got.whole < got.count);
 });
+
+/* ---- the page */
+
+const dir = scratch();
+const bundled = path.join(dir, 'page.html');
+execFileSync(path.join(VIEWER, 'bundle.sh'), [bundled]);
+const bundle = fs.readFileSync(bundled, 'utf8');
+const axe = fs.readFileSync(path.join(HERE, 'node_modules/axe-core/axe.min.js'), 'utf8');
+/** @param {string} name @param {any} of a world */
+function reportOf(name, of) {
+    const file = path.join(dir, `${name}.html`);
+    fs.writeFileSync(file, reportPage(bundle, text(elements(of))));
+    return file;
+}
+const report = reportOf('report', w);
+
+/** @type {import('playwright-core').Browser} */
+let browser;
+before(async () => (browser = await launch()));
+after(async () => {
+    await browser.close();
+    fs.rmSync(dir, { recursive: true });
+});
+
+/** @param {string} name @param {any} options @param {(page: import('playwright-core').Page) => Promise<void>} body */
+function pageTest(name, options, body) {
+    test(name, async () => {
+        const { page, sins, context } = await open(browser, options.file || report, options);
+        try {
+            assert.equal(await ready(page), 'yes');
+            await body(page);
+            assert.deepEqual(sins, []);
+        } finally {
+            await context.close();
+        }
+    });
+}
+
+/** The rows of a tab's first table: cells by column, with the exact times. */
+const rowsOf = (page, key) =>
+    page.$$eval(`#view-${key} table:first-of-type`, ([t]) => {
+        const keys = [...t.tHead.rows[0].cells].map((c) => c.dataset.key);
+        return [...t.tBodies[0].rows].map((tr) => Object.fromEntries([...tr.cells].map((c, i) => [keys[i], c.dataset.ns === undefined ? c.textContent : Number(c.dataset.ns)])));
+    });
+async function tab(page, key) {
+    await page.click(`#tab-${key}`);
+    await page.waitForSelector(`#view-${key} table`);
+    await settled(page);
+}
+/** After the filter has changed and all that follows it was drawn. */
+async function filtered(page, n) {
+    await page.waitForFunction((s) => document.getElementById('found').textContent === s, n === w.reqs.length ? `${n} requests` : `${n} of ${w.reqs.length} requests`);
+    await page.waitForTimeout(150);
+    await settled(page);
+}
+const query = (page) => page.inputValue('#query');
+const pidOf = (r) => (r.process ? 5800 : 4711);
+
+pageTest('the tabs go by click, arrows, Home and End; one is in the way of Tab', {}, async (page) => {
+    const state = () => page.$$eval('#views [role=tab]', (all) => all.map((t) => [t.textContent, t.getAttribute('aria-selected'), t.tabIndex, document.getElementById(t.getAttribute('aria-controls')).hidden]));
+    const chosen = async () => {
+        const on = (await state()).filter((t) => t[1] === 'true');
+        assert.equal(on.length, 1);
+        assert.ok((await state()).every((t) => (t[1] === 'true') === (t[2] === 0) && (t[1] === 'true') === !t[3]));
+        return on[0][0];
+    };
+    assert.deepEqual((await state()).map((t) => t[0]), ['Requests', 'Groups', 'Latency', 'Waits']);
+    assert.equal(await chosen(), 'Requests');
+    await page.focus('#tab-requests');
+    for (const [key, want] of [['ArrowRight', 'Groups'], ['ArrowRight', 'Latency'], ['End', 'Waits'], ['ArrowRight', 'Requests'], ['ArrowLeft', 'Waits'], ['Home', 'Requests']]) {
+        await page.keyboard.press(key);
+        assert.equal(await chosen(), want, key);
+        assert.equal(await page.evaluate(() => document.activeElement.textContent), want);
+    }
+    const before = await page.evaluate(() => globalThis.waitscope.app.view);
+    assert.deepEqual(before, { t0: 0, t1: w.end }, 'the arrows did not pan');
+    await page.click('#tab-waits');
+    await page.fill('#query', 'cart');
+    await page.keyboard.press('Enter');
+    assert.equal(await page.evaluate(() => document.activeElement.id), 'view-waits');
+});
+
+pageTest('a tab can be added, and is painted when it is seen', {}, async (page) => {
+    await page.evaluate(() => globalThis.waitscope.numbers.add({ key: 'extra', word: 'Extra', paint: (panel) => (panel.textContent = `painted ${(Number(panel.textContent.slice(8)) || 0) + 1}`) }));
+    await settled(page);
+    assert.equal(await page.textContent('#view-extra'), '');
+    await page.focus('#tab-requests');
+    await page.keyboard.press('End');
+    await settled(page);
+    assert.equal(await page.textContent('#view-extra'), 'painted 1');
+    await page.fill('#query', 'cart');
+    await filtered(page, w.reqs.filter((r) => w.strings[r.name].includes('cart')).length);
+    assert.notEqual(await page.textContent('#view-extra'), 'painted 1');
+});
+
+pageTest('groups: every figure, sorting by each column, and the filter', { width: 2600 }, async (page) => {
+    await tab(page, 'groups');
+    const check = async (fits) => {
+        const mine = w.reqs.filter(fits);
+        const names = new Set(mine.map((r) => `${w.strings[r.group]} ${pidOf(r)}`));
+        const rows = await rowsOf(page, 'groups');
+        assert.equal(rows.length, names.size);
+        for (const row of rows) {
+            const of = mine.filter((r) => w.strings[r.group] === row.group && row.process.endsWith(` ${pidOf(r)}`));
+            const lat = of.map(latencyOf);
+            const sum = lat.reduce((a, b) => a + b, 0);
+            assert.equal(row.n, String(of.length));
+            assert.deepEqual(
+                [row.sum, row.mean, row.min, row.p500, row.p900, row.p990, row.max],
+                [sum, Math.round(sum / of.length), Math.min(...lat), percentile(lat, 0.5), percentile(lat, 0.9), percentile(lat, 0.99), Math.max(...lat)],
+            );
+            for (const key of LEDGER) {
+                const ns = of.reduce((a, r) => a + ledgerOf(r, key), 0);
+                if (row[key] === undefined) assert.ok(mine.every((r) => ledgerOf(r, key) === 0), key);
+                else assert.equal(row[key], Math.round(ns / of.length), key);
+            }
+        }
+        return rows;
+    };
+    const rows = await check(() => true);
+    for (const key of Object.keys(rows[0])) {
+        if (key === 'bar') continue;
+        for (let i = 0; i < 2; i++) {
+            await page.click(`#view-groups th[data-key="${key}"] button`);
+            await settled(page);
+            const down = (await page.getAttribute(`#view-groups th[data-key="${key}"]`, 'aria-sort')) === 'descending';
+            const got = (await rowsOf(page, 'groups')).map((r) => (key === 'n' ? Number(r.n) : r[key]));
+            const want = [...got].sort((a, b) => (a < b ? -1 : a > b ? 1 : 0));
+            assert.deepEqual(got, down ? want.reverse() : want, key);
+        }
+    }
+    const cart = (r) => w.strings[r.group] === 'GET /cart/:n';
+    const button = page.locator('#view-groups button.link', { hasText: 'GET /cart/:n' });
+    await button.focus();
+    await page.keyboard.press('Enter');
+    await filtered(page, w.reqs.filter(cart).length);
+    assert.equal(await query(page), 'group="GET /cart/:n" pid:4711');
+    await check(cart);
+    assert.equal(await page.evaluate(() => document.activeElement.getAttribute('aria-pressed')), 'true', 'the keyboard stays where it was');
+    await page.keyboard.press('Enter');
+    await filtered(page, w.reqs.length);
+    assert.equal(await query(page), '');
+    await check(() => true);
+    await page.fill('#query', 'nosuchthing');
+    await filtered(page, 0);
+    assert.match(await page.textContent('#view-groups'), /No request fits the filter/);
+});
+
+pageTest('latency: bars and bands have their requests; a click finds exactly these', {}, async (page) => {
+    await tab(page, 'latency');
+    const lat = w.reqs.map(latencyOf);
+    const ms = (r) => latencyOf(r) / 1e6;
+    const bands = await rowsOf(page, 'latency');
+    let n = 0;
+    for (const row of bands) {
+        const [lo, hi] = /([\d.]+) – ([\d.]+) %/.exec(row.band).slice(1).map((p) => Number(p) / 100);
+        const of = w.reqs.filter((r) => (lo === 0 || latencyOf(r) > percentile(lat, lo)) && latencyOf(r) <= percentile(lat, hi));
+        n += of.length;
+        assert.equal(row.n, String(of.length), row.band);
+        assert.deepEqual([row.from, row.to], [Math.min(...of.map(latencyOf)), Math.max(...of.map(latencyOf))]);
+        for (const key of LEDGER.filter((k) => row[k] !== undefined)) assert.equal(row[key], Math.round(of.reduce((a, r) => a + ledgerOf(r, key), 0) / of.length), key);
+    }
+    assert.equal(n, lat.length);
+    assert.equal(bands.length, 4, '300 requests have no band above p99.9');
+    const slow = w.reqs.filter((r) => latencyOf(r) > percentile(lat, 0.9));
+    assert.match(await page.textContent('.answer'), new RegExp(`The slowest 10 % \\(${slow.length} above .*\\+.*blocked`));
+
+    const labels = await page.$$eval('.bins button', (all) => all.map((b) => b.getAttribute('aria-label')));
+    const counts = labels.map((s) => Number(/: ([\d,]+) request/.exec(s)[1]));
+    assert.equal(counts.reduce((a, b) => a + b), lat.length);
+    const most = counts.indexOf(Math.max(...counts));
+    const bin = page.locator('.bins button').nth(most);
+    await bin.hover();
+    assert.equal(await page.textContent('.histogram + p'), labels[most]);
+    await bin.click();
+    await filtered(page, counts[most]);
+    const [, from, to] = /^dur>=([\d.]+)ms dur<([\d.]+)ms$/.exec(await query(page));
+    assert.equal(w.reqs.filter((r) => ms(r) >= Number(from) && ms(r) < Number(to)).length, counts[most]);
+    await page.click('#view-latency button[data-focus="back"]');
+    await filtered(page, w.reqs.length);
+    assert.equal(await page.isVisible('#view-latency button[data-focus="back"]'), false);
+
+    await page.focus('.bins button[tabindex="0"]');
+    await page.keyboard.press('End');
+    assert.equal(await page.textContent('.histogram + p'), labels[labels.length - 1]);
+    await page.keyboard.press('ArrowLeft');
+    assert.equal(await page.textContent('.histogram + p'), labels[labels.length - 2]);
+    await page.keyboard.press('Enter');
+    await filtered(page, counts[counts.length - 2]);
+    await page.click('#view-latency button[data-focus="back"]');
+    await filtered(page, w.reqs.length);
+    const band = page.locator('#view-latency td button', { hasText: '90 – 99 %' });
+    const count = Number(bands[2].n);
+    await band.click();
+    await filtered(page, count);
+    assert.equal(Number(/^dur>[\d.]+ms dur<=([\d.]+)ms$/.exec(await query(page))[1]) * 1e6, bands[2].to);
+});
+
+pageTest('the histogram is drawn: bars as high as their number, blocked in its colour', {}, async (page) => {
+    await tab(page, 'latency');
+    const got = await page.evaluate(() => {
+        const { app, palette, model: M } = globalThis.waitscope;
+        const canvas = document.querySelector('.histogram canvas');
+        const ratio = devicePixelRatio;
+        const px = new Uint32Array(canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data.buffer);
+        const colours = palette.LOOKS[M.BLOCKED][app.dark() ? 'dark' : 'light'].map(palette.pixel);
+        return [...document.querySelectorAll('.bins button')].map((b) => {
+            const x = Math.round((b.offsetLeft + b.offsetWidth / 2) * ratio);
+            let high = 0;
+            let strip = 0;
+            for (let y = 7; y < 84; y++) if (px[y * ratio * canvas.width + x] >>> 24 === 255) high++;
+            let blocked = 0;
+            for (let y = 88; y < 108; y++) {
+                const p = px[y * ratio * canvas.width + x];
+                if (p >>> 24 === 255) strip++;
+                if (colours.includes(p)) blocked++;
+            }
+            const label = b.getAttribute('aria-label');
+            return { high, strip, blocked, n: Number(/: ([\d,]+) request/.exec(label)[1]), share: Number((/blocked [^(]*\((?:< )?([\d.]+)/.exec(label.replace(/\u00a0/g, ' ')) || ['', '0'])[1]) / 100 };
+        });
+    });
+    const most = Math.max(...got.map((b) => b.n));
+    assert.ok(got.length > 10);
+    for (const b of got) {
+        assert.ok(Math.abs(b.high - Math.max((b.n / most) * 78, 2)) <= 2, JSON.stringify(b));
+        assert.equal(b.strip, 20);
+        assert.ok(Math.abs(b.blocked - b.share * 20) <= 1.5, JSON.stringify(b));
+    }
+});
+
+pageTest('waits: every figure; idle apart; the longest is a way to it; only what is in view', {}, async (page) => {
+    await tab(page, 'waits');
+    const states = ['', '', 'blocked', 'yielded', 'lock', 'sleep', 'fault', 'other'];
+    const check = async (t0, t1) => {
+        const want = new Map([...plainWaits([...w.threads.entries()], t0, t1)].filter(([key]) => key.endsWith('false')));
+        const rows = await rowsOf(page, 'waits');
+        assert.equal(rows.length, want.size);
+        let last = Infinity;
+        for (const row of rows) {
+            const ns = want.get([states.indexOf(row.state), row.call.replace('–', ''), row.object.replace('–', ''), false].join('|')).map((x) => x.ns);
+            const sum = ns.reduce((a, b) => a + b, 0);
+            assert.deepEqual([Number(row.count), row.ns, row.mean, row.p99, row.max], [ns.length, sum, Math.round(sum / ns.length), percentile(ns, 0.99), Math.max(...ns)]);
+            assert.ok(row.ns <= last);
+            last = row.ns;
+        }
+        const all = [...want.values()].flat().reduce((a, x) => a + x.ns, 0);
+        assert.ok((await page.textContent('#view-waits .above')).includes(await page.evaluate((ns) => globalThis.waitscope.format.exact(ns), all)));
+    };
+    await check(0, w.end);
+    assert.match(await page.textContent('#view-waits h3 + div'), /accept4/);
+    assert.doesNotMatch(await page.textContent('#view-waits table'), /accept4/);
+    await page.click('#view-waits tbody button.link');
+    await settled(page);
+    const s = await page.evaluate(() => globalThis.waitscope.app.selection);
+    assert.equal(s.kind, 'interval');
+    const longest = Math.max(...w.threads.flatMap((t) => t.iv.filter((iv) => iv.state === 2 && !(iv.flags & 1) && w.strings[iv.call] === 'recvfrom').map((iv) => iv.dt)));
+    assert.equal(w.threads[s.thread].iv[s.index].dt, longest);
+    assert.match(await page.textContent('#details h2'), /blocked/);
+
+    await page.check('#in-view');
+    await page.focus('#lanes');
+    for (const key of ['w', 'w', 'w']) await page.keyboard.press(key);
+    await page.waitForTimeout(400);
+    await settled(page);
+    const view = await page.evaluate(() => globalThis.waitscope.app.view);
+    assert.ok(view.t1 - view.t0 < w.end / 2);
+    await check(Math.ceil(view.t0), Math.floor(view.t1));
+    await page.uncheck('#in-view');
+    await page.waitForTimeout(200);
+    await check(0, w.end);
+    await page.fill('#query', 'process:gateway');
+    await filtered(page, w.reqs.filter((r) => r.process).length);
+    const rows = await rowsOf(page, 'waits');
+    assert.equal(rows.reduce((a, r) => a + r.ns, 0), w.reqs.reduce((a, r) => a + (r.process ? ledgerOf(r, 'blocked') : 0), 0));
+});
+
+test('a selection of everything has its sums at once, and the rest without holding up the page', async () => {
+    const big = world({ requests: 15000, workers: 24, seed: 9 });
+    const watch = () => {
+        globalThis.long = [];
+        new PerformanceObserver((l) => l.getEntries().forEach((e) => globalThis.long.push(e.duration))).observe({ entryTypes: ['longtask'] });
+    };
+    const { page, sins, context } = await open(browser, reportOf('big', big), { before: watch });
+    assert.equal(await ready(page), 'yes');
+    await page.evaluate(() => (globalThis.long.length = 0));
+    await page.evaluate(() => {
+        const a = globalThis.waitscope.app;
+        a.select({ kind: 'area', t0: 0, t1: a.model.header.duration_ns, lanes: a.lanes.lanes.map((l) => l.key) });
+    });
+    await settled(page);
+    assert.ok(await page.isVisible('.thread-totals .num'));
+    for (const key of ['groups', 'latency', 'waits']) await tab(page, key);
+    await page.waitForSelector('.top-waits td');
+    assert.ok((await rowsOf(page, 'waits')).length > 5);
+    const longest = await page.evaluate(() => Math.max(0, ...globalThis.long));
+    assert.ok(longest < 400, `a task of ${longest} ms`);
+    assert.deepEqual(sins, []);
+    await context.close();
+});
+
+pageTest('hostile groups, calls and objects are text in every tab, and filter as they are', { file: reportOf('hostile', world({ requests: 40, hostile: ' "><img src=x onerror=alert(1)>' })) }, async (page) => {
+    for (const key of ['groups', 'latency', 'waits']) {
+        await tab(page, key);
+        assert.equal(await page.$$eval('#requests img', (all) => all.length), 0);
+    }
+    assert.match(await page.textContent('#view-waits'), /recvfrom "><img/);
+    await page.click('#tab-groups');
+    await page.click('#view-groups tbody tr:nth-child(2) button');
+    await page.waitForTimeout(400);
+    const [row] = await rowsOf(page, 'groups');
+    assert.equal(await page.textContent('#found'), `${row.n} of 80 requests`);
+    assert.ok(Number(row.n) > 0 && Number(row.n) < 80);
+});
+
+for (const scheme of ['light', 'dark'])
+    for (const width of [1440, 360])
+        pageTest(`axe finds nothing in the tabs: ${scheme}, ${width} pixels`, { scheme, width, height: width === 360 ? 740 : 900 }, async (page) => {
+            const client = await page.context().newCDPSession(page);
+            await client.send('Runtime.evaluate', { expression: axe });
+            for (const key of ['groups', 'latency', 'waits']) {
+                await tab(page, key);
+                const r = await client.send('Runtime.evaluate', { expression: 'axe.run(document, { resultTypes: ["violations"] }).then((r) => JSON.stringify(r.violations.map((v) => [v.id, v.nodes.map((n) => n.html.slice(0, 160) + " " + n.failureSummary)])))', awaitPromise: true, returnByValue: true });
+                assert.deepEqual(JSON.parse(r.result.value), [], key);
+                assert.equal(await page.evaluate(() => document.documentElement.scrollWidth > innerWidth), false, `${key} scrolls sideways`);
+            }
+        });
