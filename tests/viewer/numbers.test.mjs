@@ -598,6 +598,58 @@ pageTest('waits: every figure; idle apart; the longest is a way to it; only what
     assert.equal(rows.reduce((a, r) => a + r.ns, 0), w.reqs.reduce((a, r) => a + (r.process ? ledgerOf(r, 'blocked') : 0), 0));
 });
 
+pageTest('an area tells count, least, mean, p99 and most of its intervals and requests', { height: 1300 }, async (page) => {
+    const box = await page.evaluate(() => {
+        const r = document.getElementById('lanes').getBoundingClientRect();
+        const lane = (kind) => globalThis.waitscope.app.lanes.lanes.find((l) => l.kind === kind);
+        return { x: r.left + 184, w: document.getElementById('lanes').clientWidth - 184, y0: r.top + 26 + lane('thread').y + 4, y1: r.top + 26 + lane('row').y + 30 };
+    });
+    await page.mouse.move(box.x + 200, box.y0);
+    await page.mouse.down();
+    await page.mouse.move(box.x + 420, box.y1, { steps: 4 });
+    await page.mouse.up();
+    await page.waitForSelector('.top-waits td');
+    const s = await page.evaluate(() => {
+        const a = globalThis.waitscope.app;
+        const lanes = a.lanes.lanes.filter((l) => a.selection.lanes.includes(l.key));
+        return { ...a.selection, threads: lanes.filter((l) => l.thread >= 0).map((l) => l.thread), rows: lanes.filter((l) => l.row >= 0).map((l) => l.row), rowOf: [...a.model.pack.rowOf] };
+    });
+    assert.ok(s.threads.length > 3 && s.rows.length > 1);
+    const five = (sel) => page.$$eval(sel, (all) => all.map((e) => [...e.querySelectorAll('[data-of]')].map((x) => Number(x.dataset.ns))));
+    const figures = (ns) => [ns.length, Math.min(...ns), Math.round(ns.reduce((a, b) => a + b, 0) / ns.length), percentile(ns, 0.99), Math.max(...ns)];
+    const names = (sel) => page.$$eval(sel, (all) => all.map((e) => e.textContent));
+    const check = async (kind, want) => {
+        const words = (await names(`.${kind} tbody tr:not(.each) td:first-child`)).slice(0, -1);
+        const got = await five(`.${kind} .each`);
+        assert.deepEqual(Object.fromEntries(words.map((word, i) => [word, got[i]])), Object.fromEntries(Object.entries(want).map(([k, ns]) => [k, figures(ns)])));
+    };
+    const cut = (from, dt) => Math.min(s.t1, from + dt) - Math.max(s.t0, from);
+    const threads = {};
+    for (const i of s.threads) {
+        let at = 0;
+        for (const iv of w.threads[i].iv) {
+            const key = iv.flags & 1 ? 'idle' : ['running', 'runnable', 'blocked', 'yielded', 'lock', 'sleep', 'fault', 'other', 'unknown'][iv.state];
+            if (cut(at, iv.dt) > 0) (threads[key] = threads[key] || []).push(cut(at, iv.dt));
+            at += iv.dt;
+        }
+    }
+    await check('thread-totals', threads);
+    const requests = {};
+    const inside = w.reqs.filter((r, i) => s.rows.includes(s.rowOf[i]) && cut(r.start, latencyOf(r)) > 0);
+    for (const r of inside) {
+        let at = r.start;
+        for (const g of r.segs) {
+            const key = LEDGER[g.key].replace('_', ' ');
+            if (cut(at, g.dt) > 0) (requests[key] = requests[key] || []).push(cut(at, g.dt));
+            at += g.dt;
+        }
+    }
+    await check('request-totals', requests);
+    assert.deepEqual(await five('.requests-in .five'), [figures(inside.map(latencyOf))]);
+    const whole = inside.filter((r) => r.start >= s.t0 && r.start + latencyOf(r) <= s.t1).length;
+    assert.match(await page.textContent('.requests-in'), new RegExp(`^${inside.length} requests with a part in it, ${whole} of them whole`));
+});
+
 test('a selection of everything has its sums at once, and the rest without holding up the page', async () => {
     const big = world({ requests: 15000, workers: 24, seed: 9 });
     const watch = () => {
