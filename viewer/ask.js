@@ -6,36 +6,33 @@ waitscope.ask = waitscope.pure('ask', function () {
 
     const { model: M } = waitscope;
 
-    /** What a request waited in and on, and who held a loop or was a victim of it; each found once
-     * for as long as no more of the file was read.
-     * @typedef {{parts: number, call: string[], object: string[], thread: string[], holder: Set<number>,
-     *     victim: Set<number>, asked: Map<number, Set<string>>}} Known */
+    /** What was found of requests, for as long as no more of the file was read: the calls and objects of
+     * their waits, the threads that held them, where in the file their asks begin.
+     * @typedef {{parts: number, call: string[], object: string[], thread: string[], asks: Map<number, [Asks, number][]> | null}} Known */
     /** @type {WeakMap<Requests, Known>} */
     const kept = new WeakMap();
 
     /** @param {Model} m @param {Requests} q @returns {Known} */
     function known(m, q) {
-        const parts = m.threads.filter(Boolean).length + m.asks.length + (m.holds ? 1 : 0) + (m.objects ? 1 : 0) + m.strings.length;
+        const parts = m.threads.filter(Boolean).length + m.asks.length + (m.objects ? 1 : 0) + m.strings.length;
         let k = kept.get(q);
-        if (k && k.parts === parts) return k;
-        const o = m.holds;
-        /** @type {Map<number, Set<string>>} */
-        const asked = new Map();
-        for (const a of m.asks)
-            a.request.forEach((r, i) => {
-                if (r > 0) asked.set(r - 1, (asked.get(r - 1) || new Set()).add(M.objectName(m, a.object[i])));
-            });
-        k = {
-            parts,
-            call: [],
-            object: [],
-            thread: [],
-            holder: new Set(o ? [...o.request].filter(Boolean).map((r) => r - 1) : []),
-            victim: new Set(o ? o.victim : []),
-            asked,
-        };
-        kept.set(q, k);
+        if (!k || k.parts !== parts) kept.set(q, (k = { parts, call: [], object: [], thread: [], asks: null }));
         return k;
+    }
+
+    /** Where the asks of each request begin; those of one stand together. @param {Model} m */
+    function begins(m) {
+        /** @type {Map<number, [Asks, number][]>} */
+        const out = new Map();
+        for (const a of m.asks)
+            for (let i = 0; i < a.request.length; i++) {
+                const r = a.request[i] - 1;
+                if (r < 0 || (i > 0 && a.request[i - 1] === r + 1)) continue;
+                const list = out.get(r);
+                if (list) list.push([a, i]);
+                else out.set(r, [[a, i]]);
+            }
+        return out;
     }
 
     /** The calls and objects of a request's waits, and whom it asked; a line each.
@@ -43,7 +40,10 @@ waitscope.ask = waitscope.pure('ask', function () {
     function waitsOf(m, q, k, r) {
         /** @type {Set<string>} */
         const calls = new Set();
-        const objects = new Set(k.asked.get(r));
+        /** @type {Set<string>} */
+        const objects = new Set();
+        k.asks = k.asks || begins(m);
+        for (const [a, from] of k.asks.get(r) || []) for (let i = from; a.request[i] === r + 1; i++) objects.add(M.objectName(m, a.object[i]));
         waitscope.stats.eachWait(m, q, r, -Infinity, Infinity, (thread, _, w) => {
             const waits = /** @type {Track & {waits: Waits}} */ (m.threads[thread]).waits;
             calls.add(m.strings[waits.call[w]] || '');
@@ -63,6 +63,10 @@ waitscope.ask = waitscope.pure('ask', function () {
             return s;
         };
         const k = known(m, q);
+        const o = m.holds;
+        const part = new Uint8Array(q.n); /* in holds: 1 held a loop, 2 was a victim */
+        if (o) for (const r of o.request) if (r) part[r - 1] |= 1;
+        if (o) for (const r of o.victim) part[r] |= 2;
         const waits = (/** @type {'call' | 'object'} */ what) => (/** @type {number} */ r) => {
             if (k[what][r] === undefined) waitsOf(m, q, k, r);
             return k[what][r];
@@ -83,8 +87,8 @@ waitscope.ask = waitscope.pure('ask', function () {
                     q.flags[r] & M.REQUEST.COMPLETE ? 'complete' : 'partial',
                     q.flags[r] & M.REQUEST.LOSS ? 'loss' : '',
                     q.flags[r] & M.REQUEST.PIPELINED ? 'pipelined' : '',
-                    k.holder.has(r) ? 'holder' : '',
-                    k.victim.has(r) ? 'victim' : '',
+                    part[r] & 1 ? 'holder' : '',
+                    part[r] & 2 ? 'victim' : '',
                 ].join('\n'),
         };
         const any = (/** @type {number} */ r) => `${texts.name(r)}\n${texts.group(r)}\n${texts.conn(r)}\n${q.status[r] || ''}`;

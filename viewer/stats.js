@@ -200,6 +200,8 @@ waitscope.stats = waitscope.pure('stats', function () {
 
     /* ---- waits */
 
+    const MOST = 256;
+
     /** The interval at a moment, and how many waits came before it. @param {Track & {waits: Waits}} track
      * @param {number} time */
     function begin(track, time) {
@@ -209,7 +211,8 @@ waitscope.stats = waitscope.pure('stats', function () {
         return { i, w };
     }
 
-    /** The waits of threads that a request is charged for, cut to its own stretches and to t0 … t1.
+    /** The waits of threads that a request is charged for, cut to its own stretches and to t0 … t1. A
+     * stretch is one wait, or a few; more than MOST are a file that means harm.
      * @param {Model} m @param {Requests} q @param {number} r @param {number} t0 @param {number} t1
      * @param {(thread: number, i: number, w: number, ns: number) => void} take */
     function eachWait(m, q, r, t0, t1, take) {
@@ -219,7 +222,7 @@ waitscope.stats = waitscope.pure('stats', function () {
             const from = Math.max(q.segStart[s], t0);
             const to = Math.min(M.segEnd(q, s), t1);
             if (!(to > from)) continue;
-            for (let { i, w } = begin(track, from); i < track.n && track.t[i] < to; i++) {
+            for (let { i, w } = begin(track, from), end = Math.min(i + MOST, track.n); i < end && track.t[i] < to; i++) {
                 if (!M.isWait(track.cat[i] >> 4)) continue;
                 const ns = Math.min(track.t[i + 1], to) - Math.max(track.t[i], from);
                 if (track.cat[i] >> 4 === q.segCat[s] && ns > 0) take(q.segThread[s] - 1, i, w, ns);

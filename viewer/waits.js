@@ -41,7 +41,7 @@ var waitscope = waitscope || {};
     function* work() {
         const m = /** @type {Model} */ (app.model);
         const [t0, t1] = inView.checked ? [Math.ceil(app.view.t0), Math.floor(app.view.t1)] : [0, m.header.duration_ns];
-        const key = [m, app.matches, t0, t1, m.threads.filter(Boolean).length, m.objects];
+        const key = [m.header, app.matches, t0, t1, m.threads.filter(Boolean).length, m.objects !== null];
         if (key.some((x, i) => x !== last.key[i])) last = { key, rows: yield* stats.waits(m, [...m.threads.keys()], t0, t1, app.matches) };
         const idle = last.rows.filter((r) => r.idle);
         const real = numbers.table(columnsOf(m), last.rows.filter((r) => !r.idle), sorting, 'Waits');
