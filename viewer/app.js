@@ -221,7 +221,7 @@ waitscope.app = (function () {
     function* sieve(q, fits) {
         const out = [];
         for (let r = 0; r < q.n; r++) {
-            if ((r & 1023) === 0) yield;
+            if ((r & 127) === 0) yield;
             if (fits(r)) out.push(r);
         }
         const ids = Uint32Array.from(out);

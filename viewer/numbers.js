@@ -29,7 +29,7 @@ waitscope.numbers = (function () {
 
     const { app, dom, format, filter, model: M } = waitscope;
     const { el, get } = dom;
-    const MOST = 300; /* rows of a table */
+    const MOST = 100; /* rows of a table */
     const BAR = 110;
 
     /** @type {(Tab & {tab: any, panel: any})[]} */
@@ -120,7 +120,7 @@ waitscope.numbers = (function () {
 
     /** A time of a cell, in ms; the exact one can be read and copied. @param {number} ns @param {string} [share] */
     function time(ns, share) {
-        return el('td', { 'data-ns': ns, title: format.exact(ns), class: ns === 0 ? 'zero' : '' }, ns === 0 ? '0' : format.ms(ns), share ? el('small', null, ` ${share}`) : null);
+        return el('td', { 'data-ns': ns, title: format.exact(ns), class: ns === 0 ? 'zero' : '' }, ns === 0 ? '0' : format.ms(ns), share && ns ? el('small', null, ` ${share}`) : null);
     }
 
     /** @param {Model} m @param {ArrayLike<number>} ledger */

@@ -43,7 +43,7 @@ waitscope.stats = waitscope.pure('stats', function () {
             let i = lo;
             let j = hi;
             while (i <= j) {
-                if ((++steps & 16383) === 0) yield;
+                if ((++steps & 4095) === 0) yield;
                 while (a[i] < pivot) i++;
                 while (a[j] > pivot) j--;
                 if (i > j) break;
