@@ -390,7 +390,7 @@ waitscope.details = (function () {
         return out;
     }
 
-    const FIVE = ['count', 'least', 'mean', 'p99', 'most'];
+    const FIVE = ['count', 'min', 'mean', 'p99', 'max'];
 
     /** The row below a state: of its single intervals, when they have been counted. */
     function fiveRow() {

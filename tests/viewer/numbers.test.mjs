@@ -281,9 +281,24 @@ test('waits of some requests are those that these are charged for', async () => 
 
 test('objects without a name are told apart by their other end', async () => {
     const m = modelOf(await load(json));
+    const all = () => run(stats.waits(m, w.threads.map((_, i) => i), 0, w.end)).map((x) => [x.state, x.call, M.objectName(m, x.object), x.count, x.ns]);
+    const named = all();
+    assert.ok(named.filter((x) => x[1] === 'read').length > 5, 'several files');
+    m.objects.remote.set(m.objects.name);
     m.objects.name.fill(0);
-    const got = run(stats.waits(m, w.threads.map((_, i) => i), 0, w.end));
-    for (const s of got) for (const o of got) if (s !== o && s.state === o.state && s.call === o.call && s.idle === o.idle) assert.notEqual(M.objectName(m, s.object), M.objectName(m, o.object));
+    assert.deepEqual(all(), named);
+    m.objects.remote.fill(0);
+    assert.ok(all().length < named.length, 'of one kind they are one');
+});
+
+test('a stretch that does not fit its thread’s state counts for no wait', async () => {
+    const m = modelOf(await load(json));
+    const q = m.requests;
+    const ns = () => run(stats.waits(m, [], 0, w.end, layout.range(q.n))).reduce((a, x) => a + x.ns, 0);
+    const s = q.segCat.indexOf(M.BLOCKED);
+    const before = ns();
+    q.segCat[s] = M.BY_KEY.lock;
+    assert.equal(ns(), before - (M.segEnd(q, s) - q.segStart[s]));
 });
 
 test('an area’s intervals are counted with the part that lies in it', async () => {
@@ -598,7 +613,7 @@ pageTest('waits: every figure; idle apart; the longest is a way to it; only what
     assert.equal(rows.reduce((a, r) => a + r.ns, 0), w.reqs.reduce((a, r) => a + (r.process ? ledgerOf(r, 'blocked') : 0), 0));
 });
 
-pageTest('an area tells count, least, mean, p99 and most of its intervals and requests', { height: 1300 }, async (page) => {
+pageTest('an area tells count, min, mean, p99 and max of its intervals and requests', { height: 1300 }, async (page) => {
     const box = await page.evaluate(() => {
         const r = document.getElementById('lanes').getBoundingClientRect();
         const lane = (kind) => globalThis.waitscope.app.lanes.lanes.find((l) => l.kind === kind);
@@ -615,6 +630,7 @@ pageTest('an area tells count, least, mean, p99 and most of its intervals and re
         return { ...a.selection, threads: lanes.filter((l) => l.thread >= 0).map((l) => l.thread), rows: lanes.filter((l) => l.row >= 0).map((l) => l.row), rowOf: [...a.model.pack.rowOf] };
     });
     assert.ok(s.threads.length > 3 && s.rows.length > 1);
+    assert.deepEqual(await page.$$eval('.thread-totals tr:nth-child(2) [data-of]', (all) => all.map((e) => e.dataset.of)), ['count', 'min', 'mean', 'p99', 'max']);
     const five = (sel) => page.$$eval(sel, (all) => all.map((e) => [...e.querySelectorAll('[data-of]')].map((x) => Number(x.dataset.ns))));
     const figures = (ns) => [ns.length, Math.min(...ns), Math.round(ns.reduce((a, b) => a + b, 0) / ns.length), percentile(ns, 0.99), Math.max(...ns)];
     const names = (sel) => page.$$eval(sel, (all) => all.map((e) => e.textContent));
