@@ -10,7 +10,7 @@ var waitscope = waitscope || {};
  *     | {kind: 'thread', thread: number}
  *     | {kind: 'area', t0: number, t1: number, lanes: string[]}} Choice
  *
- * @typedef {'lanes' | 'overlay' | 'overview' | 'table' | 'details' | 'bar' | 'mirror'} Part
+ * @typedef {'lanes' | 'overlay' | 'overview' | 'table' | 'numbers' | 'details' | 'bar' | 'mirror'} Part
  */
 
 waitscope.app = (function () {
@@ -53,7 +53,7 @@ waitscope.app = (function () {
     }
 
     function all() {
-        invalidate('lanes', 'overlay', 'overview', 'table', 'details', 'bar', 'mirror');
+        invalidate('lanes', 'overlay', 'overview', 'table', 'numbers', 'details', 'bar', 'mirror');
     }
 
     function paintDirty() {
@@ -105,6 +105,7 @@ waitscope.app = (function () {
         if (!model) return;
         view = scale.clamp(v, model.header.duration_ns);
         invalidate('lanes', 'overlay', 'overview', 'bar', 'mirror');
+        waitscope.numbers.moved();
     }
 
     /** @param {number} factor @param {number} [at] */
@@ -248,53 +249,11 @@ waitscope.app = (function () {
 
     let stopFilter = () => {};
 
-    /** What the filter's language asks of the data. @param {Model} m @param {Requests} q */
-    function asker(m, q) {
-        /** @type {Map<number, string>} */
-        const lower = new Map();
-        const text = (/** @type {number} */ i) => {
-            let s = lower.get(i);
-            if (s === undefined) lower.set(i, (s = (m.strings[i] || '').toLowerCase()));
-            return s;
-        };
-        /** @type {Record<string, (r: number) => string>} */
-        const texts = {
-            name: (r) => text(q.name[r]),
-            group: (r) => text(q.group[r]),
-            protocol: (r) => text(q.protocol[r]),
-            conn: (r) => M.objectName(m, q.conn[r]).toLowerCase(),
-            process: (r) => m.header.processes[q.process[r]].comm.toLowerCase(),
-            is: (r) =>
-                (q.flags[r] & M.REQUEST.COMPLETE ? 'complete ' : 'partial ') +
-                (q.flags[r] & M.REQUEST.LOSS ? 'loss ' : '') +
-                (q.flags[r] & M.REQUEST.PIPELINED ? 'pipelined' : ''),
-        };
-        const any = (/** @type {number} */ r) =>
-            `${texts.name(r)}\n${texts.group(r)}\n${texts.conn(r)}\n${q.status[r] || ''}`;
-        /** @type {Record<string, (r: number) => number | number[]>} */
-        const numbers = {
-            dur: (r) => q.latency[r],
-            start: (r) => q.start[r],
-            parallel: (r) => q.parallel[r],
-            id: (r) => q.id[r],
-            status: (r) => q.status[r],
-            in: (r) => q.bytesIn[r],
-            out: (r) => q.bytesOut[r],
-            pid: (r) => m.header.processes[q.process[r]].pid,
-            tid: (r) => [...M.holders(m, r).keys()].map((t) => m.header.threads[t].tid),
-        };
-        m.header.ledger.forEach((key, i) => (numbers[key] = (r) => q.ledger[i][r]));
-        return {
-            text: (/** @type {string} */ key) => (key ? texts[key] : any),
-            number: (/** @type {string} */ key) => numbers[key] || (() => 0),
-        };
-    }
-
     /** @param {Requests} q @param {(r: number) => boolean} fits */
     function* sieve(q, fits) {
         const out = [];
         for (let r = 0; r < q.n; r++) {
-            if ((r & 1023) === 0) yield;
+            if ((r & 127) === 0) yield;
             if (fits(r)) out.push(r);
         }
         const ids = Uint32Array.from(out);
@@ -315,7 +274,7 @@ waitscope.app = (function () {
             return '';
         }
         const every = terms.length === 0;
-        stopFilter = slowly(sieve(q, filter.compile(terms, asker(m, q))), ({ ids, pack }) => {
+        stopFilter = slowly(sieve(q, filter.compile(terms, waitscope.ask(m, q))), ({ ids, pack }) => {
             if (every) allRows = pack;
             useMatches(every ? null : ids, pack);
         });
@@ -330,6 +289,7 @@ waitscope.app = (function () {
         waitscope.table.resort();
         waitscope.lanes.forget();
         waitscope.main.found();
+        if (selection && selection.kind === 'area') waitscope.details.renew(); /* its rows hold others now */
         relayout();
         all();
     }

@@ -352,48 +352,81 @@ waitscope.details = (function () {
                 ['to', exact(s.t1)],
                 ['lanes', [threads.length ? format.plural(threads.length, 'thread') : '', rows.length ? format.plural(rows.length, 'row of requests', 'rows of requests') : ''].filter(Boolean).join(', ')],
             ]),
+            el('p', { class: 'quiet' }, 'An interval that an edge cuts counts as one, with its part inside.'),
             ...totals(m, threads, rows, s.t0, s.t1),
         ];
     }
 
-    /** Time per state, exact; and what was waited for, which takes a moment.
+    /** Time per state, exact; and what takes a moment: the single intervals, the requests, the waits.
      * @param {Model} m @param {number[]} threads @param {Lane[]} rows @param {number} t0 @param {number} t1 */
     function totals(m, threads, rows, t0, t1) {
+        /** @type {Node[]} */
         const out = [];
-        if (threads.length) {
+        /** @type {{tracks: Track[], each: any[]}[]} */
+        const later = [];
+        const part = (/** @type {string} */ title, /** @type {(Track | null)[]} */ all, /** @type {string} */ kind) => {
+            const tracks = all.filter((t) => t !== null);
             const sums = new Float64Array(M.COUNT);
-            for (const i of threads) {
-                const track = m.threads[i];
-                if (track) M.addTotals(track, t0, t1, sums);
-            }
-            out.push(el('h3', null, threads.length === 1 ? 'What the thread did' : 'What the threads did'), sumTable(sums, 'thread-totals'));
-        }
+            for (const track of tracks) M.addTotals(track, t0, t1, sums);
+            const each = Array.from(sums, (ns) => (ns > 0 ? fiveRow() : null));
+            later.push({ tracks, each });
+            out.push(el('h3', null, title), sumTable(sums, each, kind));
+        };
+        if (threads.length) part(threads.length === 1 ? 'What the thread did' : 'What the threads did', threads.map((i) => m.threads[i]), 'thread-totals');
+        const inside = el('div', { class: 'requests-in' });
         if (rows.length) {
-            const sums = new Float64Array(M.COUNT);
-            for (const lane of rows) {
-                const track = waitscope.lanes.trackOf(lane);
-                if (track) M.addTotals(track, t0, t1, sums);
-            }
-            out.push(el('h3', null, 'Where the requests’ time went'), sumTable(sums, 'request-totals'));
+            part('Where the requests’ time went', rows.map(waitscope.lanes.trackOf), 'request-totals');
+            out.push(inside);
         }
-        if (threads.length) {
-            const place = el('div', { class: 'top-waits' }, el('p', { class: 'quiet' }, 'Adding up what was waited for …'));
-            out.push(el('h3', null, 'What was waited for'), place);
-            stop = app.slowly(M.waitSums(m, threads, t0, t1), (sums) => place.replaceChildren(topWaits(m, sums)));
+        const place = el('div', { class: 'top-waits' }, el('p', { class: 'quiet' }, 'Adding up what was waited for …'));
+        if (threads.length) out.push(el('h3', null, 'What was waited for'), place);
+        function* slow() {
+            for (const { tracks, each } of later) (yield* waitscope.stats.spans(tracks, t0, t1)).forEach((f, cat) => each[cat] && five(each[cat].firstChild.firstChild, f));
+            const { requests, pack } = m;
+            if (rows.length && requests && pack) requestsIn(inside, yield* waitscope.stats.requestsIn(requests, pack, new Set(rows.map((l) => l.row)), t0, t1));
+            if (threads.length) place.replaceChildren(topWaits(m, (yield* waitscope.stats.waits(m, threads, t0, t1)).filter((w) => !w.idle)));
         }
+        stop = app.slowly(slow(), () => {});
         return out;
     }
 
-    /** @param {Float64Array} sums @param {string} kind */
-    function sumTable(sums, kind) {
+    const FIVE = ['count', 'min', 'mean', 'p99', 'max'];
+
+    /** The row below a state: of its single intervals, when they have been counted. */
+    function fiveRow() {
+        return el('tr', { class: 'each' }, el('td', { colspan: 3 }, el('div', { class: 'five' }, '…')));
+    }
+
+    /** @param {any} box @param {Figures} f */
+    function five(box, f) {
+        const ns = [f.count, f.min, Math.round(f.ns / f.count), f.p99, f.max];
+        box.replaceChildren(
+            ...FIVE.map((word, i) => el('span', { 'data-of': word, 'data-ns': ns[i], title: i ? `${word}: ${format.exact(ns[i])}` : word }, el('small', null, `${word} `), i ? format.time(ns[i]) : format.count(ns[i]))),
+        );
+    }
+
+    /** @param {any} box @param {Figures & {whole: number}} f */
+    function requestsIn(box, f) {
+        const figures = el('div', { class: 'five' });
+        if (f.count) five(figures, f);
+        box.replaceChildren(
+            el('p', null, `${format.plural(f.count, 'request')} with a part in it, ${format.count(f.whole)} of them whole.`, f.count ? ' Their whole latencies:' : ''),
+            figures,
+        );
+    }
+
+    /** @param {Float64Array} sums @param {any[]} each @param {string} kind */
+    function sumTable(sums, each, kind) {
         const cats = [...sums.keys()].filter((c) => sums[c] > 0 && c !== M.EMPTY).sort((a, b) => sums[b] - sums[a]);
         const all = cats.reduce((a, c) => a + sums[c], 0);
         const rows = cats.map((c) => [stateTitle(c), exact(sums[c]), format.percent(sums[c] / all)]);
         rows.push([el('strong', null, 'together'), exact(all), '']);
-        return table(['state', 'time', 'share'], rows, `figures sum ${kind}`);
+        const t = table(['state', 'time', 'share'], rows, `figures sum ${kind}`);
+        [...t.tBodies[0].rows].slice(0, -1).forEach((row, i) => row.after(each[cats[i]]));
+        return t;
     }
 
-    /** @param {Model} m @param {{state: number, call: string, object: number, count: number, ns: number, max: number}[]} sums */
+    /** @param {Model} m @param {WaitSum[]} sums */
     function topWaits(m, sums) {
         if (sums.length === 0) return el('p', { class: 'quiet' }, 'Nothing: idle waiting aside, there was no wait.');
         return longTable(

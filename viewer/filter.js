@@ -1,23 +1,26 @@
 /*
  * The language of the search box, for requests:
  *
- *     cart blocked>5ms dur>=20ms status:500 -name:/health
+ *     cart blocked>5ms dur>=20ms status:500 -name:/health group="GET /cart/:n" state:lock call:read
  *
- * Words look in name, group, connection and status; all must fit; a minus turns one around.
+ * Words look in name, group, connection and status; all must fit; a minus turns one around. For
+ * texts a colon means "has it somewhere", = "is it, but for upper and lower case". Quotes keep
+ * spaces and signs; two within them stand for one.
  */
 var waitscope = waitscope || {};
 
 waitscope.filter = waitscope.pure('filter', function () {
     'use strict';
 
-    const TIMES = [
-        'dur', 'start', 'parallel', 'queued', 'running', 'runnable', 'blocked', 'lock', 'sleep', 'fault', 'other',
-        'awaiting', 'loop_busy', 'unattributed',
+    /** @type {string[]} */
+    const LEDGER = [
+        'queued', 'running', 'runnable', 'blocked', 'lock', 'sleep', 'fault', 'other', 'awaiting', 'loop_busy', 'unattributed',
     ];
+    const TIMES = ['dur', 'start', 'parallel', ...LEDGER];
     const NUMBERS = ['id', 'pid', 'status', 'in', 'out', 'tid'];
-    const TEXTS = ['name', 'group', 'conn', 'protocol', 'process', 'is'];
+    const TEXTS = ['name', 'group', 'conn', 'protocol', 'process', 'is', 'call', 'object', 'thread'];
     /** @type {Record<string, string>} */
-    const ALIASES = { latency: 'dur', duration: 'dur', loop: 'loop_busy', bytes_in: 'in', bytes_out: 'out', grp: 'group' };
+    const ALIASES = { latency: 'dur', duration: 'dur', loop: 'loop_busy', bytes_in: 'in', bytes_out: 'out', grp: 'group', on: 'object' };
     /** @type {Record<string, number>} */
     const UNITS = { '': 1e6, ns: 1, us: 1e3, µs: 1e3, μs: 1e3, ms: 1e6, s: 1e9, m: 60e9, min: 60e9 };
 
@@ -30,35 +33,85 @@ waitscope.filter = waitscope.pure('filter', function () {
         return m && unit !== undefined ? Number(m[1]) * unit : NaN;
     }
 
+    /** The parts between spaces; "blocked > 5ms" is one. @param {string} text @returns {string[]} */
+    function tokens(text) {
+        const tight = text.replace(/("(?:[^"]|"")*"?)|\s*(>=|<=|>|<)\s*/g, (_, quoted, sign) => quoted || sign);
+        return tight.match(/(?:[^\s"]|"(?:[^"]|"")*"?)+/g) || [];
+    }
+
+    /** A part in its pieces; the word without its quotes. @param {string} token */
+    function split(token) {
+        const m = /^(-?)(?:([a-z_]+)(>=|<=|>|<|=|:))?(.*)$/is.exec(token) || ['', '', '', '', token];
+        const named = m[2] ? m[2].toLowerCase() : '';
+        const word = m[4].replace(/"((?:[^"]|"")*)"?/g, (_, quoted) => quoted.replace(/""/g, '"'));
+        return { not: m[1] === '-', named, key: ALIASES[named] || named, sign: m[3], word };
+    }
+
+    /** What must be written for a text to be taken as it is. @param {string} text */
+    function quote(text) {
+        return /^[^\s"<>=]+$/.test(text) ? text : `"${text.replace(/"/g, '""')}"`;
+    }
+
+    /** A whole number of nanoseconds as it is to be read back exactly. @param {number} ns */
+    function written(ns) {
+        const ms = `${ns / 1e6}ms`;
+        return time(ms) === ns ? ms : `${ns}ns`;
+    }
+
+    /** The text with some terms instead of those of their keys; without them if it has them already.
+     * @param {string} text @param {string[]} terms @param {string[]} [keys] others that go */
+    function toggle(text, terms, keys = []) {
+        const gone = new Set([...keys, ...terms.map((t) => split(t).key)]);
+        const old = tokens(text);
+        const rest = old.filter((t) => !gone.has(split(t).key) || split(t).not);
+        return (has(text, terms) ? rest : [...rest, ...terms]).join(' ');
+    }
+
+    /** @param {string} text @param {string[]} terms */
+    function has(text, terms) {
+        const old = tokens(text);
+        return terms.every((t) => old.includes(t));
+    }
+
+    /** state:blocked means blocked>0, and hold:yes is:holder. @param {string} key @param {string} word
+     * @param {boolean} not @returns {Term | string} or what is wrong */
+    function asked(key, word, not) {
+        const low = word.toLowerCase().replace(' ', '_');
+        if (key === 'hold')
+            return low === 'yes' || low === 'no' ? { key: 'is', op: '=', value: 'holder', not: not !== (low === 'no') } : 'hold: wants yes or no';
+        const state = LEDGER.includes(low) ? low : ALIASES[low];
+        return LEDGER.includes(state) ? { key: state, op: '>', value: 0, not } : `state: wants one of ${LEDGER.join(', ')}`;
+    }
+
     /** @param {string} text @returns {{terms: Term[], error: string}} */
     function parse(text) {
         /** @type {Term[]} */
         const terms = [];
         let error = '';
-        const tokens = text.replace(/\s*(>=|<=|>|<)\s*/g, '$1').match(/(?:[^\s"]|"[^"]*"?)+/g) || [];
-        for (const token of tokens) {
-            const m = /^(-?)(?:([a-z_]+)(>=|<=|>|<|=|:))?(.*)$/i.exec(token) || ['', '', '', '', token];
-            const word = m[4].replace(/"/g, '');
-            const not = m[1] === '-';
-            const named = m[2] ? m[2].toLowerCase() : '';
-            const key = ALIASES[named] || named;
-            const op = m[3] === ':' ? '=' : m[3];
-            if (TEXTS.includes(key)) {
-                if (op !== '=') error = error || `${named} is text: write ${named}:…`;
-                else terms.push({ key, op, value: word.toLowerCase(), not });
+        const wrong = (/** @type {string} */ why) => (error = error || why);
+        for (const token of tokens(text)) {
+            const { not, named, key, sign, word } = split(token);
+            const op = sign === ':' ? '=' : sign;
+            if (op === '=' && (key === 'state' || key === 'hold')) {
+                const term = asked(key, word, not);
+                if (typeof term === 'string') wrong(term);
+                else terms.push(term);
+            } else if (TEXTS.includes(key)) {
+                if (op !== '=') wrong(`${named} is text: write ${named}:…`);
+                else terms.push({ key, op: sign === '=' ? '==' : op, value: word.toLowerCase(), not });
             } else if (TIMES.includes(key)) {
                 const value = time(word);
-                if (Number.isNaN(value)) error = error || `${named}${m[3]} wants a time such as 5ms`;
+                if (Number.isNaN(value)) wrong(`${named}${sign} wants a time such as 5ms`);
                 /* "blocked:5ms" is meant as "at least". */
-                else terms.push({ key, op: m[3] === ':' ? '>=' : op, value, not });
+                else terms.push({ key, op: sign === ':' ? '>=' : op, value, not });
             } else if (NUMBERS.includes(key)) {
                 const value = Number(word);
-                if (word === '' || Number.isNaN(value)) error = error || `${named}${m[3]} wants a number`;
+                if (word === '' || Number.isNaN(value)) wrong(`${named}${sign} wants a number`);
                 else terms.push({ key, op, value, not });
             } else if (named && op !== '=') {
-                error = error || `“${named}” is not known; try dur, blocked, queued, status or name`;
+                wrong(`“${named}” is not known; try dur, blocked, queued, status or name`);
             } else {
-                const whole = (named ? m[2] + m[3] : '') + word;
+                const whole = (named ? named + sign : '') + word;
                 if (whole) terms.push({ key: '', op: '=', value: whole.toLowerCase(), not });
             }
         }
@@ -76,7 +129,8 @@ waitscope.filter = waitscope.pure('filter', function () {
 
     /**
      * What decides for request r. `ask` answers for the data: number(key) and text(key) give
-     * functions of r; texts come in lower case. An empty key asks for all texts that words look in.
+     * functions of r; texts come in lower case, several on lines of their own. An empty key asks
+     * for all texts that words look in.
      * @param {Term[]} terms
      * @param {{number: (key: string) => (r: number) => number | number[], text: (key: string) => (r: number) => string}} ask
      * @returns {(r: number) => boolean}
@@ -94,10 +148,11 @@ waitscope.filter = waitscope.pure('filter', function () {
             }
             const value = term.value;
             const get = ask.text(term.key);
+            if (term.op === '==') return (/** @type {number} */ r) => `\n${get(r)}\n`.includes(`\n${value}\n`) !== term.not;
             return (/** @type {number} */ r) => get(r).includes(value) !== term.not;
         });
         return (r) => tests.every((test) => test(r));
     }
 
-    return { parse, compile, time };
+    return { parse, compile, time, quote, written, toggle, has };
 });

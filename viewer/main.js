@@ -151,6 +151,7 @@ waitscope.main = (function () {
         notices(out);
         waitscope.story.build();
         waitscope.details.renew();
+        if (app.query) app.setFilter(app.query); /* it may ask for what has come since */
         app.relayout();
         app.all();
         document.documentElement.dataset.ready = 'yes';
@@ -194,12 +195,6 @@ waitscope.main = (function () {
         get('found').textContent = !q ? '' : app.matches ? `${format.count(app.matches.length)} of ${format.plural(n, 'request')}` : format.plural(n, 'request');
     }
 
-    /** Filters as if it had been typed. @param {string} text */
-    function search(text) {
-        query.value = text;
-        applyFilter();
-    }
-
     let typing = 0;
     query.addEventListener('input', () => {
         clearTimeout(typing);
@@ -210,11 +205,17 @@ waitscope.main = (function () {
         query.setAttribute('aria-invalid', String(error !== ''));
         if (error) get('found').textContent = error;
     }
+    /** Filters as if it had been typed. @param {string} text */
+    function find(text) {
+        clearTimeout(typing);
+        query.value = text;
+        applyFilter();
+    }
     get('find').addEventListener('submit', (/** @type {Event} */ e) => {
         e.preventDefault();
         clearTimeout(typing);
         applyFilter();
-        get('grid').focus();
+        waitscope.numbers.focus();
     });
 
     get('zoom-in').addEventListener('click', () => app.zoom(0.5));
@@ -344,7 +345,11 @@ waitscope.main = (function () {
             ['blocked>5ms', 'any word of the ledger, with ns, us, ms or s'],
             ['dur>=20ms', 'latency; also start'],
             ['status:500', 'also id, pid, tid, in, out'],
-            ['name:/db', 'also group, conn, protocol, process, is:partial'],
+            ['name:/db', 'also group, conn, protocol, process, thread; = instead of : for the whole of it'],
+            ['state:lock', 'has any of that word of the ledger'],
+            ['call:read', 'one of its waits is in that call'],
+            ['on:/var/lib', 'one of its waits is on that object, or it asked that server'],
+            ['hold:yes', 'held an event loop; also is:victim, is:partial'],
             ['-status:200', 'a minus turns one around'],
         ];
         const list = (/** @type {string[][]} */ from) => el('dl', { class: 'keylist' }, ...from.flatMap(([k, v]) => [el('dt', null, el('kbd', null, k)), el('dd', null, v)]));
@@ -433,5 +438,5 @@ waitscope.main = (function () {
     if (document.readyState === 'loading') addEventListener('DOMContentLoaded', inPage);
     else inPage();
 
-    return { open, found, search };
+    return { open, found, find };
 })();

@@ -342,48 +342,6 @@ waitscope.model = waitscope.pure('model', function () {
         return cat <= OTHER;
     }
 
-    /**
-     * The waits of some threads between two moments, summed by state, call and object; idle ones
-     * left out. A generator, which gives way every few thousand intervals.
-     * @param {Model} m @param {number[]} threads @param {number} t0 @param {number} t1
-     */
-    function* waitSums(m, threads, t0, t1) {
-        /** @type {Map<string, {state: number, call: string, object: number, count: number, ns: number, max: number}>} */
-        const by = new Map();
-        let steps = 0;
-        for (const thread of threads) {
-            const track = m.threads[thread];
-            if (!track || track.n === 0) continue;
-            let i = Math.max(indexAt(track, t0), 0);
-            let w = track.waits.base[i >> 6];
-            for (let j = (i >> 6) << 6; j < i; j++) if (isWait(track.cat[j] >> 4)) w++;
-            for (; i < track.n && track.t[i] < t1; i++) {
-                if ((++steps & 4095) === 0) yield;
-                const state = track.cat[i] >> 4;
-                if (!isWait(state)) continue;
-                const at = w++;
-                const ns = Math.min(track.t[i + 1], t1) - Math.max(track.t[i], t0);
-                if ((track.cat[i] & 15) === IDLE || ns <= 0) continue;
-                const key = `${state} ${track.waits.call[at]} ${nameKey(m, track.waits.object[at] - 1)}`;
-                let sum = by.get(key);
-                if (!sum) {
-                    const call = m.strings[track.waits.call[at]] || '';
-                    sum = { state, call, object: track.waits.object[at] - 1, count: 0, ns: 0, max: 0 };
-                    by.set(key, sum);
-                }
-                sum.count++;
-                sum.ns += ns;
-                if (ns > sum.max) sum.max = ns;
-            }
-        }
-        return [...by.values()].sort((a, b) => b.ns - a.ns);
-    }
-
-    /** Objects of one name are one to a reader. @param {Model} m @param {number} index */
-    function nameKey(m, index) {
-        return m.objects && index >= 0 && index < m.objects.n ? m.objects.name[index] : -1;
-    }
-
     return {
         RUNNING,
         RUNNABLE,
@@ -414,6 +372,5 @@ waitscope.model = waitscope.pure('model', function () {
         asksOf,
         askedIn,
         holders,
-        waitSums,
     };
 });

@@ -89,7 +89,7 @@ waitscope.story = (function () {
     function queued(m, p) {
         const v = m.header.processes[p].verdict;
         if (!v.queued_requests) return null;
-        const find = () => waitscope.main.search('queued>1ms');
+        const find = () => waitscope.main.find('queued>1ms');
         return fact('Queued', `${format.plural(v.queued_requests, 'request')} for more than 1 ms`, find, 'bad');
     }
 

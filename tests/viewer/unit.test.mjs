@@ -228,7 +228,7 @@ test('top waits leave idle waiting out and add up to the nanosecond', async () =
         return r.value;
     };
     const [t0, t1] = [Math.floor(w.end * 0.2), Math.floor(w.end * 0.6)];
-    const sums = run(M.waitSums(m, w.threads.map((_, i) => i), t0, t1));
+    const sums = run(ws.stats.waits(m, w.threads.map((_, i) => i), t0, t1)).filter((s) => !s.idle);
     let want = 0;
     for (const t of w.threads) {
         let at = t.start;
