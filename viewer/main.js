@@ -121,6 +121,7 @@ waitscope.main = (function () {
         waitscope.details.renew();
         verdict(m);
         found();
+        waitscope.place.begin();
         app.all();
     }
 
@@ -146,20 +147,22 @@ waitscope.main = (function () {
         notices(out);
         waitscope.details.renew();
         app.relayout();
+        waitscope.place.arrive();
         app.all();
         document.documentElement.dataset.ready = 'yes';
     }
 
     /** @param {{kind: string, text: string, more?: string[]}[]} list */
     function notices(list) {
-        get('notices').replaceChildren(
-            ...list.map((n) => {
-                const body = el('div', { class: `notice ${n.kind}` }, el('p', null, n.text));
-                if (n.more) body.append(el('details', null, el('summary', null, format.plural(n.more.length, 'note')), el('ul', null, ...n.more.map((t) => el('li', null, t)))));
-                body.append(el('button', { type: 'button', 'aria-label': 'Dismiss this message', click: () => body.remove() }, '×'));
-                return body;
-            }),
-        );
+        get('notices').replaceChildren(...list.map(notice));
+    }
+
+    /** @param {{kind: string, text: string, more?: string[]}} n */
+    function notice(n) {
+        const body = el('div', { class: `notice ${n.kind}` }, el('p', null, n.text));
+        if (n.more) body.append(el('details', null, el('summary', null, format.plural(n.more.length, 'note')), el('ul', null, ...n.more.map((t) => el('li', null, t)))));
+        body.append(el('button', { type: 'button', 'aria-label': 'Dismiss this message', click: () => body.remove() }, '×'));
+        return body;
     }
 
     /* ---- the verdict */
@@ -204,10 +207,11 @@ waitscope.main = (function () {
     let typing = 0;
     query.addEventListener('input', () => {
         clearTimeout(typing);
-        typing = setTimeout(applyFilter, 120);
+        typing = setTimeout(() => applyFilter(), 120);
     });
-    function applyFilter() {
-        const error = app.setFilter(query.value);
+    /** @param {() => void} [done] */
+    function applyFilter(done) {
+        const error = app.setFilter(query.value, done);
         query.setAttribute('aria-invalid', String(error !== ''));
         if (error) get('found').textContent = error;
     }
@@ -239,7 +243,8 @@ waitscope.main = (function () {
             /* not kept */
         }
     }
-    get('theme').addEventListener('click', () => theme(THEMES[(THEMES.indexOf(app.theme) + 1) % 3]));
+    const nextTheme = () => theme(THEMES[(THEMES.indexOf(app.theme) + 1) % 3]);
+    get('theme').addEventListener('click', nextTheme);
 
     /* ---- files: picked or dropped, at any time */
 
@@ -306,6 +311,17 @@ waitscope.main = (function () {
         { codes: ['Period'], name: '.', says: 'interval or request after', run: () => waitscope.hand.step(1) },
         { codes: ['KeyF'], name: 'F', says: 'zoom to what is chosen', run: () => app.selection && app.focus(app.selection) },
         { codes: ['KeyL'], name: 'L', says: 'legend or details', run: () => waitscope.details.tab(get('legend').hidden ? 'legend' : 'details') },
+        { codes: ['KeyZ', 'Backspace'], name: 'Z ⌫', says: 'back to the window before', run: waitscope.place.undo },
+        { codes: ['KeyZ'], shift: true, name: 'Shift + Z', says: 'forth again', run: waitscope.place.redo },
+        { codes: ['KeyN'], name: 'N', says: 'next request that fits the filter', run: () => waitscope.place.next(1) },
+        { codes: ['KeyN'], shift: true, name: 'Shift + N', says: 'the one before', run: () => waitscope.place.next(-1) },
+        { codes: ['KeyG'], name: 'G', says: 'go to a thread, request, object or call', run: waitscope.seek.open },
+        { codes: ['KeyM'], name: 'M', says: 'mark what is chosen or pointed at; again: name it', run: waitscope.marks.add },
+        { codes: ['BracketLeft'], name: '[', says: 'mark before', run: () => waitscope.marks.step(-1) },
+        { codes: ['BracketRight'], name: ']', says: 'mark after', run: () => waitscope.marks.step(1) },
+        { codes: ['KeyE'], name: 'E', says: 'export: picture, figures, link', run: waitscope.save.open },
+        { codes: ['KeyO'], name: 'O', says: 'open a file', run: () => input.click() },
+        { codes: ['KeyT'], name: 'T', says: 'light or dark', run: nextTheme },
         { codes: ['Escape'], name: 'Esc', says: 'let go of what is chosen, leave the search', run: escape },
     ];
     const SIGNS = [
@@ -324,6 +340,15 @@ waitscope.main = (function () {
         }
     }
 
+    /* What belongs together in the list of keys, by their names; the rest comes last. */
+    /** @type {Record<string, string[]>} */
+    const GROUPS = {
+        'The window on time': ['W', 'S', 'A ←', 'D →', '+', '-', '0', 'F', 'Z ⌫', 'Shift + Z'],
+        'From one to the next': ['↑', '↓', ',', '.', 'Enter', 'N', 'Shift + N', 'G', '/'],
+        Marks: ['M', '[', ']'],
+        'Pointer and fingers': ['wheel', 'Ctrl + wheel', 'Shift + wheel', 'drag', 'Shift + drag', 'click', 'double click', 'one finger', 'two fingers', 'long press'],
+    };
+
     function help() {
         const rows = [
             ...KEYS.map((k) => [k.name, k.says]),
@@ -331,12 +356,18 @@ waitscope.main = (function () {
             ['Enter', 'open what stands in the lane or row; fold or unfold'],
             ['wheel', 'scroll the lanes'],
             ['Ctrl + wheel', 'zoom at the pointer'],
-            ['Shift + wheel', 'pan'],
+            ['Shift + wheel', 'pan; a wheel that tilts pans too'],
             ['drag', 'choose an area, for its sums'],
-            ['Shift + drag', 'pan'],
+            ['Shift + drag', 'pan; so does the middle button'],
             ['click', 'details; on a name, fold it or choose the thread'],
-            ['double click', 'zoom to what is chosen'],
+            ['double click', 'zoom to what is there'],
+            ['one finger', 'pan; up and down scrolls'],
+            ['two fingers', 'zoom between them'],
+            ['long press', 'what is there, in a few lines'],
         ];
+        const grouped = new Set(Object.values(GROUPS).flat());
+        /** @type {[string, string[]][]} */
+        const groups = [...Object.entries(GROUPS), ['The page', rows.map((r) => r[0]).filter((name) => !grouped.has(name))]];
         const filters = [
             ['cart', 'in the name, group, connection or status'],
             ['blocked>5ms', 'any word of the ledger, with ns, us, ms or s'],
@@ -346,8 +377,13 @@ waitscope.main = (function () {
             ['-status:200', 'a minus turns one around'],
         ];
         const list = (/** @type {string[][]} */ from) => el('dl', { class: 'keylist' }, ...from.flatMap(([k, v]) => [el('dt', null, el('kbd', null, k)), el('dd', null, v)]));
-        get('keys-list').replaceChildren(list(rows), el('h3', null, 'In the search box'), list(filters));
+        get('keys-list').replaceChildren(
+            ...groups.flatMap(([title, names]) => [el('h3', null, title), list(rows.filter((r) => names.includes(r[0])))]),
+            el('h3', null, 'In the search box'),
+            list(filters),
+        );
         if (!dialog.open) dialog.showModal();
+        dialog.scrollTop = 0; /* the button that has the focus stands at the end */
     }
     get('help').addEventListener('click', help);
     get('keys-close').addEventListener('click', () => dialog.close());
@@ -375,7 +411,7 @@ waitscope.main = (function () {
             e.preventDefault();
             return;
         }
-        const hit = SIGNS.find((k) => k.keys.includes(e.key)) || KEYS.find((k) => k.codes.includes(e.code) && !(e.shiftKey && e.code.startsWith('Key')));
+        const hit = SIGNS.find((k) => k.keys.includes(e.key)) || KEYS.find((k) => k.codes.includes(e.code) && (!e.code.startsWith('Key') || e.shiftKey === Boolean(k.shift)));
         if (!hit) return;
         hit.run();
         e.preventDefault();
@@ -431,5 +467,15 @@ waitscope.main = (function () {
     if (document.readyState === 'loading') addEventListener('DOMContentLoaded', inPage);
     else inPage();
 
-    return { open, found };
+    return {
+        open,
+        found,
+        /** Filters as if it had been typed. @param {string} text @param {() => void} done */
+        search(text, done) {
+            query.value = text;
+            applyFilter(done);
+        },
+        /** Says something beside what is said already. @param {string} text */
+        note: (text) => get('notices').append(notice({ kind: 'warn', text })),
+    };
 })();
