@@ -158,5 +158,5 @@ waitscope.hash = waitscope.pure('hash', function () {
         return `${name.slice(0, 80) || 'waitscope'}${v ? `-${time(v.t0)}-${time(v.t1)}` : ''}.${suffix}`;
     }
 
-    return { text, parse, span, fingerprint, fileName, NAME };
+    return { text, parse, plain, fingerprint, fileName, NAME };
 });

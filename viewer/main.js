@@ -401,7 +401,7 @@ waitscope.main = (function () {
             e.preventDefault();
             return;
         }
-        if (!app.model && e.key !== '?') return;
+        if (!app.model && e.key !== '?' && e.code !== 'KeyO' && e.code !== 'KeyT') return;
         /* Where arrows scroll or buttons act, they go on doing so. */
         const free = target === document.body || target === get('lanes');
         if (!free && (e.key.startsWith('Arrow') || e.key === 'Enter' || e.key === ' ')) return;

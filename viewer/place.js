@@ -43,7 +43,7 @@ waitscope.place = (function () {
         gesture = setTimeout(quiet, QUIET);
         buttons();
     });
-    addEventListener('keydown', (e) => e.repeat || e.key === 'Control' || e.key === 'Shift' || endGesture(), true);
+    addEventListener('keydown', (e) => e.repeat || ['Control', 'Shift', 'Meta'].includes(e.key) || endGesture(), true);
     addEventListener(
         'pointerdown',
         (e) => {
@@ -113,7 +113,7 @@ waitscope.place = (function () {
     /** @param {Model} m @param {string} name */
     function threadOf(m, name) {
         const i = name.startsWith('~') ? Number(name.slice(1)) : m.tids.get(Number(name || NaN));
-        return i !== undefined && i < m.header.threads.length ? i : -1;
+        return i !== undefined && m.header.threads[i] ? i : -1;
     }
 
     /** @param {Model} m @returns {Place} */
@@ -193,11 +193,11 @@ waitscope.place = (function () {
         if (thread >= 0) return { kind: 'thread', thread };
         const on = p.i ? threadOf(m, p.i.thread) : -1;
         const track = on >= 0 ? m.threads[on] : null;
-        const index = track && p.i ? waitscope.model.indexAt(track, p.i.t) : -1;
+        const index = track && p.i && p.i.t < track.t[track.n] ? waitscope.model.indexAt(track, p.i.t) : -1;
         if (index >= 0) return { kind: 'interval', thread: on, index };
-        const end = m.header.duration_ns;
-        if (p.a && p.a.t0 < end) return { kind: 'area', t0: p.a.t0, t1: Math.min(p.a.t1, end), lanes: p.a.lanes };
-        return null;
+        const { t0, t1, lanes } = p.a || { t0: 0, t1: 0, lanes: [] };
+        const end = Math.min(t1, m.header.duration_ns);
+        return end > t0 ? { kind: 'area', t0, t1: end, lanes } : null;
     }
 
     /** Sort, filter and choice, when their data are there. @param {Model} m @param {Place} p */
@@ -213,9 +213,9 @@ waitscope.place = (function () {
             const lane = p.y ? app.lanes.lanes.find((l) => l.key === p.y) : undefined;
             const { box } = waitscope.lanes;
             if (lane) requestAnimationFrame(() => (box.scrollTop = lane.y));
-            known = true;
             endGesture();
         };
+        known = true;
         if (p.q === app.query) rest();
         else waitscope.main.search(p.q, rest);
     }

@@ -179,7 +179,7 @@ waitscope.save = (function () {
         const m = /** @type {Model} */ (app.model);
         const { t0, t1 } = app.view;
         /* A report does not know its name; its address does. */
-        const own = m.name === 'this report' ? decodeURI(location.pathname).replace(/.*\//s, '') : m.name;
+        const own = m.name === 'this report' ? hash.plain(location.pathname.replace(/.*\//s, '')) : m.name;
         const base = own.replace(/(\.(wsc|json|gz|html))+$/, '');
         return hash.fileName(base, t0 > 0 || t1 < m.header.duration_ns ? app.view : null, suffix);
     }
