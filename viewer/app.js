@@ -100,10 +100,14 @@ waitscope.app = (function () {
 
     /* ---- the window on time */
 
+    let viewed = /** @type {(before: View) => void} */ (() => {});
+
     /** @param {View} v */
     function setView(v) {
         if (!model) return;
+        const before = view;
         view = scale.clamp(v, model.header.duration_ns);
+        if (view.t0 !== before.t0 || view.t1 !== before.t1) viewed(before);
         invalidate('lanes', 'overlay', 'overview', 'bar', 'mirror');
         waitscope.numbers.moved();
     }
@@ -168,6 +172,12 @@ waitscope.app = (function () {
     /** @param {string} key */
     function toggle(key) {
         if (!toggled.delete(key)) toggled.add(key);
+        relayout();
+    }
+
+    /** Folds and unfolds as another reader did. @param {string[]} keys */
+    function fold(keys) {
+        toggled = new Set(keys);
         relayout();
     }
 
@@ -261,22 +271,28 @@ waitscope.app = (function () {
         return { ids, pack: yield* layout.packing(q, ids, processes, M.COUNT, M.EMPTY, how.named) };
     }
 
-    /** @param {string} text @returns {string} what is wrong with it */
-    function setFilter(text) {
+    /** @param {string} text @param {() => void} [done] when its requests are found
+     * @returns {string} what is wrong with it */
+    function setFilter(text, done = () => {}) {
         query = text;
         stopFilter();
         const { terms, error } = filter.parse(text);
         const m = model;
-        if (error || !m || !m.requests) return error;
+        if (error || !m || !m.requests) {
+            done();
+            return error;
+        }
         const q = m.requests;
         if (terms.length === 0 && allRows) {
             useMatches(null, allRows);
+            done();
             return '';
         }
         const every = terms.length === 0;
         stopFilter = slowly(sieve(q, filter.compile(terms, waitscope.ask(m, q))), ({ ids, pack }) => {
             if (every) allRows = pack;
             useMatches(every ? null : ids, pack);
+            done();
         });
         return '';
     }
@@ -405,6 +421,13 @@ waitscope.app = (function () {
         get theme() {
             return theme;
         },
+        get toggled() {
+            return toggled;
+        },
+        /** Told of every change of the window, with the one before. @param {(before: View) => void} fn */
+        onView: (fn) => {
+            viewed = fn;
+        },
         /** When the pictures were last drawn over, for benches. */
         get idle() {
             return frame === 0;
@@ -423,6 +446,7 @@ waitscope.app = (function () {
         setNamed,
         setOpened,
         toggle,
+        fold,
         select,
         show,
         focus,

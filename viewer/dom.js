@@ -29,9 +29,33 @@ waitscope.dom = (function () {
         return e;
     }
 
+    /**
+     * @typedef {object} Surface what is drawn on
+     * @property {CanvasRenderingContext2D} ctx
+     * @property {number} ratio
+     * @property {number} pw
+     * @property {number} ph
+     * @property {{side: number, data: Uint32Array}} [codes] numbers to draw in the place of hatches
+     */
+
+    /** Where drawings go while one is exported. @type {((w: number, h: number) => Surface) | null} */
+    let elsewhere = null;
+
+    /** Runs a drawing for another surface than the screen's. @param {(w: number, h: number) => Surface} to
+     * @param {() => void} draw */
+    function divert(to, draw) {
+        elsewhere = to;
+        try {
+            draw();
+        } finally {
+            elsewhere = null;
+        }
+    }
+
     /** A canvas's size in pixels of the screen, and its context scaled to those of the page.
-     * @param {HTMLCanvasElement} canvas @param {number} w @param {number} h */
+     * @param {HTMLCanvasElement} canvas @param {number} w @param {number} h @returns {Surface} */
     function fit(canvas, w, h) {
+        if (elsewhere) return elsewhere(w, h);
         const ratio = window.devicePixelRatio || 1;
         const pw = Math.max(1, Math.round(w * ratio));
         const ph = Math.max(1, Math.round(h * ratio));
@@ -59,6 +83,7 @@ waitscope.dom = (function () {
     /** A category as a fill: its hatch over its colour.
      * @param {CanvasRenderingContext2D} ctx @param {number} cat @param {boolean} dark @param {number} ratio */
     function fill(ctx, cat, dark, ratio) {
+        if ('hatch' in ctx) return /** @type {any} */ (ctx).hatch(cat); /* a drawing names its own */
         const key = `${cat} ${dark} ${ratio}`;
         let tile = patterns.get(key);
         if (!tile) {
@@ -107,5 +132,5 @@ waitscope.dom = (function () {
         }
     }
 
-    return { get, el, fit, rect, fill, swatch, drawSwatch, bar };
+    return { get, el, fit, divert, rect, fill, swatch, drawSwatch, bar };
 })();

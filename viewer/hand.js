@@ -18,11 +18,9 @@ waitscope.hand = (function () {
         return s >= 0 && q ? { kind: 'request', request: q.segRequest[s] } : null;
     }
 
-    /** @type {{how: 'area' | 'pan' | 'none', x: number, y: number, view: View, top: number, moved: boolean} | null} */
+    /** @type {{how: 'area' | 'pan' | 'tip' | 'none', x: number, y: number, view: View, top: number, moved: boolean} | null} */
     let drag = null;
-    /** Fingers on the picture, for pinching. @type {Map<number, {x: number, y: number}>} */
-    const fingers = new Map();
-    let pinch = 0;
+    const { fingers, pinch, fling, press } = waitscope.fingers;
 
     /** @param {PointerEvent | WheelEvent | MouseEvent} e */
     function spot(e) {
@@ -47,9 +45,16 @@ waitscope.hand = (function () {
     box.addEventListener('pointerdown', (e) => {
         const p = spot(e);
         if (!app.model || p.x > box.clientWidth || (e.button !== 0 && e.button !== 1)) return;
+        fling.stop();
         if (e.pointerType === 'touch') {
             fingers.set(e.pointerId, p);
-            if (fingers.size === 2) pinch = spread();
+            press.begin(() => {
+                if (!drag || drag.moved || fingers.size > 1) return;
+                drag.how = 'tip';
+                state.dragging = false;
+                tip.show(e.clientX, e.clientY, true);
+            });
+            if (fingers.size === 2) pinch.begin();
         }
         if (p.x < gutter() && p.y > AXIS) return; /* a click, see below */
         box.setPointerCapture(e.pointerId);
@@ -57,8 +62,12 @@ waitscope.hand = (function () {
         if (e.button === 1) e.preventDefault();
         drag = { how: pans ? 'pan' : 'area', ...p, view: app.view, top: box.scrollTop, moved: false };
         state.dragging = true;
-        tip.hide();
     });
+    addEventListener('pointerdown', () => tip.hide(), true);
+    /* A middle button elsewhere starts to scroll by itself. */
+    box.addEventListener('mousedown', (e) => e.button === 1 && e.preventDefault());
+    /* A long press asks for the tip here, not for the browser's menu. */
+    box.addEventListener('contextmenu', (e) => fingers.size > 0 && e.preventDefault());
 
     function letGo() {
         drag = null;
@@ -66,54 +75,62 @@ waitscope.hand = (function () {
         state.dragging = false;
     }
 
-    function spread() {
-        const [a, b] = [...fingers.values()];
-        return Math.hypot(a.x - b.x, a.y - b.y);
-    }
-
     box.addEventListener('pointermove', (e) => {
         const p = spot(e);
         state.mouse = e.pointerType === 'touch' ? null : p;
         if (fingers.has(e.pointerId)) fingers.set(e.pointerId, p);
         if (fingers.size === 2 && app.model) {
-            const now = spread();
-            const { left, per } = plot();
-            const [a, b] = [...fingers.values()];
-            if (now > 10) app.zoom(pinch / now, app.view.t0 + ((a.x + b.x) / 2 - left) * per);
-            pinch = now;
+            pinch.move();
             if (drag) drag.how = 'none';
             return;
         }
         if (!drag) tip.show(e.clientX, e.clientY);
+        else if (drag.how === 'tip') tip.show(e.clientX, e.clientY, true);
         else {
-            if (Math.hypot(p.x - drag.x, p.y - drag.y) > 4) drag.moved = true;
+            if (Math.hypot(p.x - drag.x, p.y - drag.y) > (e.pointerType === 'touch' ? 10 : 4)) drag.moved = true;
             if (drag.moved && drag.how === 'pan') {
                 const { w } = plot();
                 const v = drag.view;
                 app.setView({ t0: v.t0 - ((p.x - drag.x) / w) * (v.t1 - v.t0), t1: v.t1 - ((p.x - drag.x) / w) * (v.t1 - v.t0) });
-                box.scrollTop = drag.top - (p.y - drag.y);
+                if (e.pointerType === 'touch') fling.saw(p.x); /* up and down is the browser's own */
+                else box.scrollTop = drag.top - (p.y - drag.y);
             } else if (drag.moved && drag.how === 'area') state.area = areaTo(p.x, p.y);
         }
         app.invalidate('overlay');
     });
 
     box.addEventListener('pointerup', (e) => {
-        fingers.delete(e.pointerId);
+        lift(e);
         const d = drag;
         const { area } = state;
         letGo();
         const p = spot(e);
         if (!app.model || p.x > box.clientWidth) return;
-        if (d && d.moved) {
+        const [left] = [...fingers.values()];
+        if (left) {
+            /* The finger that stays goes on to pan. */
+            drag = { how: 'pan', ...left, view: app.view, top: box.scrollTop, moved: true };
+            state.dragging = true;
+        } else if (d && d.moved) {
+            if (d.how === 'pan' && e.pointerType === 'touch') fling.go();
             if (area && area.t1 > area.t0 && area.lanes.length) app.select(area);
-        } else if (d === null || d.how !== 'none') click(p.x, p.y);
+        } else if (e.button === 0 && (d === null || d.how === 'area' || d.how === 'pan')) click(p.x, p.y);
         app.invalidate('overlay');
     });
     box.addEventListener('pointercancel', (e) => {
-        fingers.delete(e.pointerId);
+        lift(e);
         letGo();
     });
-    box.addEventListener('pointerleave', () => {
+
+    /** @param {PointerEvent} e */
+    function lift(e) {
+        fingers.delete(e.pointerId);
+        press.end();
+        if (fingers.size === 2) pinch.begin();
+    }
+
+    box.addEventListener('pointerleave', (e) => {
+        if (e.pointerType === 'touch') return; /* what a long press told can be read */
         state.mouse = null;
         tip.hide();
         app.invalidate('overlay');
@@ -134,7 +151,12 @@ waitscope.hand = (function () {
         } else app.select(selectionOf(hit));
     }
 
-    box.addEventListener('dblclick', () => app.selection && app.focus(app.selection));
+    box.addEventListener('dblclick', (e) => {
+        const p = spot(e);
+        const hit = app.model && p.x >= gutter() ? hitAt(p.x, p.y) : null;
+        const s = hit && hit.track ? selectionOf(hit) : null;
+        if (s) app.focus(s);
+    });
 
     box.addEventListener(
         'wheel',
@@ -142,9 +164,9 @@ waitscope.hand = (function () {
             if (!app.model) return;
             const { left, per, w } = plot();
             if (e.ctrlKey || e.metaKey) {
-                /* A trackpad's pinch comes as many small steps. */
-                const by = e.deltaY * (Math.abs(e.deltaY) < 40 ? 0.01 : 0.0025);
-                app.zoom(Math.exp(by), app.view.t0 + (spot(e).x - left) * per);
+                /* A trackpad's pinch comes as many small steps, some wheels count lines. */
+                const y = e.deltaY * (e.deltaMode === 1 ? 40 : 1);
+                app.zoom(Math.exp(y * (Math.abs(y) < 40 ? 0.01 : 0.0025)), app.view.t0 + (spot(e).x - left) * per);
             } else if (e.shiftKey || Math.abs(e.deltaX) > Math.abs(e.deltaY)) {
                 const by = e.deltaX || e.deltaY;
                 app.pan((e.deltaMode === 1 ? by * 30 : by) / w);

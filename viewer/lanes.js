@@ -20,6 +20,7 @@ waitscope.lanes = (function () {
     const picture = dom.get('picture');
     const space = dom.get('lanes-space');
 
+    /** @type {{key: string, side: number, data: Uint32Array}} */
     let tiles = { key: '', side: 8, data: new Uint32Array(0) };
     let image = new ImageData(1, 1);
     let px = new Uint32Array(image.data.buffer);
@@ -69,12 +70,12 @@ waitscope.lanes = (function () {
         const m = app.model;
         if (!m || box.clientWidth < 20) return;
         space.style.height = `${app.lanes.height + AXIS + 8}px`;
-        const { ctx, ratio, pw, ph } = dom.fit(picture, box.clientWidth, box.clientHeight);
+        const { ctx, ratio, pw, ph, codes } = dom.fit(picture, box.clientWidth, box.clientHeight);
         const { left, w, per } = plot();
         const { from, to, top } = visible();
         const dark = app.dark();
-        const key = `${dark} ${Math.round(ratio)}`;
-        if (tiles.key !== key) tiles = { key, ...palette.tiles(dark, ratio) };
+        const key = codes ? 'codes' : `${dark} ${Math.round(ratio)}`;
+        if (tiles.key !== key) tiles = { key, ...(codes || palette.tiles(dark, ratio)) };
 
         const x0 = Math.round(left * ratio);
         const y0 = Math.round(AXIS * ratio);

@@ -126,6 +126,7 @@ waitscope.main = (function () {
         waitscope.details.renew();
         waitscope.story.build();
         found();
+        waitscope.place.begin();
         app.all();
     }
 
@@ -153,20 +154,22 @@ waitscope.main = (function () {
         waitscope.details.renew();
         if (app.query) app.setFilter(app.query); /* it may ask for what has come since */
         app.relayout();
+        waitscope.place.arrive();
         app.all();
         document.documentElement.dataset.ready = 'yes';
     }
 
     /** @param {{kind: string, text: string, more?: string[]}[]} list */
     function notices(list) {
-        get('notices').replaceChildren(
-            ...list.map((n) => {
-                const body = el('div', { class: `notice ${n.kind}` }, el('p', null, n.text));
-                if (n.more) body.append(el('details', null, el('summary', null, format.plural(n.more.length, 'note')), el('ul', null, ...n.more.map((t) => el('li', null, t)))));
-                body.append(el('button', { type: 'button', 'aria-label': 'Dismiss this message', click: () => body.remove() }, '×'));
-                return body;
-            }),
-        );
+        get('notices').replaceChildren(...list.map(notice));
+    }
+
+    /** @param {{kind: string, text: string, more?: string[]}} n */
+    function notice(n) {
+        const body = el('div', { class: `notice ${n.kind}` }, el('p', null, n.text));
+        if (n.more) body.append(el('details', null, el('summary', null, format.plural(n.more.length, 'note')), el('ul', null, ...n.more.map((t) => el('li', null, t)))));
+        body.append(el('button', { type: 'button', 'aria-label': 'Dismiss this message', click: () => body.remove() }, '×'));
+        return body;
     }
 
     /* ---- the bar */
@@ -198,18 +201,19 @@ waitscope.main = (function () {
     let typing = 0;
     query.addEventListener('input', () => {
         clearTimeout(typing);
-        typing = setTimeout(applyFilter, 120);
+        typing = setTimeout(() => applyFilter(), 120);
     });
-    function applyFilter() {
-        const error = app.setFilter(query.value);
+    /** @param {() => void} [done] */
+    function applyFilter(done) {
+        const error = app.setFilter(query.value, done);
         query.setAttribute('aria-invalid', String(error !== ''));
         if (error) get('found').textContent = error;
     }
-    /** Filters as if it had been typed. @param {string} text */
-    function find(text) {
+    /** Filters as if it had been typed. @param {string} text @param {() => void} [done] */
+    function find(text, done) {
         clearTimeout(typing);
         query.value = text;
-        applyFilter();
+        applyFilter(done);
     }
     get('find').addEventListener('submit', (/** @type {Event} */ e) => {
         e.preventDefault();
@@ -239,7 +243,8 @@ waitscope.main = (function () {
             /* not kept */
         }
     }
-    get('theme').addEventListener('click', () => theme(THEMES[(THEMES.indexOf(app.theme) + 1) % 3]));
+    const nextTheme = () => theme(THEMES[(THEMES.indexOf(app.theme) + 1) % 3]);
+    get('theme').addEventListener('click', nextTheme);
 
     /* ---- files: picked or dropped, at any time */
 
@@ -309,6 +314,17 @@ waitscope.main = (function () {
         { codes: ['KeyV'], name: 'V', says: 'both views, requests alone, threads alone', run: () => app.setShow(SHOW[(SHOW.indexOf(app.how.show) + 1) % 3]) },
         { codes: ['KeyB'], name: 'B', says: 'requests grouped by name, or not', run: () => app.setNamed(!app.how.named) },
         { codes: ['KeyL'], name: 'L', says: 'legend or details', run: () => waitscope.details.tab(get('legend').hidden ? 'legend' : 'details') },
+        { codes: ['KeyZ', 'Backspace'], name: 'Z ⌫', says: 'back to the window before', run: waitscope.place.undo },
+        { codes: ['KeyZ'], shift: true, name: 'Shift + Z', says: 'forth again', run: waitscope.place.redo },
+        { codes: ['KeyN'], name: 'N', says: 'next request that fits the filter', run: () => waitscope.place.next(1) },
+        { codes: ['KeyN'], shift: true, name: 'Shift + N', says: 'the one before', run: () => waitscope.place.next(-1) },
+        { codes: ['KeyG'], name: 'G', says: 'go to a thread, request, object or call', run: waitscope.seek.open },
+        { codes: ['KeyM'], name: 'M', says: 'mark what is chosen or pointed at; again: name it', run: waitscope.marks.add },
+        { codes: ['BracketLeft'], name: '[', says: 'mark before', run: () => waitscope.marks.step(-1) },
+        { codes: ['BracketRight'], name: ']', says: 'mark after', run: () => waitscope.marks.step(1) },
+        { codes: ['KeyX'], name: 'X', says: 'export: picture, figures, link', run: waitscope.save.open },
+        { codes: ['KeyO'], name: 'O', says: 'open a file', run: () => input.click() },
+        { codes: ['KeyT'], name: 'T', says: 'light or dark', run: nextTheme },
         { codes: ['Escape'], name: 'Esc', says: 'let go of what is chosen, leave the search', run: escape },
     ];
     const SIGNS = [
@@ -327,6 +343,15 @@ waitscope.main = (function () {
         }
     }
 
+    /* What belongs together in the list of keys, by their names; the rest comes last. */
+    /** @type {Record<string, string[]>} */
+    const GROUPS = {
+        'The window on time': ['W', 'S', 'A ←', 'D →', '+', '-', '0', 'F', 'Z ⌫', 'Shift + Z'],
+        'From one to the next': ['↑', '↓', ',', '.', 'Enter', 'N', 'Shift + N', 'G', '/'],
+        Marks: ['M', '[', ']'],
+        'Pointer and fingers': ['wheel', 'Ctrl + wheel', 'Shift + wheel', 'drag', 'Shift + drag', 'click', 'double click', 'one finger', 'two fingers', 'long press'],
+    };
+
     function help() {
         const rows = [
             ...KEYS.map((k) => [k.name, k.says]),
@@ -334,12 +359,18 @@ waitscope.main = (function () {
             ['Enter', 'open what stands in the lane or row; fold or unfold'],
             ['wheel', 'scroll the lanes'],
             ['Ctrl + wheel', 'zoom at the pointer'],
-            ['Shift + wheel', 'pan'],
+            ['Shift + wheel', 'pan; a wheel that tilts pans too'],
             ['drag', 'choose an area, for its sums'],
-            ['Shift + drag', 'pan'],
+            ['Shift + drag', 'pan; so does the middle button'],
             ['click', 'details; on a name, fold it or choose the thread'],
-            ['double click', 'zoom to what is chosen'],
+            ['double click', 'zoom to what is there'],
+            ['one finger', 'pan; up and down scrolls'],
+            ['two fingers', 'zoom between them'],
+            ['long press', 'what is there, in a few lines'],
         ];
+        const grouped = new Set(Object.values(GROUPS).flat());
+        /** @type {[string, string[]][]} */
+        const groups = [...Object.entries(GROUPS), ['The page', rows.map((r) => r[0]).filter((name) => !grouped.has(name))]];
         const filters = [
             ['cart', 'in the name, group, connection or status'],
             ['blocked>5ms', 'any word of the ledger, with ns, us, ms or s'],
@@ -353,8 +384,13 @@ waitscope.main = (function () {
             ['-status:200', 'a minus turns one around'],
         ];
         const list = (/** @type {string[][]} */ from) => el('dl', { class: 'keylist' }, ...from.flatMap(([k, v]) => [el('dt', null, el('kbd', null, k)), el('dd', null, v)]));
-        get('keys-list').replaceChildren(list(rows), el('h3', null, 'In the search box'), list(filters));
+        get('keys-list').replaceChildren(
+            ...groups.flatMap(([title, names]) => [el('h3', null, title), list(rows.filter((r) => names.includes(r[0])))]),
+            el('h3', null, 'In the search box'),
+            list(filters),
+        );
         if (!dialog.open) dialog.showModal();
+        dialog.scrollTop = 0; /* the button that has the focus stands at the end */
     }
     get('help').addEventListener('click', help);
     get('keys-close').addEventListener('click', () => dialog.close());
@@ -372,7 +408,7 @@ waitscope.main = (function () {
             e.preventDefault();
             return;
         }
-        if (!app.model && e.key !== '?') return;
+        if (!app.model && e.key !== '?' && e.code !== 'KeyO' && e.code !== 'KeyT') return;
         /* Where arrows scroll or buttons act, they go on doing so. */
         const free = target === document.body || target === get('lanes');
         if (!free && (e.key.startsWith('Arrow') || e.key === 'Enter' || e.key === ' ')) return;
@@ -382,7 +418,7 @@ waitscope.main = (function () {
             e.preventDefault();
             return;
         }
-        const hit = SIGNS.find((k) => k.keys.includes(e.key)) || KEYS.find((k) => k.codes.includes(e.code) && !(e.shiftKey && e.code.startsWith('Key')));
+        const hit = SIGNS.find((k) => k.keys.includes(e.key)) || KEYS.find((k) => k.codes.includes(e.code) && (!e.code.startsWith('Key') || e.shiftKey === Boolean(k.shift)));
         if (!hit) return;
         hit.run();
         e.preventDefault();
@@ -438,5 +474,11 @@ waitscope.main = (function () {
     if (document.readyState === 'loading') addEventListener('DOMContentLoaded', inPage);
     else inPage();
 
-    return { open, found, find };
+    return {
+        open,
+        found,
+        find,
+        /** Says something beside what is said already. @param {string} text */
+        note: (text) => get('notices').append(notice({ kind: 'warn', text })),
+    };
 })();

@@ -38,20 +38,21 @@ waitscope.overview = (function () {
     }
 
     /** Pixel by pixel, as the lanes are drawn: filling shapes with patterns costs a hundred times more.
-     * @param {Header} header @param {number} w @param {number} h @param {number} ratio */
-    function background(header, w, h, ratio) {
-        const key = `${w} ${h} ${app.dark()}`;
+     * @param {Header} header @param {number} w @param {number} h @param {number} ratio
+     * @param {{side: number, data: Uint32Array}} [codes] */
+    function background(header, w, h, ratio, codes) {
+        const key = `${w} ${h} ${codes ? 'codes' : app.dark()}`;
         if (kept.key === key && kept.of === header) return kept.image;
         const image = new ImageData(w, h);
         kept = { key, of: header, image };
         const px = new Uint32Array(image.data.buffer);
-        const tiles = palette.tiles(app.dark(), ratio);
+        const tiles = codes || palette.tiles(app.dark(), ratio);
         const mask = tiles.side - 1;
         const o = header.overview;
         const end = header.duration_ns;
         const most = scales(o);
         const base = h - Math.round((FLIGHT + GAP) * ratio);
-        const flight = palette.pixel(app.css('--flight').trim());
+        const flight = codes ? waitscope.vector.FLIGHT : palette.pixel(app.css('--flight').trim());
         /** @param {number} x @param {number} from @param {number} to @param {number} cat */
         const column = (x, from, to, cat) => {
             for (let y = Math.max(to, 0); y < from; y++) {
@@ -130,8 +131,8 @@ waitscope.overview = (function () {
         const w = box.clientWidth;
         const h = box.clientHeight;
         if (w < 10) return;
-        const { ctx, ratio, pw, ph } = dom.fit(canvas, w, h);
-        ctx.putImageData(background(m.header, pw, ph, ratio), 0, 0);
+        const { ctx, ratio, pw, ph, codes } = dom.fit(canvas, w, h);
+        ctx.putImageData(background(m.header, pw, ph, ratio, codes), 0, 0);
         words(ctx, m.header.overview, w, h);
         const { x0, x1 } = window_();
         dom.rect(ctx, '--shade', 0, 0, x0, h);

@@ -315,6 +315,18 @@ waitscope.table = (function () {
         },
         resort,
         sortBy,
+        /** The column that the table is sorted by, with a minus: largest first. */
+        get sort() {
+            return (descending ? '-' : '') + sortKey;
+        },
+        set sort(text) {
+            const key = text.replace(/^-/, '');
+            if (key === 'bar' || !columns.some((c) => c.key === key)) return;
+            descending = key !== text;
+            sortKey = key;
+            resort();
+            app.invalidate('table');
+        },
         /** How many requests the table holds. */
         count: () => order.length,
     };

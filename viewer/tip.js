@@ -58,8 +58,8 @@ waitscope.tip = (function () {
         ];
     }
 
-    /** @param {number} x @param {number} y of the page */
-    function showTip(x, y) {
+    /** @param {number} x @param {number} y of the page @param {boolean} [finger] which hides what is below it */
+    function showTip(x, y, finger) {
         const r = box.getBoundingClientRect();
         const hit = app.model && !waitscope.overlay.dragging && x - r.left >= gutter() ? hitAt(x - r.left, y - r.top) : null;
         let lines = hit ? tipLines(hit) : [];
@@ -72,7 +72,7 @@ waitscope.tip = (function () {
         const w = tip.offsetWidth;
         const h = tip.offsetHeight;
         tip.style.left = `${Math.max(4, x + 14 + w > innerWidth ? x - w - 10 : x + 14)}px`;
-        tip.style.top = `${Math.max(4, y + 18 + h > innerHeight ? y - h - 10 : y + 18)}px`;
+        tip.style.top = `${Math.max(4, finger ? y - h - 40 : y + 18 + h > innerHeight ? y - h - 10 : y + 18)}px`;
     }
 
     return {
