@@ -161,8 +161,8 @@ waitscope.details = (function () {
             el(
                 'p',
                 { class: 'steps' },
-                el('button', { type: 'button', disabled: index === 0, click: () => app.select({ kind: 'interval', thread, index: index - 1 }, true) }, '← before'),
-                el('button', { type: 'button', disabled: index + 1 >= trackLength(m, thread), click: () => app.select({ kind: 'interval', thread, index: index + 1 }, true) }, 'after →'),
+                el('button', { type: 'button', title: 'Interval before (,)', disabled: index === 0, click: () => app.select({ kind: 'interval', thread, index: index - 1 }, true) }, '← before'),
+                el('button', { type: 'button', title: 'Interval after (.)', disabled: index + 1 >= trackLength(m, thread), click: () => app.select({ kind: 'interval', thread, index: index + 1 }, true) }, 'after →'),
             ),
         ];
     }

@@ -103,6 +103,7 @@ waitscope.place = (function () {
     let mine = ''; /* what this page wrote last */
     let known = false; /* all was read: what is shown is what the address is to say */
     let writing = 0;
+    let topmost = ''; /* the lane to scroll to */
 
     /** @param {Model} m @param {number} thread */
     function nameOf(m, thread) {
@@ -166,6 +167,10 @@ waitscope.place = (function () {
         app.onPaint(part, () => {
             before();
             changed();
+            /* The lanes were drawn before this, so that their box has its height. */
+            const lane = topmost ? app.lanes.lanes.find((l) => l.key === topmost) : undefined;
+            if (lane) waitscope.lanes.box.scrollTop = lane.y;
+            topmost = '';
         });
     }
 
@@ -210,9 +215,7 @@ waitscope.place = (function () {
             if (p.t) app.setView(p.t);
             else if (s) app.focus(s);
             walking = false;
-            const lane = p.y ? app.lanes.lanes.find((l) => l.key === p.y) : undefined;
-            const { box } = waitscope.lanes;
-            if (lane) requestAnimationFrame(() => (box.scrollTop = lane.y));
+            topmost = p.y;
             endGesture();
         };
         known = true;
@@ -254,11 +257,12 @@ waitscope.place = (function () {
             const m = app.model;
             if (!m) return;
             const p = asked(m);
-            if (p) late(m, p);
+            /* Where nothing is asked, what the reader did meanwhile stays. */
+            if (p && location.hash) late(m, p);
             else {
                 /* A link that this page wrote for the recording before has served its turn; another
                  * stays until the reader moves. */
-                if (location.hash !== mine) {
+                if (!p && location.hash !== mine) {
                     waitscope.main.note(OTHER);
                     mine = link();
                 }

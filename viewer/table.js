@@ -321,7 +321,7 @@ waitscope.table = (function () {
         },
         set sort(text) {
             const key = text.replace(/^-/, '');
-            if (key === 'bar' || !columns.some((c) => c.key === key)) return;
+            if (text === this.sort || key === 'bar' || !columns.some((c) => c.key === key)) return;
             descending = key !== text;
             sortKey = key;
             resort();
