@@ -124,8 +124,8 @@ waitscope.model = waitscope.pure('model', function () {
         },
     ];
 
-    /** @type {Record<string, number>} */
-    const BY_KEY = {};
+    /** @type {Record<string, number>} a file may write "constructor" */
+    const BY_KEY = Object.create(null);
     CATEGORIES.forEach((c, i) => {
         if (c.key) BY_KEY[c.key] = i;
     });

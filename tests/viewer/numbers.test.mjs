@@ -345,10 +345,10 @@ const bundled = path.join(dir, 'page.html');
 execFileSync(path.join(VIEWER, 'bundle.sh'), [bundled]);
 const bundle = fs.readFileSync(bundled, 'utf8');
 const axe = fs.readFileSync(path.join(HERE, 'node_modules/axe-core/axe.min.js'), 'utf8');
-/** @param {string} name @param {any} of a world */
-function reportOf(name, of) {
+/** @param {string} name @param {any} of a world @param {any} [change] of its header */
+function reportOf(name, of, change) {
     const file = path.join(dir, `${name}.html`);
-    fs.writeFileSync(file, reportPage(bundle, text(elements(of))));
+    fs.writeFileSync(file, reportPage(bundle, text(elements(of, change))));
     return file;
 }
 const report = reportOf('report', w);
@@ -702,6 +702,15 @@ pageTest('hostile groups, calls and objects are text in every tab, and filter as
     const [row] = await rowsOf(page, 'groups');
     assert.equal(await page.textContent('#found'), `${row.n} of 80 requests`);
     assert.ok(Number(row.n) > 0 && Number(row.n) < 80);
+});
+
+pageTest('a word of the ledger that is not known stands as it is written', { file: reportOf('words', w, { ledger: LEDGER.map((k) => (k === 'queued' ? 'constructor' : k)) }) }, async (page) => {
+    for (const key of ['groups', 'latency', 'waits']) await tab(page, key);
+    const rows = await rowsOf(page, 'groups');
+    assert.equal(await page.textContent('#view-groups th[data-key="constructor"]'), 'constructor');
+    const shop = w.reqs.filter((r) => w.strings[r.group] === 'GET /cart/:n');
+    assert.equal(rows.find((r) => r.group === 'GET /cart/:n').constructor, Math.round(shop.reduce((a, r) => a + ledgerOf(r, 'queued'), 0) / shop.length));
+    assert.match(await page.textContent('.answer'), /constructor/);
 });
 
 for (const scheme of ['light', 'dark'])
