@@ -154,8 +154,13 @@ waitscope.app = (function () {
     function setNamed(named) {
         if (how.named === named) return;
         how.named = named;
-        allRows = null;
+        regroup();
         setFilter(query);
+    }
+
+    /** The rows that are known are grouped in another way. */
+    function regroup() {
+        allRows = null;
         invalidate('bar');
     }
 
@@ -444,6 +449,7 @@ waitscope.app = (function () {
         relayout,
         setShow,
         setNamed,
+        regroup,
         setOpened,
         toggle,
         fold,

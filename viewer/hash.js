@@ -15,6 +15,9 @@ var waitscope = waitscope || {};
  * @property {View | null} t null: all
  * @property {string} q filter
  * @property {string} sort column, with a minus: largest first
+ * @property {string} v the view; '': both
+ * @property {string} by 'name', or ''
+ * @property {string} x the request whose threads stand below it, by number
  * @property {string[]} folds
  * @property {string} y lane at the top
  * @property {string} r request, by number
@@ -106,6 +109,9 @@ waitscope.hash = waitscope.pure('hash', function () {
             ['t', p.t ? span(p.t) : ''],
             ['q', safe(p.q)],
             ['sort', p.sort === '-blocked' ? '' : safe(p.sort)],
+            ['v', p.v],
+            ['by', p.by],
+            ['x', p.x],
             ['folds', safeList(p.folds)],
             ['y', safe(p.y)],
             ['r', p.r],
@@ -135,6 +141,9 @@ waitscope.hash = waitscope.pure('hash', function () {
             t: spanOf(get('t')),
             q: get('q'),
             sort: get('sort') || '-blocked',
+            v: ['requests', 'threads'].includes(get('v')) ? get('v') : '',
+            by: get('by') === 'name' ? 'name' : '',
+            x: get('x'),
             folds: plainList(by.get('folds')),
             y: get('y'),
             r: get('r'),

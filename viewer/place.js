@@ -129,6 +129,9 @@ waitscope.place = (function () {
             t: s || view.t0 > 0 || view.t1 < m.header.duration_ns ? view : null,
             q: app.query,
             sort: waitscope.table.sort,
+            v: app.how.show === 'both' ? '' : app.how.show,
+            by: app.how.named ? 'name' : '',
+            x: app.how.opened >= 0 && m.requests ? String(m.requests.id[app.how.opened]) : '',
             folds: [...app.toggled],
             y: top > 0 && app.lanes.lanes[from] ? app.lanes.lanes[from].key : '',
             r: s && s.kind === 'request' && m.requests ? String(m.requests.id[s.request]) : '',
@@ -184,6 +187,7 @@ waitscope.place = (function () {
     function early(p) {
         const { t } = p;
         if (app.model) app.setView(t || { t0: 0, t1: app.model.header.duration_ns });
+        app.setShow(p.v === 'requests' || p.v === 'threads' ? p.v : 'both');
         app.fold(p.folds);
         waitscope.marks.set(p.marks);
     }
@@ -211,6 +215,8 @@ waitscope.place = (function () {
         const rest = () => {
             const s = choiceOf(m, p);
             walking = true;
+            const opened = p.x && m.requests ? m.requests.id.indexOf(Number(p.x)) : -1;
+            if (opened !== app.how.opened) app.setOpened(opened < 0 ? app.how.opened : opened);
             app.select(s, s !== null && !(p.t && s.kind === 'area'));
             if (p.t) app.setView(p.t);
             else if (s) app.focus(s);
@@ -219,7 +225,10 @@ waitscope.place = (function () {
             endGesture();
         };
         known = true;
-        if (p.q === app.query) rest();
+        const regrouped = app.how.named !== (p.by === 'name');
+        app.how.named = p.by === 'name';
+        if (regrouped) app.regroup();
+        if (p.q === app.query && !regrouped) rest();
         else waitscope.main.find(p.q, rest);
     }
 

@@ -39,6 +39,7 @@ function pageTest(name, options, body) {
                 await page.goto(url);
             }
             assert.equal(await ready(page), 'yes');
+            if (!options.both) await page.evaluate(() => globalThis.waitscope.app.how.show === 'both' && globalThis.waitscope.app.setShow('threads'));
             await body(page);
             assert.deepEqual(sins.filter((s) => !s.endsWith('about:blank')), []);
         } finally {
@@ -83,7 +84,7 @@ function truth(thread, t0, t1) {
 /* ---- the address */
 
 const PLACE = {
-    of: 'k3x9', t: { t0: 12500000, t1: 80000001 }, q: 'blocked>5ms "a&b=c#d" -name:/é', sort: 'dur', folds: ['p0 requests', 'p,1'], y: 't3',
+    of: 'k3x9', t: { t0: 12500000, t1: 80000001 }, q: 'blocked>5ms "a&b=c#d" -name:/é', sort: 'dur', v: 'threads', by: 'name', x: '9', folds: ['p0 requests', 'p,1'], y: 't3',
     r: '127', h: '', i: { thread: '4711', t: 123456789 }, a: { t0: 1, t1: 9007199254, lanes: ['t1', 'r2,3@x'] },
     marks: [{ letter: 'B', t0: 5, t1: 5, name: 'x:y,z@%&#' }, { letter: 'A', t0: 20000000, t1: 30000000, name: '' }],
 };
@@ -120,7 +121,7 @@ test('file names are clean', () => {
     assert.equal(ws.hash.fileName('größe'.repeat(40), null, 'json').length, 85);
 });
 
-pageTest('window, choice, filter, sort, folds and marks live in the address, and a reload shows them again', { height: 1200 }, async (page) => {
+pageTest('window, choice, filter, sort, folds and marks live in the address, and a reload shows them again', { height: 1200, both: true }, async (page) => {
     assert.equal(await fragment(page), '', 'nothing was changed');
     await page.keyboard.press('+');
     await page.keyboard.press('d');
@@ -198,6 +199,21 @@ pageTest('numbers out of range are clamped, what does not exist is nothing', { h
     assert.equal(await selection(page), null);
 });
 
+pageTest('the view, the names and a request’s threads come back too', { both: true }, async (page) => {
+    await page.evaluate(() => globalThis.waitscope.app.select({ kind: 'request', request: 40 }, true));
+    for (const key of ['v', 'b', 'e']) await page.keyboard.press(key);
+    await page.waitForFunction(() => globalThis.waitscope.app.model.pack.sections);
+    const said = await fragment(page);
+    assert.match(said, /&v=requests&by=name&x=\d+/);
+    await page.reload();
+    await ready(page);
+    await page.waitForFunction(() => globalThis.waitscope.app.model.pack.sections);
+    await settled(page);
+    assert.deepEqual(await page.evaluate(() => globalThis.waitscope.app.how), { show: 'requests', named: true, opened: 40 });
+    assert.ok(await page.evaluate(() => globalThis.waitscope.app.lanes.lanes.some((l) => l.of === 40)));
+    assert.equal(await fragment(page), said);
+});
+
 pageTest('a changed address is followed', {}, async (page) => {
     await page.evaluate(() => (globalThis.location.hash = '#t=50ms..60ms&q=status:500'));
     await page.waitForTimeout(400);
@@ -208,7 +224,7 @@ pageTest('a changed address is followed', {}, async (page) => {
     assert.deepEqual(await view(page), { t0: 0, t1: w.end }, 'and can be undone');
 });
 
-pageTest('a link into another recording is not applied, and that is said', { hash: '#of=zzz9&t=50ms..60ms&r=5' }, async (page) => {
+pageTest('a link into another recording is not applied, and that is said', { hash: '#of=zzz9&t=50ms..60ms&r=5', both: true }, async (page) => {
     assert.deepEqual(await view(page), { t0: 0, t1: w.end });
     assert.equal(await selection(page), null);
     assert.match(await page.textContent('#notices'), /another recording/);
@@ -217,7 +233,7 @@ pageTest('a link into another recording is not applied, and that is said', { has
     assert.match(await fragment(page), /^#of=(?!zzz9)\w+&t=/);
 });
 
-pageTest('a file that is dropped over another does not take its place in the address', {}, async (page) => {
+pageTest('a file that is dropped over another does not take its place in the address', { both: true }, async (page) => {
     await page.keyboard.press('+');
     await fragment(page);
     const other = world({ requests: 20, seed: 3 });
@@ -561,6 +577,7 @@ test('the SVG is XML whatever the names, and its blocked rectangles add up', asy
     fs.writeFileSync(file, reportPage(bundle, text(elements(bad))));
     const { page, sins, context } = await open(browser, file);
     assert.equal(await ready(page), 'yes');
+    await page.evaluate(() => globalThis.waitscope.app.setShow('threads'));
     await page.keyboard.press('m');
     await page.keyboard.press('m');
     await page.keyboard.type('"><x>&');
@@ -646,7 +663,7 @@ function requestTruth(r) {
 }
 const pick = (o, like) => Object.fromEntries(Object.keys(like).map((k) => [k, o[k]]));
 
-pageTest('JSON of an area: lanes, exact sums, intervals and requests inside', {}, async (page) => {
+pageTest('JSON of an area: lanes, exact sums, intervals and requests inside', { both: true }, async (page) => {
     const area = { kind: 'area', t0: 31000001, t1: 97000003, lanes: ['t1', 't3', 'r0'] };
     await page.evaluate((s) => globalThis.waitscope.app.select(s), area);
     const { name, bytes } = await saved(page, 'save-json');
