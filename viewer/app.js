@@ -144,6 +144,7 @@ waitscope.app = (function () {
     function reveal(kind, index, process) {
         const find = () => lanes.lanes.find((l) => l.kind === kind && l[kind] === index);
         if (find() || !model) return find();
+        toggled.delete(`rec${M.recordingOf(model, process)}`);
         toggled.delete(`p${process}`);
         relayout();
         const groups = lanes.lanes.filter((l) => l.kind === 'group' && l.process === process);
@@ -232,6 +233,7 @@ waitscope.app = (function () {
             protocol: (r) => text(q.protocol[r]),
             conn: (r) => M.objectName(m, q.conn[r]).toLowerCase(),
             process: (r) => m.header.processes[q.process[r]].comm.toLowerCase(),
+            recording: (r) => M.letterOf(m, q.process[r]).toLowerCase(),
             is: (r) =>
                 (q.flags[r] & M.REQUEST.COMPLETE ? 'complete ' : 'partial ') +
                 (q.flags[r] & M.REQUEST.LOSS ? 'loss ' : '') +
@@ -242,7 +244,7 @@ waitscope.app = (function () {
         /** @type {Record<string, (r: number) => number | number[]>} */
         const numbers = {
             dur: (r) => q.latency[r],
-            start: (r) => q.start[r],
+            start: (r) => q.start[r] - M.shiftOf(m, q.process[r]),
             parallel: (r) => q.parallel[r],
             id: (r) => q.id[r],
             status: (r) => q.status[r],
@@ -341,10 +343,12 @@ waitscope.app = (function () {
 
     /** @param {Header} header @param {string} name */
     function begin(header, name) {
-        stopFilter();
-        fresh = true;
-        const n = header.threads.length;
-        model = {
+        adopt(blank(header, name));
+    }
+
+    /** A model of which no part was read yet. @param {Header} header @param {string} name @returns {Model} */
+    function blank(header, name) {
+        return {
             name,
             header,
             strings: [],
@@ -353,32 +357,82 @@ waitscope.app = (function () {
             pack: null,
             holds: null,
             asks: [],
-            threads: new Array(n).fill(null),
+            threads: new Array(header.threads.length).fill(null),
             tids: new Map(header.threads.map((t, i) => [t.tid, i])),
         };
+    }
+
+    /** Shows a model, of which parts may still come, from its begin. @param {Model} m */
+    function adopt(m) {
+        stopFilter();
+        stopFilter = () => {};
+        fresh = true;
+        model = m;
         selection = null;
-        matches = allRows = null;
-        toggled = new Set();
+        matches = null;
+        allRows = m.pack;
+        /* Of two, the threads of both come first: many rows of requests would keep them apart. */
+        toggled = new Set(m.header.recordings ? m.header.processes.map((_, p) => `p${p} requests`) : []);
         query = '';
-        view = scale.clamp({ t0: 0, t1: header.duration_ns }, header.duration_ns);
+        view = scale.clamp({ t0: 0, t1: m.header.duration_ns }, m.header.duration_ns);
         waitscope.lanes.forget();
         relayout();
         all();
     }
 
+    /** The model whose times are on the move, and where to. @type {{of: Model | null, by: number}} */
+    const moving = { of: null, by: 0 };
+
+    /** Shows B later than A by so much, or earlier: then it is A that is moved. No time is
+     * negative, so each is shown at its own begin or later. Half a move is none: it goes on to its
+     * end, and then to where it was sent meanwhile. @param {number} by @param {() => void} done */
+    function shift(by, done) {
+        const m = model;
+        const both = m && m.header.recordings;
+        moving.by = by;
+        if (!m || !both || moving.of === m) return;
+        stopFilter(); /* what it packs would be of before and after */
+        moving.of = m;
+        const whole = view.t1 - view.t0 >= m.header.duration_ns;
+        const wants = () => [Math.max(-moving.by, 0), Math.max(moving.by, 0)];
+        const work = function* () {
+            for (let i = 0; i < 2; i++) {
+                const packs = [m.pack, allRows].filter((p) => p !== null);
+                const more = wants()[i] - both[i].shift;
+                if (more) yield* waitscope.merge.shift(m, packs, i, more);
+            }
+        };
+        slowly(work(), () => {
+            moving.of = null;
+            if (model !== m) return;
+            if (both.some((r, i) => r.shift !== wants()[i])) {
+                shift(moving.by, done);
+                return;
+            }
+            setFilter(query);
+            setView(whole ? { t0: 0, t1: m.header.duration_ns } : view);
+            all();
+            done();
+        });
+    }
+
+    /** Puts a part where it belongs. @param {Model} m @param {any} msg */
+    function put(m, msg) {
+        if (msg.type === 'strings') for (const s of msg.values) m.strings.push(s);
+        else if (msg.type === 'objects') m.objects = msg.objects;
+        else if (msg.type === 'holds') m.holds = msg.holds;
+        else if (msg.type === 'asks') m.asks.push(msg.asks);
+        else if (msg.type === 'thread') m.threads[msg.thread] = msg.track;
+        else if (msg.type === 'requests') Object.assign(m, { requests: msg.requests, pack: msg.pack });
+    }
+
     /** A part of the timeline arrived. @param {any} msg */
     function receive(msg) {
         if (!model) return;
-        if (msg.type === 'strings') for (const s of msg.values) model.strings.push(s);
-        else if (msg.type === 'objects') model.objects = msg.objects;
-        else if (msg.type === 'holds') model.holds = msg.holds;
-        else if (msg.type === 'asks') model.asks.push(msg.asks);
-        else if (msg.type === 'thread') {
-            model.threads[msg.thread] = msg.track;
-            invalidate('lanes', 'overlay', 'mirror');
-        } else if (msg.type === 'requests') {
-            model.requests = msg.requests;
-            model.pack = allRows = msg.pack;
+        put(model, msg);
+        if (msg.type === 'thread') invalidate('lanes', 'overlay', 'mirror');
+        if (msg.type === 'requests') {
+            allRows = model.pack;
             relayout();
             all();
         }
@@ -431,6 +485,10 @@ waitscope.app = (function () {
         setTheme,
         say,
         begin,
+        blank,
+        put,
+        adopt,
+        shift,
         receive,
     };
 })();

@@ -3,7 +3,8 @@
  *
  *     cart blocked>5ms dur>=20ms status:500 -name:/health
  *
- * Words look in name, group, connection and status; all must fit; a minus turns one around.
+ * Words look in name, group, connection and status; all must fit; a minus turns one around. Of a
+ * text `:` asks for a part and `=` for the whole: group="GET /cart/:n".
  */
 var waitscope = waitscope || {};
 
@@ -15,7 +16,7 @@ waitscope.filter = waitscope.pure('filter', function () {
         'awaiting', 'loop_busy', 'unattributed',
     ];
     const NUMBERS = ['id', 'pid', 'status', 'in', 'out', 'tid'];
-    const TEXTS = ['name', 'group', 'conn', 'protocol', 'process', 'is'];
+    const TEXTS = ['name', 'group', 'conn', 'protocol', 'process', 'recording', 'is'];
     /** @type {Record<string, string>} */
     const ALIASES = { latency: 'dur', duration: 'dur', loop: 'loop_busy', bytes_in: 'in', bytes_out: 'out', grp: 'group' };
     /** @type {Record<string, number>} */
@@ -45,7 +46,7 @@ waitscope.filter = waitscope.pure('filter', function () {
             const op = m[3] === ':' ? '=' : m[3];
             if (TEXTS.includes(key)) {
                 if (op !== '=') error = error || `${named} is text: write ${named}:…`;
-                else terms.push({ key, op, value: word.toLowerCase(), not });
+                else terms.push({ key, op: m[3] === '=' ? '==' : op, value: word.toLowerCase(), not });
             } else if (TIMES.includes(key)) {
                 const value = time(word);
                 if (Number.isNaN(value)) error = error || `${named}${m[3]} wants a time such as 5ms`;
@@ -94,6 +95,7 @@ waitscope.filter = waitscope.pure('filter', function () {
             }
             const value = term.value;
             const get = ask.text(term.key);
+            if (term.op === '==') return (/** @type {number} */ r) => (get(r) === value) !== term.not;
             return (/** @type {number} */ r) => get(r).includes(value) !== term.not;
         });
         return (r) => tests.every((test) => test(r));

@@ -125,7 +125,7 @@ waitscope.hand = (function () {
         if (!hit) return;
         const { lane } = hit;
         state.cursor = lane.key;
-        if (lane.kind === 'process' || lane.kind === 'group' || lane.kind === 'more') {
+        if (lane.kind === 'recording' || lane.kind === 'process' || lane.kind === 'group' || lane.kind === 'more') {
             if (x < gutter() || lane.kind !== 'group') app.toggle(lane.key);
         } else if (x < gutter()) {
             if (lane.thread >= 0) app.select({ kind: 'thread', thread: lane.thread });

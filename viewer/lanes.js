@@ -178,24 +178,36 @@ waitscope.lanes = (function () {
         ctx.rect(left, 0, w, h + AXIS);
         ctx.clip();
         for (const loss of m.header.lost.windows) {
+            const [y0, y1] = extent(m, loss.recording, h);
+            if (y1 <= y0) continue;
             const x0 = left + (loss.start - app.view.t0) / per;
             const x1 = Math.max(left + (loss.end - app.view.t0) / per, x0 + 2);
             if (x1 < left || x0 > left + w) continue;
             ctx.globalAlpha = 0.85;
-            rect(ctx, '--panel', x0, AXIS, x1 - x0, h);
+            rect(ctx, '--panel', x0, y0, x1 - x0, y1 - y0);
             ctx.fillStyle = dom.fill(ctx, M.UNKNOWN, app.dark(), ratio);
-            ctx.fillRect(x0, AXIS, x1 - x0, h);
+            ctx.fillRect(x0, y0, x1 - x0, y1 - y0);
             ctx.globalAlpha = 1;
             const text = lossName(loss);
             if (x1 - x0 > 30) {
                 ctx.fillStyle = css('--panel');
                 const tw = ctx.measureText(text).width + 8;
-                ctx.fillRect(Math.max(x0, left), AXIS + 3, tw, 15);
+                ctx.fillRect(Math.max(x0, left), y0 + 3, tw, 15);
                 ctx.fillStyle = css('--ink');
-                ctx.fillText(text, Math.max(x0, left) + 4, AXIS + 11);
+                ctx.fillText(text, Math.max(x0, left) + 4, y0 + 11);
             }
         }
         ctx.restore();
+    }
+
+    /** From where to where the lanes of a recording stand in the window; all, when there is but one.
+     * @param {Model} m @param {number | undefined} recording @param {number} h @returns {[number, number]} */
+    function extent(m, recording, h) {
+        const own = app.lanes.lanes.filter((l) => l.kind !== 'recording' && M.recordingOf(m, l.process) === recording);
+        if (!m.header.recordings) return [AXIS, AXIS + h];
+        if (own.length === 0) return [0, 0];
+        const last = own[own.length - 1];
+        return [Math.max(AXIS + own[0].y - box.scrollTop, AXIS), Math.min(AXIS + last.y + last.h - box.scrollTop, AXIS + h)];
     }
 
     /** @param {{count: number, kind: string}} loss */
@@ -253,11 +265,16 @@ waitscope.lanes = (function () {
                 rect(ctx, '--head', 0, y, width, lane.h);
                 rect(ctx, '--line', 0, y, width, 1);
             }
-            const indent = lane.kind === 'process' ? 6 : 12;
+            const wide = lane.kind === 'process' || lane.kind === 'recording';
+            if (lane.kind === 'recording') {
+                rect(ctx, '--chosen', 0, y, width, lane.h);
+                rect(ctx, '--accent', 0, y, width, 2);
+            }
+            const indent = wide ? 6 : 12;
             triangle(ctx, indent + 4, mid, lane.open, muted);
-            const font = lane.kind === 'process' ? '600 12px system-ui, sans-serif' : FONT;
+            const font = lane.kind === 'recording' ? '700 13px system-ui, sans-serif' : wide ? '600 12px system-ui, sans-serif' : FONT;
             const at = indent + 12;
-            const room = lane.kind === 'process' ? width - at - 8 : left - at - 6;
+            const room = wide ? width - at - 8 : left - at - 6;
             const used = clipped(ctx, lane.label, at, mid, room, lane.kind === 'more' ? css('--accent') : ink, font);
             if (lane.note && room - used > 48) clipped(ctx, lane.note, at + used + 8, mid, room - used - 8, muted, FONT);
         }
@@ -298,8 +315,9 @@ waitscope.lanes = (function () {
         const { from } = visible();
         const all = app.lanes.lanes;
         let over = from;
-        while (over > 0 && all[over].kind !== 'group' && all[over].kind !== 'process') over--;
-        if (over < from) clipped(ctx, all[over].label, 12, AXIS / 2, left - 20, css('--muted'), FONT);
+        while (over > 0 && !['group', 'process', 'recording'].includes(all[over].kind)) over--;
+        const letter = over < from ? M.letterOf(m, all[over].process) : '';
+        if (over < from) clipped(ctx, letter && all[over].kind !== 'recording' ? `${letter} · ${all[over].label}` : all[over].label, 12, AXIS / 2, left - 20, css('--muted'), FONT);
         const { step, ticks } = scale.ticks(app.view, w, 110);
         ctx.font = FONT;
         ctx.save();

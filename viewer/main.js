@@ -30,18 +30,38 @@ waitscope.main = (function () {
         }
     }
 
-    /** @param {{blob?: Blob, base64?: string}} what @param {string} name */
-    function open(what, name) {
-        const mine = ++turn;
-        if (worker) worker.terminate();
+    /** @typedef {{what: {blob?: Blob, base64?: string}, name: string}} Source */
+
+    /** @param {Source['what']} what @param {string} name @param {Source} [other] to compare it with, once it is read */
+    function open(what, name, other) {
+        const current = taking();
         notices([]);
         loading(`Reading ${name} …`);
+        next = other;
         let begun = false;
         const take = (/** @type {any} */ msg) => {
-            if (mine !== turn) return;
+            if (!current()) return;
             begun = begun || msg.type === 'header';
+            if (begun) source = { what, name };
             receive(msg, name, begun);
         };
+        read(what, take);
+    }
+
+    /** What was opened, to be read again. @type {Source | undefined} */
+    let source;
+
+    /** @param {Source} [other] to compare it with */
+    function reopen(other) {
+        if (source) open(source.what, source.name, other);
+    }
+
+    /** What comes when the file that is being read has come. @type {Source | undefined} */
+    let next;
+
+    /** Reads a file in place of any that is being read. @param {Source['what']} what @param {(msg: any) => void} take */
+    function read(what, take) {
+        if (worker) worker.terminate();
         const w = (worker = makeWorker());
         let heard = false;
         const here = () => waitscope.load.read(what, take); /* without a worker: slower, but it reads */
@@ -54,12 +74,18 @@ waitscope.main = (function () {
             take(e.data);
         };
         w.onerror = () => {
-            if (mine !== turn) return;
+            if (w !== worker) return;
             w.terminate();
-            if (heard) refuse('The file could not be read: the browser gave up on it, perhaps for want of memory.', begun);
+            if (heard) take({ type: 'refused', message: 'The file could not be read: the browser gave up on it, perhaps for want of memory.' });
             else here();
         };
         w.postMessage(what);
+    }
+
+    /** Takes the next file, of which older ones' messages are dropped; true as long as it is the last. */
+    function taking() {
+        const mine = ++turn;
+        return () => mine === turn;
     }
 
     /** @param {any} msg @param {string} name @param {boolean} begun */
@@ -96,6 +122,7 @@ waitscope.main = (function () {
         if (!m) return '';
         const h = m.header;
         const threads = format.plural(h.threads.length, 'thread');
+        if (h.recordings) return [...h.recordings.map((r, i) => `${'AB'[i]}: ${r.name}`), format.time(h.duration_ns), threads, format.plural(h.requests, 'request')].join(' · ');
         return [m.name, h.command, h.host, clock(Number(h.t0_real_ns) / 1e6), format.time(h.duration_ns), threads, format.plural(h.requests, 'request')]
             .filter(Boolean)
             .join(' · ');
@@ -103,6 +130,7 @@ waitscope.main = (function () {
 
     /** @param {string} message @param {boolean} begun */
     function refuse(message, begun) {
+        next = undefined;
         loading('');
         get('welcome').hidden = begun || app.model !== null;
         notices([{ kind: 'bad', text: message }]);
@@ -120,15 +148,29 @@ waitscope.main = (function () {
         waitscope.table.reset();
         waitscope.details.renew();
         verdict(m);
+        waitscope.compare.renew();
         found();
         app.all();
     }
 
-    /** @param {string[]} problems */
+    /** All that could be read was read. @param {string[]} problems */
     function ended(problems) {
         loading('');
         const m = /** @type {Model} */ (app.model);
-        const h = m.header;
+        m.problems = problems;
+        waitscope.compare.renew();
+        const both = m.header.recordings;
+        notices(both ? both.flatMap((r, i) => faults(r.header, r.problems, `${'AB'[i]} · ${r.name}: `)) : faults(m.header, problems, ''));
+        waitscope.details.renew();
+        app.relayout();
+        app.all();
+        if (next) waitscope.compare.open(next.what, next.name);
+        else document.documentElement.dataset.ready = 'yes';
+        next = undefined;
+    }
+
+    /** What is wrong with a recording and its file. @param {Header} h @param {string[]} problems @param {string} whose */
+    function faults(h, problems, whose) {
         /** @type {{kind: string, text: string, more?: string[]}[]} */
         const out = [];
         if (h.damage) out.push({ kind: 'bad', text: `The recording is damaged: ${h.damage}. What could be read is shown.` });
@@ -143,11 +185,7 @@ waitscope.main = (function () {
         }
         if (problems.length)
             out.push({ kind: 'bad', text: `The file does not read as it should: ${problems[0]}. What could be read is shown.`, more: problems.length > 1 ? problems.slice(1) : undefined });
-        notices(out);
-        waitscope.details.renew();
-        app.relayout();
-        app.all();
-        document.documentElement.dataset.ready = 'yes';
+        return out.map((n) => ({ ...n, text: whose + n.text }));
     }
 
     /** @param {{kind: string, text: string, more?: string[]}[]} list */
@@ -166,20 +204,25 @@ waitscope.main = (function () {
 
     /** @param {Model} m */
     function verdict(m) {
-        const list = m.header.processes.filter((p) => p.verdict.text.length > 0);
+        const both = m.header.recordings;
+        const lists = both ? both.map((_, i) => verdicts(m.header.processes.filter((p) => p.recording === i))) : [verdicts(m.header.processes)];
+        get('verdict').replaceChildren(...(both ? lists.map((list, i) => waitscope.compare.side(both[i], i, list)) : lists[0]));
+        get('verdict').hidden = !both && lists[0].length === 0;
+    }
+
+    /** @param {Header['processes']} processes */
+    function verdicts(processes) {
+        const list = processes.filter((p) => p.verdict.text.length > 0);
         list.sort((a, b) => b.verdict.requests - a.verdict.requests);
-        get('verdict').replaceChildren(
-            ...list.map((p) =>
-                el(
-                    'article',
-                    null,
-                    el('h2', null, `${p.comm || 'process'} ${p.pid}`, p.model ? el('span', { class: 'model' }, p.model) : null),
-                    el('p', { class: 'first' }, p.verdict.text[0]),
-                    p.verdict.text.length > 1 ? el('ul', null, ...p.verdict.text.slice(1).map((t) => el('li', null, t))) : null,
-                ),
+        return list.map((p) =>
+            el(
+                'article',
+                null,
+                el('h2', null, `${p.comm || 'process'} ${p.pid}`, p.model ? el('span', { class: 'model' }, p.model) : null),
+                el('p', { class: 'first' }, p.verdict.text[0]),
+                p.verdict.text.length > 1 ? el('ul', null, ...p.verdict.text.slice(1).map((t) => el('li', null, t))) : null,
             ),
         );
-        get('verdict').hidden = list.length === 0;
     }
 
     /* ---- the bar */
@@ -243,10 +286,12 @@ waitscope.main = (function () {
 
     /* ---- files: picked or dropped, at any time */
 
-    /** @param {FileList | null | undefined} files */
-    function takeFile(files) {
-        const file = files && files[0];
-        if (file) open({ blob: file }, file.name);
+    /** @param {FileList | null | undefined} files @param {boolean} [beside] what is open */
+    function takeFile(files, beside) {
+        const [a, b] = [...(files || [])].map((file) => ({ what: { blob: file }, name: file.name }));
+        if (!a) return;
+        if (beside && !b) waitscope.compare.open(a.what, a.name);
+        else open(a.what, a.name, b);
     }
     for (const id of ['open', 'choose']) get(id).addEventListener('click', () => input.click());
     input.addEventListener('change', () => {
@@ -259,6 +304,7 @@ waitscope.main = (function () {
         if (!dropping(e)) return;
         over++;
         get('drop').hidden = false;
+        waitscope.compare.zones();
     });
     addEventListener('dragleave', (e) => {
         if (dropping(e) && --over <= 0) get('drop').hidden = true;
@@ -268,7 +314,7 @@ waitscope.main = (function () {
         e.preventDefault();
         over = 0;
         get('drop').hidden = true;
-        takeFile(e.dataTransfer && e.dataTransfer.files);
+        takeFile(e.dataTransfer && e.dataTransfer.files, waitscope.compare.isBeside(e));
     });
 
     /* ---- the height of the table */
@@ -342,7 +388,7 @@ waitscope.main = (function () {
             ['blocked>5ms', 'any word of the ledger, with ns, us, ms or s'],
             ['dur>=20ms', 'latency; also start'],
             ['status:500', 'also id, pid, tid, in, out'],
-            ['name:/db', 'also group, conn, protocol, process, is:partial'],
+            ['name:/db', 'also group, conn, protocol, process, recording, is:partial; = for the whole'],
             ['-status:200', 'a minus turns one around'],
         ];
         const list = (/** @type {string[][]} */ from) => el('dl', { class: 'keylist' }, ...from.flatMap(([k, v]) => [el('dt', null, el('kbd', null, k)), el('dd', null, v)]));
@@ -419,17 +465,35 @@ waitscope.main = (function () {
     waitscope.overview.key();
     waitscope.legend.build();
 
-    /** The data that a report holds comes last in the page, behind the scripts. */
+    /** The data that a report holds, one recording or two, comes last in the page, behind the scripts. */
     function inPage() {
-        const data = document.getElementById('waitscope-data');
-        const text = data ? data.textContent || '' : '';
-        if (!data || text === '') return;
+        const [a, b] = ['', '-b'].map((id) => {
+            const data = document.getElementById(`waitscope-data${id}`);
+            const base64 = data ? data.textContent || '' : '';
+            if (data) data.remove(); /* it would stay in memory a second time */
+            return base64 && data ? { what: { base64 }, name: data.dataset.name || 'this report' } : undefined;
+        });
+        if (!a) return;
         get('welcome').hidden = true;
-        open({ base64: text }, 'this report');
-        data.remove(); /* it would stay in memory a second time */
+        open(a.what, a.name, b);
     }
     if (document.readyState === 'loading') addEventListener('DOMContentLoaded', inPage);
     else inPage();
 
-    return { open, found };
+    return {
+        open,
+        reopen,
+        read,
+        taking,
+        loading,
+        refuse,
+        show,
+        ended,
+        found,
+        /** Filters as if it were typed. @param {string} text */
+        filter(text) {
+            query.value = text;
+            applyFilter();
+        },
+    };
 })();
