@@ -126,7 +126,7 @@ waitscope.app = (function () {
         const rows = model.pack ? model.pack.rows : 0;
         lanes = layout.lanes(model, toggled, {
             row: rows > 60 ? 9 : rows > 16 ? 14 : 17,
-            thread: 20,
+            thread: model.header.recordings ? 17 : 20,
             head: TOUCH.matches ? 32 : 28,
             group: TOUCH.matches ? 28 : 20,
         });

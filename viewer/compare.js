@@ -115,6 +115,7 @@ waitscope.compare = (function () {
     /** @param {Model} m */
     function compute(m) {
         stop();
+        if (chosen) waitscope.main.filter('');
         chosen = null;
         stop = app.slowly(diff.pairs(m, by), (list) => {
             pairs = list;
@@ -171,10 +172,10 @@ waitscope.compare = (function () {
             p === chosen ? { class: 'on' } : null,
             el('th', { scope: 'row' }, name, el('small', null, servers)),
             bars(m, p),
+            el('td', { class: 'what' }, c ? diff.movement(p, m.header.ledger, 2) || '~' : ''),
             countCell(p.a),
             countCell(p.b),
             ...(c ? [c.mean, c.p50, c.p99] : [null, null, null]).flatMap(changeCells),
-            el('td', { class: 'what' }, c ? diff.movement(p, m.header.ledger, 2) || '~' : ''),
         );
     }
 
@@ -187,9 +188,9 @@ waitscope.compare = (function () {
             el(
                 'tr',
                 { class: 'sub', 'data-key': key },
-                el('th', { scope: 'row', colspan: 4 }, cat === undefined ? key : el('span', { class: 'state' }, dom.swatch(cat), M.CATEGORIES[cat].word)),
+                el('th', { scope: 'row', colspan: 5 }, cat === undefined ? key : el('span', { class: 'state' }, dom.swatch(cat), M.CATEGORIES[cat].word)),
                 ...changeCells(c),
-                el('td', { colspan: 7 }),
+                el('td', { colspan: 6 }),
             ),
         );
     }
@@ -221,8 +222,8 @@ waitscope.compare = (function () {
                 el(
                     'thead',
                     null,
-                    el('tr', null, el('td', { colspan: 2 }), th('requests', 2), th('mean', 3), th('median', 3), th('p99', 3), el('td')),
-                    el('tr', null, th('requests of one kind'), th('where it went, A above B'), th('A'), th('B'), ...three(), ...three(), ...three(), th('what moved')),
+                    el('tr', null, el('td', { colspan: 3 }), th('requests', 2), th('mean', 3), th('median', 3), th('p99', 3)),
+                    el('tr', null, th('requests of one kind'), th('where it went, A above B'), th('what moved'), th('A'), th('B'), ...three(), ...three(), ...three()),
                 ),
                 el('tbody', null, ...pairs.slice(0, MOST).flatMap((p) => [row(m, p), ...(p === chosen ? ledgerRows(m, p) : [])])),
             ),

@@ -139,13 +139,14 @@ waitscope.diff = waitscope.pure('diff', function () {
     function pairNames(as, bs) {
         const out = [];
         const left = [];
-        let rest = bs;
+        const of = new Map(bs.map((g) => [g.comm, g]));
         for (const a of as) {
-            const b = rest.find((g) => g.comm === a.comm);
+            const b = of.get(a.comm);
             if (b) out.push(pair(a, b));
             else left.push(a);
-            rest = rest.filter((g) => g !== b);
+            of.delete(a.comm);
         }
+        const rest = [...of.values()];
         if (left.length === 1 && rest.length === 1) out.push(pair(left[0], rest[0]));
         else out.push(...left.map((g) => pair(g, null)), ...rest.map((g) => pair(null, g)));
         return out;
@@ -172,6 +173,7 @@ waitscope.diff = waitscope.pure('diff', function () {
         }
         const size = (/** @type {Group | null} */ g) => (g ? g.complete + g.open : 0);
         const both = (/** @type {Pair} */ p) => Number(p.a !== null && p.b !== null);
+        for (const p of out) for (const g of [p.a, p.b]) if (g) g.sorted = g.sorted.slice(0, 0); /* told */
         return out.sort((x, y) => both(y) - both(x) || y.moved - x.moved || size(y.a) + size(y.b) - size(x.a) - size(x.b));
     }
 

@@ -203,11 +203,11 @@ waitscope.lanes = (function () {
     /** From where to where the lanes of a recording stand in the window; all, when there is but one.
      * @param {Model} m @param {number | undefined} recording @param {number} h @returns {[number, number]} */
     function extent(m, recording, h) {
-        const own = app.lanes.lanes.filter((l) => l.kind !== 'recording' && M.recordingOf(m, l.process) === recording);
-        if (!m.header.recordings) return [AXIS, AXIS + h];
-        if (own.length === 0) return [0, 0];
-        const last = own[own.length - 1];
-        return [Math.max(AXIS + own[0].y - box.scrollTop, AXIS), Math.min(AXIS + last.y + last.h - box.scrollTop, AXIS + h)];
+        const heads = app.lanes.lanes.filter((l) => l.kind === 'recording');
+        if (!m.header.recordings || recording === undefined) return [AXIS, AXIS + h];
+        const { y, h: head } = heads[recording];
+        const end = recording + 1 < heads.length ? heads[recording + 1].y : app.lanes.height;
+        return [Math.max(AXIS + y + head - box.scrollTop, AXIS), Math.min(AXIS + end - box.scrollTop, AXIS + h)];
     }
 
     /** @param {{count: number, kind: string}} loss */

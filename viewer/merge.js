@@ -58,18 +58,26 @@ waitscope.merge = waitscope.pure('merge', function () {
         return out;
     }
 
-    /** Columns in which entry i says where the parts of i begin. @param {any} x @param {any} y */
-    function* joinFirsts(x, y) {
-        const base = x[x.length - 1];
-        return yield* join(x, y.subarray(1), [null, (v) => v + base]);
-    }
-
-    /** Of columns by name. @param {any} x @param {any} y @param {Record<string, Fit>} fits
-     * @returns {Generator<void, any>} */
+    /** Of columns by name. Those named …First say where the parts of an entry begin.
+     * @param {any} x @param {any} y @param {Record<string, Fit>} fits @returns {Generator<void, any>} */
     function* joinAll(x, y, fits) {
+        x = x || none(y);
+        y = y || none(x);
         /** @type {any} */
         const out = { n: x.n + y.n };
-        for (const key in fits) out[key] = yield* join(x[key], y[key], fits[key]);
+        for (const [key, column] of /** @type {[string, any][]} */ (Object.entries(x))) {
+            if (!ArrayBuffer.isView(column)) continue;
+            const base = /First$/.test(key) ? /** @type {any} */ (column).at(-1) : -1;
+            out[key] = base < 0 ? yield* join(column, y[key], fits[key]) : yield* join(column, y[key].subarray(1), [null, (v) => v + base]);
+        }
+        return out;
+    }
+
+    /** The same columns, of nothing. @param {any} columns */
+    function none(columns) {
+        /** @type {any} */
+        const out = { n: 0 };
+        for (const key in columns) if (ArrayBuffer.isView(columns[key])) out[key] = /** @type {any} */ (columns[key]).slice(0, /First$/.test(key) ? 1 : 0);
         return out;
     }
 
@@ -90,13 +98,9 @@ waitscope.merge = waitscope.pure('merge', function () {
     function* requests(x, y, of, ha, hb, words) {
         const { process, object, string, thread1, request, grade } = of;
         const q = yield* joinAll(x, y, {
-            id: null, process, conn: object, protocol: string, name: string, group: string, status: null, start: null, latency: null,
-            bytesIn: null, bytesOut: null, flags: null, parallel: null, segStart: null, segCat: null, segGrade: grade, segThread: thread1,
-            segRequest: request,
+            process, conn: object, protocol: string, name: string, group: string, segGrade: grade, segThread: thread1, segRequest: request,
+            heldSeg: [null, (s) => s + x.segStart.length],
         });
-        q.segFirst = yield* joinFirsts(x.segFirst, y.segFirst);
-        q.heldFirst = yield* joinFirsts(x.heldFirst, y.heldFirst);
-        q.heldSeg = yield* join(x.heldSeg, y.heldSeg, [null, (s) => s + x.segStart.length]);
         for (const key of /** @type {const} */ (['ledger', 'grades'])) {
             const to = key === 'ledger' ? 'ledger' : 'grade';
             q[to] = [];
@@ -106,26 +110,6 @@ waitscope.merge = waitscope.pure('merge', function () {
             }
         }
         return q;
-    }
-
-    /** @param {Holds | null} x @param {Holds | null} y @param {Record<string, Fit>} of */
-    function* holds(x, y, of) {
-        const none = () => {
-            /** @type {any} */
-            const o = { n: 0, state: new Uint8Array(0), victimFirst: new Uint32Array(1) };
-            for (const key of ['thread', 'request', 'call', 'object', 'victim', 'more']) o[key] = new Uint32Array(0);
-            for (const key of ['start', 'dur', 'lost']) o[key] = new Float64Array(0);
-            return o;
-        };
-        if (!x && !y) return null;
-        x = x || none();
-        y = y || none();
-        const { thread, request1, string, object1, request } = of;
-        const o = yield* joinAll(x, y, {
-            thread, request: request1, state: null, call: string, object: object1, start: null, dur: null, victim: request, lost: null, more: null,
-        });
-        o.victimFirst = yield* joinFirsts(/** @type {Holds} */ (x).victimFirst, /** @type {Holds} */ (y).victimFirst);
-        return /** @type {Holds} */ (o);
     }
 
     /** @param {Model} m */
@@ -168,7 +152,6 @@ waitscope.merge = waitscope.pure('merge', function () {
      */
     function* join2(a, b) {
         const [ha, hb] = [a.header, b.header];
-        const objects = /** @type {const} */ (['kind', 'name', 'local', 'remote', 'deleted']);
         const strings = yield* union(a.strings, b.strings);
         const ledger = yield* union(ha.ledger, hb.ledger);
         const grades = yield* union(ha.grades, hb.grades);
@@ -190,18 +173,17 @@ waitscope.merge = waitscope.pure('merge', function () {
             object: index(na, nb),
             object1: index1(na, nb),
         };
-        const empty = () => /** @type {any} */ ({ n: 0, kind: new Uint8Array(0), name: new Uint32Array(0), local: new Uint32Array(0), remote: new Uint32Array(0), deleted: new Uint8Array(0) });
-        const fits = Object.fromEntries(objects.map((key) => [key, key === 'kind' ? of.kind : key === 'deleted' ? null : of.string]));
+        const { string, object1, request } = of;
         const q = yield* requests(qa, qb, of, ha, hb, h);
         /** @type {Model} */
         const m = {
             name: a.name,
             header: h,
             strings: strings.all,
-            objects: yield* joinAll(a.objects || empty(), b.objects || empty(), fits),
+            objects: a.objects || b.objects ? yield* joinAll(a.objects, b.objects, { kind: of.kind, name: string, local: string, remote: string }) : null,
             requests: q,
             pack: yield* layout.packing(q, null, h.processes.length, M.COUNT, M.EMPTY),
-            holds: yield* holds(a.holds, b.holds, of),
+            holds: a.holds || b.holds ? yield* joinAll(a.holds, b.holds, { thread: of.thread, request: of.request1, call: string, object: object1, victim: request }) : null,
             asks: [...a.asks, ...b.asks],
             threads: [...a.threads, ...b.threads],
             problems: [],
