@@ -52,6 +52,7 @@ waitscope.compare = (function () {
         b.problems = problems;
         const m = base();
         if (!m) return;
+        waitscope.main.filter(''); /* all rows of both */
         app.slowly(merge.join(m, b), (made) => {
             if (!current()) return;
             app.adopt(made);

@@ -34,6 +34,7 @@ waitscope.diff = waitscope.pure('diff', function () {
     const SAMPLE_MIN = 10;
     const CLEAR_ERRORS = 3;
     const CLEAR_SHARE = 0.02;
+    const NONE = new Float64Array(0);
 
     /** The groups of one recording. @param {Model} m @param {number} recording @param {Uint32Array} names of each request
      * @returns {Generator<void, Group[]>} */
@@ -52,7 +53,7 @@ waitscope.diff = waitscope.pure('diff', function () {
             let g = found.get(key);
             if (!g) {
                 const zeros = new Array(q.ledger.length).fill(0);
-                g = { name: m.strings[names[r]] || '', comm, complete: 0, open: 0, sum: 0, ledger: zeros, squares: [...zeros, 0], sorted: new Float64Array(0), at: 0 };
+                g = { name: m.strings[names[r]] || '', comm, complete: 0, open: 0, sum: 0, ledger: zeros, squares: [...zeros, 0], sorted: NONE, at: 0 };
                 found.set(key, g);
             }
             of[r] = g;
@@ -69,11 +70,19 @@ waitscope.diff = waitscope.pure('diff', function () {
             }
             g.squares[q.ledger.length] += q.latency[r] ** 2;
         }
-        for (const g of found.values()) g.sorted = new Float64Array(g.complete);
+        let n = 0;
+        for (const g of found.values()) {
+            if ((++n & 1023) === 0) yield;
+            g.sorted = new Float64Array(g.complete);
+        }
         const ids = Uint32Array.from(answered);
         yield* layout.sort(ids, (x, y) => q.latency[x] - q.latency[y]);
-        for (const r of ids) of[r].sorted[of[r].at++] = q.latency[r];
-        return [...found.values()].sort((x, y) => y.sum - x.sum);
+        for (let i = 0; i < ids.length; i++) {
+            if ((i & 4095) === 0) yield;
+            const g = of[ids[i]];
+            g.sorted[g.at++] = q.latency[ids[i]];
+        }
+        return [...found.values()];
     }
 
     /** @param {Group} g @param {number} percent */
@@ -160,21 +169,29 @@ waitscope.diff = waitscope.pure('diff', function () {
         const q = /** @type {Requests} */ (m.requests);
         /** @type {Map<string, [Group[], Group[]]>} */
         const names = new Map();
+        let steps = 0;
         for (let side = 0; side < 2; side++)
             for (const g of yield* groups(m, side, q[by])) {
+                if ((++steps & 1023) === 0) yield;
                 const both = names.get(g.name) || [[], []];
                 both[side].push(g);
                 names.set(g.name, both);
             }
+        /** @type {Pair[]} */
         const out = [];
         for (const [as, bs] of names.values()) {
-            if (out.length % 64 === 0) yield;
+            if ((++steps & 255) === 0) yield;
             out.push(...pairNames(as, bs));
         }
+        for (const p of out) for (const g of [p.a, p.b]) if (g) g.sorted = NONE; /* told */
         const size = (/** @type {Group | null} */ g) => (g ? g.complete + g.open : 0);
         const both = (/** @type {Pair} */ p) => Number(p.a !== null && p.b !== null);
-        for (const p of out) for (const g of [p.a, p.b]) if (g) g.sorted = g.sorted.slice(0, 0); /* told */
-        return out.sort((x, y) => both(y) - both(x) || y.moved - x.moved || size(y.a) + size(y.b) - size(x.a) - size(x.b));
+        const order = layout.range(out.length);
+        yield* layout.sort(order, (i, j) => {
+            const [x, y] = [out[i], out[j]];
+            return both(y) - both(x) || y.moved - x.moved || size(y.a) + size(y.b) - size(x.a) - size(x.b);
+        });
+        return Array.from(order, (i) => out[i]);
     }
 
     /* ---- in words */

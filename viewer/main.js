@@ -133,14 +133,15 @@ waitscope.main = (function () {
         next = undefined;
         loading('');
         get('welcome').hidden = begun || app.model !== null;
-        notices([{ kind: 'bad', text: message }]);
+        notices([{ kind: 'bad', text: message }, ...(app.model && app.model.problems ? allFaults(app.model) : [])]);
         document.documentElement.dataset.ready = 'refused';
     }
 
     /** The page of a timeline, as far as its header tells. */
     function show() {
         const m = /** @type {Model} */ (app.model);
-        document.title = `${m.header.processes[0].comm || m.name} – waitscope`;
+        const names = m.header.recordings ? m.header.recordings.map((r) => r.name) : [m.header.processes[0].comm || m.name];
+        document.title = `${names.join(' and ')} – waitscope`;
         get('welcome').hidden = true;
         get('app').hidden = false;
         query.value = '';
@@ -159,14 +160,19 @@ waitscope.main = (function () {
         const m = /** @type {Model} */ (app.model);
         m.problems = problems;
         waitscope.compare.renew();
-        const both = m.header.recordings;
-        notices(both ? both.flatMap((r, i) => faults(r.header, r.problems, `${'AB'[i]} · ${r.name}: `)) : faults(m.header, problems, ''));
+        notices(allFaults(m));
         waitscope.details.renew();
         app.relayout();
         app.all();
         if (next) waitscope.compare.open(next.what, next.name);
         else document.documentElement.dataset.ready = 'yes';
         next = undefined;
+    }
+
+    /** What is wrong with what is shown, each of two by its name. @param {Model} m */
+    function allFaults(m) {
+        const both = m.header.recordings;
+        return both ? both.flatMap((r, i) => faults(r.header, r.problems, `${'AB'[i]} · ${r.name}: `)) : faults(m.header, m.problems || [], '');
     }
 
     /** What is wrong with a recording and its file. @param {Header} h @param {string[]} problems @param {string} whose */

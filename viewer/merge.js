@@ -10,7 +10,7 @@ var waitscope = waitscope || {};
 waitscope.merge = waitscope.pure('merge', function () {
     'use strict';
 
-    const { model: M, layout } = waitscope;
+    const { model: M } = waitscope;
     const NONE = 0xffffffff;
 
     /** What makes an entry of A and one of B fit where they stand; null: they do.
@@ -58,16 +58,19 @@ waitscope.merge = waitscope.pure('merge', function () {
         return out;
     }
 
-    /** Of columns by name. Those named …First say where the parts of an entry begin.
+    const FIRST = /First$|off$/i; /* columns that say where the parts of an entry begin */
+
+    /** Of columns by name.
      * @param {any} x @param {any} y @param {Record<string, Fit>} fits @returns {Generator<void, any>} */
     function* joinAll(x, y, fits) {
         x = x || none(y);
         y = y || none(x);
         /** @type {any} */
-        const out = { n: x.n + y.n };
+        const out = {};
+        for (const key of ['n', 'rows']) if (key in x) out[key] = x[key] + y[key];
         for (const [key, column] of /** @type {[string, any][]} */ (Object.entries(x))) {
             if (!ArrayBuffer.isView(column)) continue;
-            const base = /First$/.test(key) ? /** @type {any} */ (column).at(-1) : -1;
+            const base = FIRST.test(key) ? /** @type {any} */ (column).at(-1) : -1;
             out[key] = base < 0 ? yield* join(column, y[key], fits[key]) : yield* join(column, y[key].subarray(1), [null, (v) => v + base]);
         }
         return out;
@@ -77,7 +80,7 @@ waitscope.merge = waitscope.pure('merge', function () {
     function none(columns) {
         /** @type {any} */
         const out = { n: 0 };
-        for (const key in columns) if (ArrayBuffer.isView(columns[key])) out[key] = /** @type {any} */ (columns[key]).slice(0, /First$/.test(key) ? 1 : 0);
+        for (const key in columns) if (ArrayBuffer.isView(columns[key])) out[key] = /** @type {any} */ (columns[key]).slice(0, FIRST.test(key) ? 1 : 0);
         return out;
     }
 
@@ -147,7 +150,7 @@ waitscope.merge = waitscope.pure('merge', function () {
     }
 
     /**
-     * The two as one. `a` stays whole, also when this is stopped; `b` is used up.
+     * The two as one; neither is filtered. `a` stays whole, also when this is stopped; `b` is used up.
      * @param {Model} a @param {Model} b @returns {Generator<void, Model>}
      */
     function* join2(a, b) {
@@ -174,6 +177,7 @@ waitscope.merge = waitscope.pure('merge', function () {
             object1: index1(na, nb),
         };
         const { string, object1, request } = of;
+        const { rows } = /** @type {Pack} */ (a.pack);
         const q = yield* requests(qa, qb, of, ha, hb, h);
         /** @type {Model} */
         const m = {
@@ -182,7 +186,7 @@ waitscope.merge = waitscope.pure('merge', function () {
             strings: strings.all,
             objects: a.objects || b.objects ? yield* joinAll(a.objects, b.objects, { kind: of.kind, name: string, local: string, remote: string }) : null,
             requests: q,
-            pack: yield* layout.packing(q, null, h.processes.length, M.COUNT, M.EMPTY),
+            pack: yield* joinAll(a.pack, b.pack, { process: of.process, ref: [null, (s) => (s < 0 ? s : s + qa.segStart.length)], rowOf: [null, (row) => (row === NONE ? row : row + rows)] }),
             holds: a.holds || b.holds ? yield* joinAll(a.holds, b.holds, { thread: of.thread, request: of.request1, call: string, object: object1, victim: request }) : null,
             asks: [...a.asks, ...b.asks],
             threads: [...a.threads, ...b.threads],

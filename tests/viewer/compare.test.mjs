@@ -162,21 +162,31 @@ test('a shift moves one recording and nothing else, and back to the nanosecond',
 });
 
 test('indices that lead nowhere in their file do not lead into the other', async () => {
-    const list = elements(A);
-    const thread = list.find((e) => e.type === 'thread');
-    thread.object = thread.object.map(() => A.objects.length + 1);
-    const requests = list.find((e) => e.type === 'requests');
-    requests.conn = requests.conn.map(() => A.objects.length);
-    requests.seg_thread = requests.seg_thread.map(() => A.threads.length + 1);
-    const asks = list.find((e) => e.type === 'asks');
-    asks.object = asks.object.map(() => A.objects.length);
-    asks.request = asks.request.map(() => A.reqs.length + 1);
-    const m = await merged(text(list));
-    const i = A.threads[0].iv.findIndex((iv) => iv.state === 2);
-    assert.equal(M.objectName(m, M.interval(m, 0, i).object), '');
-    assert.equal(M.objectName(m, m.requests.conn[0]), '');
-    assert.equal(M.holders(m, 0).size, 0);
+    /* one beyond the last of A is the first of B; what is far beyond in B comes round to A */
+    const wrong = (w, past) => {
+        const list = elements(w);
+        const one = (type) => list.find((e) => e.type === type);
+        const all = (e, key, v) => (e[key] = e[key].map(() => v));
+        all(one('thread'), 'object', past(w.objects.length + 1));
+        all(one('requests'), 'conn', past(w.objects.length));
+        all(one('requests'), 'seg_thread', past(w.threads.length + 1));
+        all(one('asks'), 'object', past(w.objects.length));
+        all(one('asks'), 'request', w.reqs.length + 1);
+        return text(list);
+    };
+    const blocked = (w) => w.threads[0].iv.findIndex((iv) => iv.state === 2);
+    const check = (m, thread, i, request) => {
+        assert.equal(M.objectName(m, M.interval(m, thread, i).object), '');
+        assert.equal(M.objectName(m, m.requests.conn[request]), '');
+        assert.equal(M.holders(m, request).size, 0);
+        assert.ok(M.segments(m, request).every((s) => s.thread < 0));
+    };
+    const m = await merged(wrong(A, (n) => n));
+    check(m, 0, blocked(A), 0);
     assert.equal(sum(B.reqs.map((_, r) => M.asksOf(m, A.reqs.length + r).length)), B.asks.length);
+    const m2 = await merged(files.A, wrong(B, () => 0xffffffff));
+    check(m2, A.threads.length, blocked(B), A.reqs.length);
+    assert.equal(sum(A.reqs.map((_, r) => M.asksOf(m2, r).length)), A.asks.length);
 });
 
 test('words in another order, or that one file lacks, are told apart', async () => {
