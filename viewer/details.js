@@ -362,8 +362,20 @@ waitscope.details = (function () {
                 ['to', exact(s.t1)],
                 ['lanes', [threads.length ? format.plural(threads.length, 'thread') : '', rows.length ? format.plural(rows.length, 'row of requests', 'rows of requests') : ''].filter(Boolean).join(', ')],
             ]),
-            ...totals(m, threads, rows, s.t0, s.t1),
+            ...bySide(m, threads, rows, (t, r) => totals(m, t, r, s.t0, s.t1)),
         ];
+    }
+
+    /** What is told of threads and rows, of two recordings for each by itself.
+     * @param {Model} m @param {number[]} threads @param {Lane[]} rows @param {(threads: number[], rows: Lane[]) => Node[]} tell */
+    function bySide(m, threads, rows, tell) {
+        const both = m.header.recordings;
+        if (!both) return tell(threads, rows);
+        return both.flatMap((r, i) => {
+            const own = threads.filter((t) => M.recordingOf(m, m.header.threads[t].process) === i);
+            const ownRows = rows.filter((l) => M.recordingOf(m, l.process) === i);
+            return own.length + ownRows.length ? [el('h2', { class: 'whose' }, `${'AB'[i]} · ${r.name}`), ...tell(own, ownRows)] : [];
+        });
     }
 
     /** Time per state, exact; and what was waited for, which takes a moment.
@@ -434,7 +446,7 @@ waitscope.details = (function () {
         return [
             el('h2', null, both ? 'Both recordings' : 'The whole recording'),
             el('p', { class: 'quiet' }, 'Choose an interval, a request or a row of the table for its details, or drag over the picture for the sums of an area.'),
-            ...(both ? both.flatMap((r, i) => [el('h2', null, `${'AB'[i]} · ${r.name}`), ...whole(m, r.header, i)]) : whole(m, m.header, 0)),
+            ...(both ? both.flatMap((r, i) => [el('h2', { class: 'whose' }, `${'AB'[i]} · ${r.name}`), ...whole(m, r.header, i)]) : whole(m, m.header, 0)),
         ];
     }
 

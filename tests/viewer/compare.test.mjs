@@ -408,6 +408,25 @@ pageTest('a choice in B leads to what B has', {}, async (page) => {
     const blocked = (w) => sum(w.threads.flatMap((o) => o.iv.filter((iv) => iv.state === 2 && !(iv.flags & 1)).map((iv) => iv.dt)));
     const cells = await page.$$eval('#details .thread-totals', (tables) => tables.map((x) => Number([...x.rows].find((r) => /blocked/.test(r.textContent)).querySelector('[data-ns]').dataset.ns)));
     assert.deepEqual(cells, [blocked(A), blocked(B)]);
+    /* and so has an area over both */
+    await page.evaluate(() => {
+        const { app: a } = globalThis.waitscope;
+        a.select({ kind: 'area', t0: 0, t1: a.model.header.duration_ns, lanes: a.lanes.lanes.filter((l) => l.thread >= 0).map((l) => l.key) });
+    });
+    await settled(page);
+    assert.deepEqual(await page.$$eval('#details .whose', (h) => h.map((e) => e.textContent)), ['A · before.wsc', 'B · after.wsc']);
+    const shown = (w) => sum(w.threads.filter((o) => o.role !== 'other').flatMap((o) => o.iv.filter((iv) => iv.state === 2 && !(iv.flags & 1)).map((iv) => iv.dt)));
+    const sums = await page.$$eval('#details .thread-totals', (tables) => tables.map((x) => Number([...x.rows].find((r) => /blocked/.test(r.textContent)).querySelector('[data-ns]').dataset.ns)));
+    assert.deepEqual(sums, [shown(A), shown(B)]);
+});
+
+test('the search tells a whole text from a part of it, and A from B', async () => {
+    const m = await merged();
+    const fits = (query, text) => ws.filter.compile(ws.filter.parse(query).terms, { text: () => () => text, number: () => () => 0 })(0);
+    assert.equal(ws.filter.parse('group="GET /db" recording:b').error, '');
+    assert.ok(fits('group="GET /db"', 'get /db') && !fits('group="GET /db"', 'get /db/:n'));
+    assert.ok(fits('group:"GET /db"', 'get /db/:n') && !fits('-group="GET /db"', 'get /db') && fits('-group="GET /db"', 'get /db/:n'));
+    assert.deepEqual([0, 1, 2, 3].map((p) => M.letterOf(m, p)), ['A', 'A', 'B', 'B']);
 });
 
 pageTest('what moved stands in a table, a row filters both to its requests', {}, async (page) => {
