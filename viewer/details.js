@@ -147,7 +147,7 @@ waitscope.details = (function () {
                     ? threadLink(m, waker)
                     : `thread ${iv.waker}, not recorded`;
         return [
-            el('h2', null, stateTitle(iv.cat), ` ${format.time(iv.end - iv.start)}`),
+            el('h2', null, M.prefix(m, process), stateTitle(iv.cat), ` ${format.time(iv.end - iv.start)}`),
             el('p', { class: 'says' }, M.CATEGORIES[iv.cat].says),
             facts([
                 whose(m, process),
@@ -234,7 +234,7 @@ waitscope.details = (function () {
         ].filter(Boolean);
         const process = m.header.processes[q.process[r]];
         return [
-            el('h2', null, m.strings[q.name[r]] || `request ${q.id[r]}`),
+            el('h2', null, M.prefix(m, q.process[r]), m.strings[q.name[r]] || `request ${q.id[r]}`),
             el('p', { class: 'big' }, format.time(latency), el('small', null, q.status[r] ? ` status ${q.status[r]}` : '')),
             ledgerBar(q, r),
             ...notes.map((n) => el('p', { class: 'note' }, n)),
@@ -337,7 +337,7 @@ waitscope.details = (function () {
         const t = m.header.threads[i];
         const process = m.header.processes[t.process];
         return [
-            el('h2', null, `${t.comm} ${t.tid}`),
+            el('h2', null, M.prefix(m, t.process), `${t.comm} ${t.tid}`),
             facts([
                 whose(m, t.process),
                 ['process', process ? `${process.comm} ${process.pid}` : ''],

@@ -222,7 +222,7 @@ waitscope.diff = waitscope.pure('diff', function () {
         const why = keys.length ? `: ${keys.join(', ')}` : '';
         const name = p.name || 'requests without a name';
         if (c.clear) return `B answers ${name} in ${format.time(c.b)} instead of ${format.time(c.a)} on average${why}.`;
-        if (why) return `B answers ${name} as fast as A, as far as one can tell (${format.time(c.b)} and ${format.time(c.a)} on average), but the time goes elsewhere${why}.`;
+        if (why) return `${name} takes ${format.time(c.a)} in A and ${format.time(c.b)} in B on average, which may be chance; but the time goes elsewhere${why}.`;
         return '';
     }
 
@@ -230,10 +230,8 @@ waitscope.diff = waitscope.pure('diff', function () {
     function headline(list, ledger) {
         if (list.length === 0) return 'No request was seen in either: there is nothing to compare.';
         if (!list[0].a || !list[0].b) return 'No kind of request is in both: there is nothing to compare.';
-        for (const p of list) {
-            const said = sentence(p, ledger);
-            if (said) return said;
-        }
+        const first = list.find((p) => p.change && p.change.mean.clear) || list.find((p) => movers(p, ledger).length > 0);
+        if (first) return sentence(first, ledger);
         return 'Nothing moved clearly: too few requests, or too small a difference, to tell from chance.';
     }
 

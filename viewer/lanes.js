@@ -316,8 +316,7 @@ waitscope.lanes = (function () {
         const all = app.lanes.lanes;
         let over = from;
         while (over > 0 && !['group', 'process', 'recording'].includes(all[over].kind)) over--;
-        const letter = over < from ? M.letterOf(m, all[over].process) : '';
-        if (over < from) clipped(ctx, letter && all[over].kind !== 'recording' ? `${letter} · ${all[over].label}` : all[over].label, 12, AXIS / 2, left - 20, css('--muted'), FONT);
+        if (over < from) clipped(ctx, (all[over].kind === 'recording' ? '' : M.prefix(m, all[over].process)) + all[over].label, 12, AXIS / 2, left - 20, css('--muted'), FONT);
         const { step, ticks } = scale.ticks(app.view, w, 110);
         ctx.font = FONT;
         ctx.save();

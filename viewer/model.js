@@ -279,6 +279,12 @@ waitscope.model = waitscope.pure('model', function () {
         return m.header.recordings ? 'AB'[recordingOf(m, process)] : '';
     }
 
+    /** The same in front of a name: "B · ". @param {Model} m @param {number} process */
+    function prefix(m, process) {
+        const letter = letterOf(m, process);
+        return letter && `${letter} · `;
+    }
+
     /** How much later than its own begin the picture shows it. @param {Model} m @param {number} process */
     function shiftOf(m, process) {
         return m.header.recordings ? m.header.recordings[recordingOf(m, process)].shift : 0;
@@ -438,6 +444,7 @@ waitscope.model = waitscope.pure('model', function () {
         TIDS,
         recordingOf,
         letterOf,
+        prefix,
         shiftOf,
         threadOf,
         objectName,

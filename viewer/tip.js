@@ -24,7 +24,7 @@ waitscope.tip = (function () {
             const seg = `${M.CATEGORIES[q.segCat[s]].word} for ${format.time(M.segEnd(q, s) - q.segStart[s])}`;
             const blocked = m.header.ledger.indexOf('blocked');
             return [
-                `${M.letterOf(m, lane.process) ? `${M.letterOf(m, lane.process)} · ` : ''}${m.strings[q.name[r]]}${q.status[r] ? ` → ${q.status[r]}` : ''}`,
+                `${M.prefix(m, lane.process)}${m.strings[q.name[r]]}${q.status[r] ? ` → ${q.status[r]}` : ''}`,
                 `${format.time(q.latency[r])} in all, blocked ${format.time(blocked < 0 ? 0 : q.ledger[blocked][r])}`,
                 `here: ${seg}`,
             ];
@@ -32,8 +32,7 @@ waitscope.tip = (function () {
         if (hit.i < 0) return [];
         const iv = M.interval(m, lane.thread, hit.i);
         if (!iv) return [];
-        const letter = M.letterOf(m, lane.process);
-        const who = `${letter ? `${letter} · ` : ''}${lane.label} ${lane.note}`;
+        const who = `${M.prefix(m, lane.process)}${lane.label} ${lane.note}`;
         if ((iv.end - iv.start) / hit.per < 1) return mixture(hit, who);
         const out = [`${M.CATEGORIES[iv.cat].word} for ${format.time(iv.end - iv.start)}`];
         if (iv.wait) {

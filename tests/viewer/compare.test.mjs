@@ -227,24 +227,56 @@ test('files that were cut anywhere are merged as far as they were read', async (
 
 const captures = fs.existsSync(path.join(process.env.BUILD || '', 'tests/golden/mkcapture'));
 
+/** A capture of one thread that reads for some µs for each request, kind by kind in turn: enough of
+ * them for differences that are more than chance, and for some that are not. */
+function scenario(kinds, n, seed) {
+    const head = fs.readFileSync(path.join(HERE, '../golden/blocking.scenario'), 'utf8').split('\n').filter((l) => !l.startsWith('#'));
+    const out = head.slice(0, head.findIndex((l) => l.startsWith('recv tid=101')));
+    let z = seed;
+    let off = 1060;
+    let at = 2000;
+    for (let i = 0; i < n; i++) {
+        const [name, mean, spread] = kinds[i % kinds.length];
+        z = (z * 1103515245 + 12345) % 2147483648;
+        const read = mean - spread + Math.floor((z / 2147483648) * 2 * spread);
+        out.push(
+            `wait tid=101 at=${at + 5} off=${off} wake=${at + 1} call=recvfrom fd=4 obj=socket:2 why=sleep flags=irq`,
+            `recv tid=101 at=${at + 10} obj=socket:2 ready=${at} bytes=80 flags=turn data="GET /${name}/${i} HTTP/1.1\\r\\nHost: box\\r\\n"`,
+            ...(i === 0 ? [`file tid=101 at=${at + 20} obj=file:1 ino=11 dev=8 mode=file path=/var/lib/shop/7.json`] : []),
+            `wait tid=101 at=${at + 110 + read} off=${at + 100} wake=${at + 100 + read} call=pread64 fd=5 obj=file:1 why=disk flags=irq`,
+            `send tid=101 at=${at + 150 + read} obj=socket:2 bytes=120 flags=turn data="HTTP/1.1 200 OK\\r\\n"`,
+        );
+        off = at + 160 + read;
+        at = off + 500;
+    }
+    return [...out, `end at=${at + 1000}`, ''].join('\n');
+}
+
 test('what moved has the figures of waitscope diff --json', { skip: captures ? false : 'BUILD has no mkcapture' }, async () => {
     const golden = path.join(HERE, '../golden');
     const build = (name) => path.join(process.env.BUILD, name);
-    const names = ['blocking', 'loop', 'pool', 'keepalive', 'hostile'];
+    fs.writeFileSync(path.join(dir, 'before.scenario'), scenario([['file', 2000, 300], ['same', 1500, 900], ['gone', 900, 10]], 120, 1));
+    fs.writeFileSync(path.join(dir, 'after.scenario'), scenario([['file', 1000, 300], ['same', 1600, 900], ['new', 50, 10]], 150, 2).replaceAll('comm=threads', 'comm=threads-b')); /* another name, and one of each kind: the same server */
+    const names = ['blocking', 'loop', 'pool', 'keepalive', 'hostile', 'before', 'after'];
     for (const name of names) {
-        execFileSync(build('tests/golden/mkcapture'), [path.join(golden, `${name}.scenario`), path.join(dir, `${name}.wsc`)]);
+        const from = fs.existsSync(path.join(dir, `${name}.scenario`)) ? dir : golden;
+        execFileSync(build('tests/golden/mkcapture'), [path.join(from, `${name}.scenario`), path.join(dir, `${name}.wsc`)]);
         execFileSync(build('waitscope'), ['convert', path.join(dir, `${name}.wsc`), '-o', path.join(dir, `${name}.json`)]);
     }
     const of = async (name) => modelNamed(name, fs.readFileSync(path.join(dir, `${name}.json`), 'utf8'));
     let compared = 0;
     for (const by of ['group', 'name'])
-        for (const [a, b] of [['blocking', 'loop'], ['pool', 'blocking'], ['keepalive', 'pool'], ['hostile', 'loop'], ['pool', 'pool']]) {
+        for (const [a, b] of [['blocking', 'loop'], ['pool', 'blocking'], ['keepalive', 'pool'], ['hostile', 'loop'], ['pool', 'pool'], ['before', 'after']]) {
             const r = spawnSync(build('waitscope'), ['diff', '--json', '--by', by, path.join(dir, `${a}.wsc`), path.join(dir, `${b}.wsc`)], { encoding: 'utf8' });
             const wanted = JSON.parse(r.stdout).requests;
             const m = run(merge.join(await of(a), await of(b)));
             const pairs = run(diff.pairs(m, by));
             const key = (p) => `${p.name}\n${p.a ? p.a.comm : ''}\n${p.b ? p.b.comm : ''}`;
             compared += comparePairs(pairs, wanted, m.header.ledger, key);
+            if (a !== 'before' || by !== 'group') continue;
+            const clear = Object.fromEntries(pairs.map((p) => [p.name, p.change && [p.change.mean.clear, p.change.p50.clear, p.change.ledger[LEDGER.indexOf('blocked')].clear]]));
+            assert.deepEqual(clear, { 'GET /file/:n': [true, true, true], 'GET /same/:n': [false, false, false], 'GET /gone/:n': null, 'GET /new/:n': null });
+            assert.deepEqual(pairs.map((p) => p.name).slice(0, 2), wanted.map((p) => p.name).slice(0, 2), 'what moved most first');
         }
     assert.ok(compared >= 20, String(compared));
 });
@@ -294,7 +326,9 @@ test('what moved, recomputed plainly; and in words', async () => {
     assert.equal(diff.movement(p, ledger, 2), 'queued −190 ms, blocked −21.3 ms');
     assert.equal(diff.sentence(p, ledger), 'B answers GET /db/:n in 24.1 ms instead of 221 ms on average: 190 ms less queued, 21.3 ms less blocked, 20.9 ms more awaiting.');
     const same = pair(change(20e6, 20e6, false), none, change(19e6, 0), change(0, 19e6), none);
-    assert.match(diff.sentence(same, ledger), /as fast as A.*19\.0 ms less blocked, 19\.0 ms more awaiting/);
+    assert.match(diff.sentence(same, ledger), /20\.0 ms in A and 20\.0 ms in B on average, which may be chance; .*19\.0 ms less blocked, 19\.0 ms more awaiting/);
+    assert.equal(diff.headline([same, p], ledger), diff.sentence(p, ledger), 'what is clearly faster or slower comes first');
+    assert.equal(diff.headline([same], ledger), diff.sentence(same, ledger));
     assert.match(diff.headline([pair(none, none, none, none, none)], ledger), /Nothing moved clearly/);
     assert.match(diff.headline([{ name: 'x', a: {}, b: null, moved: 0, change: null }], ledger), /No kind of request is in both/);
     assert.match(diff.headline([], ledger), /nothing to compare/);
@@ -502,8 +536,12 @@ pageTest('A and B have the same scale in the strip above', {}, async (page) => {
         const half = canvas.height / 2;
         const count = [0, 0];
         for (let y = 0; y < canvas.height; y++) for (let x = 0; x < canvas.width; x++) if (colours.has(px[y * canvas.width + x])) count[y < half ? 0 : 1]++;
-        return { count, w: canvas.width, end: a.model.header.duration_ns };
+        const [own, all] = [a.model.header.recordings[0].header.duration_ns, a.model.header.duration_ns];
+        let beyond = 0; /* where A had ended */
+        for (let y = 6; y < half - 6; y++) for (let x = Math.ceil((own / all) * canvas.width) + 2; x < canvas.width - 6; x++) beyond += px[y * canvas.width + x] ? 1 : 0;
+        return { count, beyond, gone: 1 - own / all, w: canvas.width, end: all };
     });
+    assert.ok(seen.gone > 0.05 && seen.beyond <= seen.w * seen.gone, `more than the line between: ${JSON.stringify(seen)}`);
     /* What B lost is a gap there. */
     const blocked = (w, from, to) => {
         let ns = 0;
@@ -533,17 +571,35 @@ pageTest('a loss in B is crossed out in the lanes of B alone', { height: 2000 },
     assert.match(await page.textContent('#tip'), /A · shop-worker/);
     await page.mouse.move(at.x, at.b);
     assert.match(await page.textContent('#tip'), /7 wait records lost/);
+    const blocked = await page.evaluate(() => {
+        const { app: a, model: M2, palette } = globalThis.waitscope;
+        const canvas = document.getElementById('picture');
+        const colours = new Set(Array.from(palette.tiles(false, 1).data.slice(M2.BLOCKED * 64, M2.BLOCKED * 64 + 64)));
+        const px = new Uint32Array(canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data.buffer);
+        const x = (t) => Math.round(184 + ((t - a.view.t0) / (a.view.t1 - a.view.t0)) * (canvas.width - 184));
+        return [0, 1].map((letter) => {
+            let n = 0;
+            for (const l of a.lanes.lanes.filter((o) => o.thread >= 0 && a.model.header.processes[o.process].recording === letter)) {
+                for (let y = 26 + l.y + 2; y < 26 + l.y + l.h - 3; y++) for (let at = x(3e7) + 2; at < x(6e7) - 2; at++) if (colours.has(px[y * canvas.width + at])) n++;
+            }
+            return n;
+        });
+    });
+    assert.ok(blocked[0] > 100 && blocked[1] === 0, blocked.join());
 });
 
 pageTest('a second file is picked or dropped on the right; on the left it replaces', { file: one, bare: true }, async (page) => {
     assert.equal(await ready(page), 'yes');
     assert.ok(await page.isHidden('#lower'));
+    await page.fill('#query', 'blocked>1ms');
+    await page.waitForFunction(() => / of /.test(document.getElementById('found').textContent));
     const b = path.join(dir, 'b.json.gz');
     fs.writeFileSync(b, zlib.gzipSync(files.B));
     const [chooser] = await Promise.all([page.waitForEvent('filechooser'), page.click('#compare')]);
     await chooser.setFiles(b);
     await compared(page);
     assert.match(await page.textContent('#facts'), /A: this report · B: b\.json\.gz/);
+    assert.ok(await app(page, (a) => a.matches === null && a.model.pack.rowOf.every((row) => row < a.model.pack.rows)), 'no filter is left');
     /* another in its place */
     const c = world({ requests: 20, seed: 5 });
     await dropAt(page, [['c.json', text(elements(c))]], 0.8);
@@ -559,6 +615,12 @@ pageTest('a second file is picked or dropped on the right; on the left it replac
     assert.equal(await ready(page), 'yes');
     assert.equal(await app(page, (a) => a.model.requests.n), B.reqs.length);
     assert.ok(await page.isHidden('#align'));
+    /* which is A from now on */
+    await dropAt(page, [['a.json', files.A]], 0.8);
+    await compared(page);
+    await page.click('#alone');
+    assert.equal(await ready(page), 'yes');
+    assert.equal(await app(page, (a) => a.model.requests.n), B.reqs.length);
 });
 
 pageTest('two files dropped at once are compared', { file: bundled, bare: true }, async (page) => {
