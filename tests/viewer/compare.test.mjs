@@ -524,6 +524,13 @@ pageTest('one scale of time, shifted by hand and set at the first requests', {},
     await page.waitForFunction(() => globalThis.waitscope.app.model.header.recordings[1].shift === 0);
     s = await starts();
     assert.deepEqual(s.slice(0, 2), [A.reqs[0].start, B.reqs[0].start]);
+    /* a filter that was at work meanwhile is not lost */
+    await page.evaluate(() => {
+        const { app: o } = globalThis.waitscope;
+        o.setFilter('blocked>1us');
+        o.shift(5e6, () => {});
+    });
+    await page.waitForFunction(() => globalThis.waitscope.app.model.header.recordings[1].shift === 5e6 && globalThis.waitscope.app.matches);
 });
 
 pageTest('A and B have the same scale in the strip above', {}, async (page) => {
