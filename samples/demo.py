@@ -261,7 +261,8 @@ def main():
     print()
     for note in notes:
         print(wrap(note))
-    print(f"\nThe four side by side, with a report of each: {(folder / 'index.html').resolve()}")
+    print(f"\nThe four side by side, with a report of each: {(folder / 'index.html').resolve()}"
+          f"\nBlocking and non-blocking in one timeline: {(folder / 'diff.html').resolve()}")
 
 
 if __name__ == "__main__":

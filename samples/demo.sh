@@ -1,7 +1,7 @@
 #!/bin/sh
 # The demo: the same small service, written four ways, served to the same hundred users, each under
-# waitscope. It prints one table and writes a report for each server and a page that puts the four
-# side by side.
+# waitscope. It prints one table and writes a report for each server, a page that puts the four
+# side by side, and one with the timelines of the blocking and the non-blocking one together.
 #
 #     samples/demo.sh BUILD        (make demo calls it; BUILD holds waitscope and samples/)
 #
@@ -138,5 +138,7 @@ serve pool --workers $workers
 serve eventloop
 serve eventloop-blocked
 serve eventloop-offload --workers $workers
+# The blocking and the non-blocking one in one timeline.
+"$waitscope" diff "$out/pool.wsc" "$out/eventloop.wsc" -o "$out/diff.html" || die "no page of two"
 /usr/bin/python3 -B "$here/demo.py" "$out" --users $users --workers $workers --db-ms $db_ms \
     --seconds $seconds --backend-port "$backend_port"

@@ -133,11 +133,11 @@ waitscope.app = (function () {
         const rows = model.pack ? model.pack.rows : 0;
         const row = rows > 60 ? 9 : rows > 16 ? 14 : 17;
         /* Both views are to be seen at once: the requests take less than half of the height. */
-        const some = Math.max(6, Math.floor((waitscope.lanes.box.clientHeight * 0.42) / row));
+        const some = Math.max(6, Math.floor((waitscope.lanes.box.clientHeight * (model.header.recordings ? 0.2 : 0.42)) / row));
         lanes = layout.lanes(
             model,
             toggled,
-            { row, thread: 20, head: TOUCH.matches ? 32 : 28, group: TOUCH.matches ? 28 : 20 },
+            { row, thread: model.header.recordings ? 17 : 20, head: TOUCH.matches ? 32 : 28, group: TOUCH.matches ? 28 : 20 },
             { show: how.show, rows: how.show === 'both' ? some : 200, opened: how.opened },
         );
         invalidate('lanes', 'overlay', 'mirror', 'bar');
@@ -192,6 +192,7 @@ waitscope.app = (function () {
         const find = () => lanes.lanes.find((l) => l.kind === kind && l[kind] === index);
         if (find() || !model) return find();
         if (how.show === (kind === 'row' ? 'threads' : 'requests')) setShow('both');
+        toggled.delete(`rec${M.recordingOf(model, process)}`);
         toggled.delete(`p${process}`);
         relayout();
         const groups = lanes.lanes.filter((l) => l.kind === 'group' && l.process === process);
@@ -358,10 +359,12 @@ waitscope.app = (function () {
 
     /** @param {Header} header @param {string} name */
     function begin(header, name) {
-        stopFilter();
-        fresh = true;
-        const n = header.threads.length;
-        model = {
+        adopt(blank(header, name));
+    }
+
+    /** A model of which no part was read yet. @param {Header} header @param {string} name @returns {Model} */
+    function blank(header, name) {
+        return {
             name,
             header,
             strings: [],
@@ -370,34 +373,84 @@ waitscope.app = (function () {
             pack: null,
             holds: null,
             asks: [],
-            threads: new Array(n).fill(null),
+            threads: new Array(header.threads.length).fill(null),
             tids: new Map(header.threads.map((t, i) => [t.tid, i])),
         };
+    }
+
+    /** Shows a model, of which parts may still come, from its begin. @param {Model} m */
+    function adopt(m) {
+        stopFilter();
+        stopFilter = () => {};
+        fresh = true;
+        model = m;
         selection = null;
-        matches = allRows = null;
-        toggled = new Set();
+        matches = null;
+        allRows = m.pack;
         how.named = false;
         how.opened = -1;
+        /* Of two, the threads of both come first: many rows of requests would keep them apart. */
+        toggled = new Set(m.header.recordings ? m.header.processes.map((_, p) => `p${p} requests`) : []);
         query = '';
-        view = scale.clamp({ t0: 0, t1: header.duration_ns }, header.duration_ns);
+        view = scale.clamp({ t0: 0, t1: m.header.duration_ns }, m.header.duration_ns);
         waitscope.lanes.forget();
         relayout();
         all();
     }
 
+    /** The model whose times are on the move, and where to. @type {{of: Model | null, by: number}} */
+    const moving = { of: null, by: 0 };
+
+    /** Shows B later than A by so much, or earlier: then it is A that is moved. No time is
+     * negative, so each is shown at its own begin or later. Half a move is none: it goes on to its
+     * end, and then to where it was sent meanwhile. @param {number} by @param {() => void} done */
+    function shift(by, done) {
+        const m = model;
+        const both = m && m.header.recordings;
+        moving.by = by;
+        if (!m || !both || moving.of === m) return;
+        stopFilter(); /* what it packs would be of before and after */
+        moving.of = m;
+        const whole = view.t1 - view.t0 >= m.header.duration_ns;
+        const wants = () => [Math.max(-moving.by, 0), Math.max(moving.by, 0)];
+        const work = function* () {
+            for (let i = 0; i < 2; i++) {
+                const packs = [m.pack, allRows].filter((p) => p !== null);
+                const more = wants()[i] - both[i].shift;
+                if (more) yield* waitscope.merge.shift(m, packs, i, more);
+            }
+        };
+        slowly(work(), () => {
+            moving.of = null;
+            if (model !== m) return;
+            if (both.some((r, i) => r.shift !== wants()[i])) {
+                shift(moving.by, done);
+                return;
+            }
+            setFilter(query);
+            setView(whole ? { t0: 0, t1: m.header.duration_ns } : view);
+            all();
+            done();
+        });
+    }
+
+    /** Puts a part where it belongs. @param {Model} m @param {any} msg */
+    function put(m, msg) {
+        if (msg.type === 'strings') for (const s of msg.values) m.strings.push(s);
+        else if (msg.type === 'objects') m.objects = msg.objects;
+        else if (msg.type === 'holds') m.holds = msg.holds;
+        else if (msg.type === 'asks') m.asks.push(msg.asks);
+        else if (msg.type === 'thread') m.threads[msg.thread] = msg.track;
+        else if (msg.type === 'requests') Object.assign(m, { requests: msg.requests, pack: msg.pack });
+    }
+
     /** A part of the timeline arrived. @param {any} msg */
     function receive(msg) {
         if (!model) return;
-        if (msg.type === 'strings') for (const s of msg.values) model.strings.push(s);
-        else if (msg.type === 'objects') model.objects = msg.objects;
-        else if (msg.type === 'holds') model.holds = msg.holds;
-        else if (msg.type === 'asks') model.asks.push(msg.asks);
-        else if (msg.type === 'thread') {
-            model.threads[msg.thread] = msg.track;
-            invalidate('lanes', 'overlay', 'mirror');
-        } else if (msg.type === 'requests') {
-            model.requests = msg.requests;
-            model.pack = allRows = msg.pack;
+        put(model, msg);
+        if (msg.type === 'thread') invalidate('lanes', 'overlay', 'mirror');
+        if (msg.type === 'requests') {
+            allRows = model.pack;
             relayout();
             all();
         }
@@ -463,6 +516,10 @@ waitscope.app = (function () {
         setTheme,
         say,
         begin,
+        blank,
+        put,
+        adopt,
+        shift,
         receive,
     };
 })();

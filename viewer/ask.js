@@ -79,6 +79,7 @@ waitscope.ask = waitscope.pure('ask', function () {
             protocol: (r) => text(q.protocol[r]),
             conn: (r) => M.objectName(m, q.conn[r]).toLowerCase(),
             process: (r) => m.header.processes[q.process[r]].comm.toLowerCase(),
+            recording: (r) => M.letterOf(m, q.process[r]).toLowerCase(),
             call: waits('call'),
             object: waits('object'),
             thread: (r) => (k.thread[r] === undefined ? (k.thread[r] = comms(r)) : k.thread[r]),
@@ -95,7 +96,7 @@ waitscope.ask = waitscope.pure('ask', function () {
         /** @type {Record<string, (r: number) => number | number[]>} */
         const numbers = {
             dur: (r) => q.latency[r],
-            start: (r) => q.start[r],
+            start: (r) => q.start[r] - M.shiftOf(m, q.process[r]),
             parallel: (r) => q.parallel[r],
             id: (r) => q.id[r],
             status: (r) => q.status[r],

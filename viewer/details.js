@@ -58,6 +58,12 @@ waitscope.details = (function () {
         return q ? link(m.strings[q.name[r]] || `request ${q.id[r]}`, { kind: 'request', request: r }) : '–';
     }
 
+    /** Which of two recordings it is of. @param {Model} m @param {number} process @returns {[string, string]} */
+    function whose(m, process) {
+        const both = m.header.recordings;
+        return ['recording', both ? `${M.letterOf(m, process)} · ${both[M.recordingOf(m, process)].name}` : ''];
+    }
+
     /** A list of names and values. @param {([string, Node | string | null] | null)[]} rows */
     function facts(rows) {
         const dl = el('dl', { class: 'facts' });
@@ -128,8 +134,9 @@ waitscope.details = (function () {
         const iv = M.interval(m, thread, index);
         if (!iv) return [el('p', null, 'This thread has not been read.')];
         const owners = m.requests ? M.ownersIn(m.requests, thread, iv.start, iv.end, 50) : [];
+        const { process } = m.header.threads[thread];
         const idle = iv.cat === M.IDLE;
-        const waker = m.tids.get(iv.waker);
+        const waker = M.threadOf(m, iv.waker, thread);
         const bystander = (iv.flags & M.FLAG.WAKER_IRQ) !== 0;
         const wakerWords =
             iv.waker === 0
@@ -140,9 +147,10 @@ waitscope.details = (function () {
                     ? threadLink(m, waker)
                     : `thread ${iv.waker}, not recorded`;
         return [
-            el('h2', null, stateTitle(iv.cat), ` ${format.time(iv.end - iv.start)}`),
+            el('h2', null, M.prefix(m, process), stateTitle(iv.cat), ` ${format.time(iv.end - iv.start)}`),
             el('p', { class: 'says' }, M.CATEGORIES[iv.cat].says),
             facts([
+                whose(m, process),
                 ['thread', threadLink(m, thread)],
                 ['role', m.header.threads[thread].role],
                 idle ? ['state', `${M.CATEGORIES[iv.state].word}, waiting for work: of no request, in no ranking`] : null,
@@ -151,7 +159,7 @@ waitscope.details = (function () {
                 iv.fd >= 0 ? ['descriptor', String(iv.fd)] : null,
                 iv.arg > 0 ? ['argument', format.count(iv.arg)] : null,
                 ['duration', exact(iv.end - iv.start)],
-                ['start', exact(iv.start)],
+                ['start', exact(iv.start - M.shiftOf(m, process))],
                 iv.wait ? ['wake-up delay', iv.delay >= 0 ? exact(iv.delay) : 'none: it ran at once'] : null,
                 ['woken by', wakerWords],
                 iv.flags & M.FLAG.OPEN ? ['note', 'began before the recording or went on after it'] : null,
@@ -226,7 +234,7 @@ waitscope.details = (function () {
         ].filter(Boolean);
         const process = m.header.processes[q.process[r]];
         return [
-            el('h2', null, m.strings[q.name[r]] || `request ${q.id[r]}`),
+            el('h2', null, M.prefix(m, q.process[r]), m.strings[q.name[r]] || `request ${q.id[r]}`),
             el('p', { class: 'big' }, format.time(latency), el('small', null, q.status[r] ? ` status ${q.status[r]}` : '')),
             ledgerBar(q, r),
             ...notes.map((n) => el('p', { class: 'note' }, n)),
@@ -242,12 +250,13 @@ waitscope.details = (function () {
             ...holdsOf(m, (o, i) => o.request[i] === r + 1, r),
             el('h3', null, 'More'),
             facts([
+                whose(m, q.process[r]),
                 ['number', format.count(q.id[r])],
                 ['group', m.strings[q.group[r]]],
                 ['protocol', m.strings[q.protocol[r]]],
                 ['connection', objectWords(m, q.conn[r])],
                 ['process', process ? `${process.comm} ${process.pid}` : ''],
-                ['start', exact(q.start[r])],
+                ['start', exact(q.start[r] - M.shiftOf(m, q.process[r]))],
                 ['latency', exact(latency)],
                 ['bytes', `${format.bytes(q.bytesIn[r])} in, ${format.bytes(q.bytesOut[r])} out`],
                 q.parallel[r] > 0 ? ['at the same time', exact(q.parallel[r])] : null,
@@ -328,12 +337,13 @@ waitscope.details = (function () {
         const t = m.header.threads[i];
         const process = m.header.processes[t.process];
         return [
-            el('h2', null, `${t.comm} ${t.tid}`),
+            el('h2', null, M.prefix(m, t.process), `${t.comm} ${t.tid}`),
             facts([
+                whose(m, t.process),
                 ['process', process ? `${process.comm} ${process.pid}` : ''],
                 ['role', t.role + (t.kernel ? ', a thread of the kernel' : '')],
-                ['seen from', exact(t.start)],
-                ['to', exact(t.end)],
+                ['seen from', exact(t.start - M.shiftOf(m, t.process))],
+                ['to', exact(t.end - M.shiftOf(m, t.process))],
                 ['intervals', format.count(t.intervals)],
             ]),
             ...totals(m, [i], [], t.start, t.end),
@@ -353,8 +363,20 @@ waitscope.details = (function () {
                 ['lanes', [threads.length ? format.plural(threads.length, 'thread') : '', rows.length ? format.plural(rows.length, 'row of requests', 'rows of requests') : ''].filter(Boolean).join(', ')],
             ]),
             el('p', { class: 'quiet' }, 'An interval that an edge cuts counts as one, with its part inside.'),
-            ...totals(m, threads, rows, s.t0, s.t1),
+            ...bySide(m, threads, rows, (t, r) => totals(m, t, r, s.t0, s.t1)),
         ];
+    }
+
+    /** What is told of threads and rows, of two recordings for each by itself.
+     * @param {Model} m @param {number[]} threads @param {Lane[]} rows @param {(threads: number[], rows: Lane[]) => Node[]} tell */
+    function bySide(m, threads, rows, tell) {
+        const both = m.header.recordings;
+        if (!both) return tell(threads, rows);
+        return both.flatMap((r, i) => {
+            const own = threads.filter((t) => M.recordingOf(m, m.header.threads[t].process) === i);
+            const ownRows = rows.filter((l) => M.recordingOf(m, l.process) === i);
+            return own.length + ownRows.length ? [el('h2', { class: 'whose' }, `${'AB'[i]} · ${r.name}`), ...tell(own, ownRows)] : [];
+        });
     }
 
     /** Time per state, exact; and what takes a moment: the single intervals, the requests, the waits.
@@ -386,7 +408,12 @@ waitscope.details = (function () {
             if (rows.length && requests && pack) requestsIn(inside, yield* waitscope.stats.requestsIn(requests, pack, new Set(rows.map((l) => l.row)), t0, t1));
             if (threads.length) place.replaceChildren(topWaits(m, (yield* waitscope.stats.waits(m, threads, t0, t1)).filter((w) => !w.idle)));
         }
-        stop = app.slowly(slow(), () => {});
+        const before = stop;
+        const mine = app.slowly(slow(), () => {});
+        stop = () => {
+            before();
+            mine();
+        };
         return out;
     }
 
@@ -446,18 +473,26 @@ waitscope.details = (function () {
         );
     }
 
-    /** With nothing chosen: the whole recording. @param {Model} m */
+    /** With nothing chosen: the whole recording, or each of two. @param {Model} m */
     function everything(m) {
-        const threads = m.header.threads.map((_, i) => i).filter((i) => m.threads[i]);
+        const both = m.header.recordings;
         return [
-            el('h2', null, 'The whole recording'),
+            el('h2', null, both ? 'Both recordings' : 'The whole recording'),
             el('p', { class: 'quiet' }, 'Choose an interval, a request or a row of the table for its details, or drag over the picture for the sums of an area.'),
+            ...(both ? both.flatMap((r, i) => [el('h2', { class: 'whose' }, `${'AB'[i]} · ${r.name}`), ...whole(m, r.header, i)]) : whole(m, m.header, 0)),
+        ];
+    }
+
+    /** @param {Model} m @param {Header} h @param {number} recording */
+    function whole(m, h, recording) {
+        const threads = m.header.threads.map((_, i) => i).filter((i) => m.threads[i] && M.recordingOf(m, m.header.threads[i].process) === recording);
+        return [
             facts([
-                ['duration', exact(m.header.duration_ns)],
-                ['host', m.header.host],
-                ['kernel', m.header.kernel],
-                ['records', format.count(m.header.records)],
-                ['lost', m.header.lost.records ? format.plural(m.header.lost.records, 'record') : 'none'],
+                ['duration', exact(h.duration_ns)],
+                ['host', h.host],
+                ['kernel', h.kernel],
+                ['records', format.count(h.records)],
+                ['lost', h.lost.records ? format.plural(h.lost.records, 'record') : 'none'],
             ]),
             ...totals(m, threads, [], 0, m.header.duration_ns),
         ];

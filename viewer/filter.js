@@ -18,7 +18,7 @@ waitscope.filter = waitscope.pure('filter', function () {
     ];
     const TIMES = ['dur', 'start', 'parallel', ...LEDGER];
     const NUMBERS = ['id', 'pid', 'status', 'in', 'out', 'tid'];
-    const TEXTS = ['name', 'group', 'conn', 'protocol', 'process', 'is', 'call', 'object', 'thread'];
+    const TEXTS = ['name', 'group', 'conn', 'protocol', 'process', 'recording', 'is', 'call', 'object', 'thread'];
     /** @type {Record<string, string>} */
     const ALIASES = { latency: 'dur', duration: 'dur', loop: 'loop_busy', bytes_in: 'in', bytes_out: 'out', grp: 'group', on: 'object' };
     /** @type {Record<string, number>} */

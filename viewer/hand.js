@@ -142,7 +142,7 @@ waitscope.hand = (function () {
         if (!hit) return;
         const { lane } = hit;
         state.cursor = lane.key;
-        if (lane.kind === 'process' || lane.kind === 'group' || lane.kind === 'more') {
+        if (lane.kind === 'recording' || lane.kind === 'process' || lane.kind === 'group' || lane.kind === 'more') {
             if (x < gutter() || lane.kind !== 'group') app.toggle(lane.key);
         } else if (x < gutter()) {
             const s = app.selection;

@@ -214,24 +214,36 @@ waitscope.lanes = (function () {
         ctx.rect(left, 0, w, h + AXIS);
         ctx.clip();
         for (const loss of m.header.lost.windows) {
+            const [y0, y1] = extent(m, loss.recording, h);
+            if (y1 <= y0) continue;
             const x0 = left + (loss.start - app.view.t0) / per;
             const x1 = Math.max(left + (loss.end - app.view.t0) / per, x0 + 2);
             if (x1 < left || x0 > left + w) continue;
             ctx.globalAlpha = 0.85;
-            rect(ctx, '--panel', x0, AXIS, x1 - x0, h);
+            rect(ctx, '--panel', x0, y0, x1 - x0, y1 - y0);
             ctx.fillStyle = dom.fill(ctx, M.UNKNOWN, app.dark(), ratio);
-            ctx.fillRect(x0, AXIS, x1 - x0, h);
+            ctx.fillRect(x0, y0, x1 - x0, y1 - y0);
             ctx.globalAlpha = 1;
             const text = lossName(loss);
             if (x1 - x0 > 30) {
                 ctx.fillStyle = css('--panel');
                 const tw = ctx.measureText(text).width + 8;
-                ctx.fillRect(Math.max(x0, left), AXIS + 3, tw, 15);
+                ctx.fillRect(Math.max(x0, left), y0 + 3, tw, 15);
                 ctx.fillStyle = css('--ink');
-                ctx.fillText(text, Math.max(x0, left) + 4, AXIS + 11);
+                ctx.fillText(text, Math.max(x0, left) + 4, y0 + 11);
             }
         }
         ctx.restore();
+    }
+
+    /** From where to where the lanes of a recording stand in the window; all, when there is but one.
+     * @param {Model} m @param {number | undefined} recording @param {number} h @returns {[number, number]} */
+    function extent(m, recording, h) {
+        const heads = app.lanes.lanes.filter((l) => l.kind === 'recording');
+        if (!m.header.recordings || recording === undefined) return [AXIS, AXIS + h];
+        const { y, h: head } = heads[recording];
+        const end = recording + 1 < heads.length ? heads[recording + 1].y : app.lanes.height;
+        return [Math.max(AXIS + y + head - box.scrollTop, AXIS), Math.min(AXIS + end - box.scrollTop, AXIS + h)];
     }
 
     /** @param {{count: number, kind: string}} loss */
@@ -296,11 +308,16 @@ waitscope.lanes = (function () {
                 rect(ctx, '--head', 0, y, width, lane.h);
                 rect(ctx, '--line', 0, y, width, 1);
             }
-            const indent = lane.kind === 'process' ? 6 : 12;
+            const wide = lane.kind === 'process' || lane.kind === 'recording';
+            if (lane.kind === 'recording') {
+                rect(ctx, '--chosen', 0, y, width, lane.h);
+                rect(ctx, '--accent', 0, y, width, 2);
+            }
+            const indent = wide ? 6 : 12;
             triangle(ctx, indent + 4, mid, lane.open, muted);
-            const font = lane.kind === 'process' ? '600 12px system-ui, sans-serif' : FONT;
+            const font = lane.kind === 'recording' ? '700 13px system-ui, sans-serif' : wide ? '600 12px system-ui, sans-serif' : FONT;
             const at = indent + 12;
-            const room = lane.kind === 'process' ? width - at - 8 : left - at - 6;
+            const room = wide ? width - at - 8 : left - at - 6;
             const used = clipped(ctx, lane.label, at, mid, room, lane.kind === 'more' ? css('--accent') : ink, font);
             if (lane.note && room - used > 48) clipped(ctx, lane.note, at + used + 8, mid, room - used - 8, muted, FONT);
         }
@@ -353,8 +370,8 @@ waitscope.lanes = (function () {
         const { from } = visible();
         const all = app.lanes.lanes;
         let over = from;
-        while (over > 0 && all[over].kind !== 'group' && all[over].kind !== 'process') over--;
-        if (over < from) clipped(ctx, all[over].label, 12, AXIS / 2, left - 20, css('--muted'), FONT);
+        while (over > 0 && !['group', 'process', 'recording'].includes(all[over].kind)) over--;
+        if (over < from) clipped(ctx, (all[over].kind === 'recording' ? '' : M.prefix(m, all[over].process)) + all[over].label, 12, AXIS / 2, left - 20, css('--muted'), FONT);
         const { step, ticks } = scale.ticks(app.view, w, 110);
         ctx.font = FONT;
         ctx.save();

@@ -255,7 +255,17 @@ waitscope.layout = waitscope.pure('layout', function () {
             y += lane.h;
         };
 
+        let recording = -1;
+        let folded = false;
         m.header.processes.forEach((process, p) => {
+            const both = m.header.recordings;
+            if (both && process.recording !== recording) {
+                recording = process.recording || 0;
+                folded = toggled.has(`rec${recording}`);
+                const note = both[recording].header.command;
+                add({ kind: 'recording', h: size.head, key: `rec${recording}`, label: `${'AB'[recording]} · ${both[recording].name}`, note, process: p, open: !folded });
+            }
+            if (folded) return;
             const key = `p${p}`;
             const open = !toggled.has(key);
             const threads = [];

@@ -30,18 +30,38 @@ waitscope.main = (function () {
         }
     }
 
-    /** @param {{blob?: Blob, base64?: string}} what @param {string} name */
-    function open(what, name) {
-        const mine = ++turn;
-        if (worker) worker.terminate();
+    /** @typedef {{what: {blob?: Blob, base64?: string}, name: string}} Source */
+
+    /** @param {Source['what']} what @param {string} name @param {Source} [other] to compare it with, once it is read */
+    function open(what, name, other) {
+        const current = taking();
         notices([]);
         loading(`Reading ${name} …`);
+        next = other;
         let begun = false;
         const take = (/** @type {any} */ msg) => {
-            if (mine !== turn) return;
+            if (!current()) return;
             begun = begun || msg.type === 'header';
+            if (begun) source = { what, name };
             receive(msg, name, begun);
         };
+        read(what, take);
+    }
+
+    /** What was opened, to be read again. @type {Source | undefined} */
+    let source;
+
+    /** @param {Source} [other] to compare it with */
+    function reopen(other) {
+        if (source) open(source.what, source.name, other);
+    }
+
+    /** What comes when the file that is being read has come. @type {Source | undefined} */
+    let next;
+
+    /** Reads a file in place of any that is being read. @param {Source['what']} what @param {(msg: any) => void} take */
+    function read(what, take) {
+        if (worker) worker.terminate();
         const w = (worker = makeWorker());
         let heard = false;
         const here = () => waitscope.load.read(what, take); /* without a worker: slower, but it reads */
@@ -51,15 +71,22 @@ waitscope.main = (function () {
         }
         w.onmessage = (e) => {
             heard = true;
+            if (e.data.type === 'end') w.terminate(); /* it holds as much as the page does */
             take(e.data);
         };
         w.onerror = () => {
-            if (mine !== turn) return;
+            if (w !== worker) return;
             w.terminate();
-            if (heard) refuse('The file could not be read: the browser gave up on it, perhaps for want of memory.', begun);
+            if (heard) take({ type: 'refused', message: 'The file could not be read: the browser gave up on it, perhaps for want of memory.' });
             else here();
         };
         w.postMessage(what);
+    }
+
+    /** Takes the next file, of which older ones' messages are dropped; true as long as it is the last. */
+    function taking() {
+        const mine = ++turn;
+        return () => mine === turn;
     }
 
     /** @param {any} msg @param {string} name @param {boolean} begun */
@@ -69,11 +96,7 @@ waitscope.main = (function () {
             show();
         } else if (msg.type === 'progress') loading(`Reading ${name}: ${format.percent(msg.share)}`);
         else if (msg.type === 'refused') refuse(msg.message, begun);
-        else if (msg.type === 'end') {
-            if (worker) worker.terminate(); /* it holds as much as the page does */
-            worker = null;
-            ended(msg.problems);
-        }
+        else if (msg.type === 'end') ended(msg.problems);
         else app.receive(msg);
         if (msg.type === 'requests') {
             waitscope.table.reset();
@@ -101,6 +124,7 @@ waitscope.main = (function () {
         if (!m) return '';
         const h = m.header;
         const threads = format.plural(h.threads.length, 'thread');
+        if (h.recordings) return [...h.recordings.map((r, i) => `${'AB'[i]}: ${r.name}`), format.time(h.duration_ns), threads, format.plural(h.requests, 'request')].join(' · ');
         return [m.name, h.command, h.host, clock(Number(h.t0_real_ns) / 1e6), format.time(h.duration_ns), threads, format.plural(h.requests, 'request')]
             .filter(Boolean)
             .join(' · ');
@@ -108,16 +132,18 @@ waitscope.main = (function () {
 
     /** @param {string} message @param {boolean} begun */
     function refuse(message, begun) {
+        next = undefined;
         loading('');
         get('welcome').hidden = begun || app.model !== null;
-        notices([{ kind: 'bad', text: message }]);
+        notices([{ kind: 'bad', text: message }, ...(app.model && app.model.problems ? allFaults(app.model) : [])]);
         document.documentElement.dataset.ready = 'refused';
     }
 
     /** The page of a timeline, as far as its header tells. */
     function show() {
         const m = /** @type {Model} */ (app.model);
-        document.title = `${m.header.processes[0].comm || m.name} – waitscope`;
+        const names = m.header.recordings ? m.header.recordings.map((r) => r.name) : [m.header.processes[0].comm || m.name];
+        document.title = `${names.join(' and ')} – waitscope`;
         get('welcome').hidden = true;
         get('app').hidden = false;
         query.value = '';
@@ -125,16 +151,38 @@ waitscope.main = (function () {
         waitscope.table.reset();
         waitscope.details.renew();
         waitscope.story.build();
+        waitscope.compare.renew();
         found();
         waitscope.place.begin();
         app.all();
     }
 
-    /** @param {string[]} problems */
+    /** All that could be read was read. @param {string[]} problems */
     function ended(problems) {
         loading('');
         const m = /** @type {Model} */ (app.model);
-        const h = m.header;
+        m.problems = problems;
+        waitscope.story.build();
+        waitscope.compare.renew();
+        notices(allFaults(m));
+        waitscope.details.renew();
+        if (app.query) app.setFilter(app.query); /* it may ask for what has come since */
+        app.relayout();
+        waitscope.place.arrive();
+        app.all();
+        if (next) waitscope.compare.open(next.what, next.name);
+        else document.documentElement.dataset.ready = 'yes';
+        next = undefined;
+    }
+
+    /** What is wrong with what is shown, each of two by its name. @param {Model} m */
+    function allFaults(m) {
+        const both = m.header.recordings;
+        return both ? both.flatMap((r, i) => faults(r.header, r.problems, `${'AB'[i]} · ${r.name}: `)) : faults(m.header, m.problems || [], '');
+    }
+
+    /** What is wrong with a recording and its file. @param {Header} h @param {string[]} problems @param {string} whose */
+    function faults(h, problems, whose) {
         /** @type {{kind: string, text: string, more?: string[]}[]} */
         const out = [];
         if (h.damage) out.push({ kind: 'bad', text: `The recording is damaged: ${h.damage}. What could be read is shown.` });
@@ -149,14 +197,7 @@ waitscope.main = (function () {
         }
         if (problems.length)
             out.push({ kind: 'bad', text: `The file does not read as it should: ${problems[0]}. What could be read is shown.`, more: problems.length > 1 ? problems.slice(1) : undefined });
-        notices(out);
-        waitscope.story.build();
-        waitscope.details.renew();
-        if (app.query) app.setFilter(app.query); /* it may ask for what has come since */
-        app.relayout();
-        waitscope.place.arrive();
-        app.all();
-        document.documentElement.dataset.ready = 'yes';
+        return out.map((n) => ({ ...n, text: whose + n.text }));
     }
 
     /** @param {{kind: string, text: string, more?: string[]}[]} list */
@@ -248,10 +289,12 @@ waitscope.main = (function () {
 
     /* ---- files: picked or dropped, at any time */
 
-    /** @param {FileList | null | undefined} files */
-    function takeFile(files) {
-        const file = files && files[0];
-        if (file) open({ blob: file }, file.name);
+    /** @param {FileList | null | undefined} files @param {boolean} [beside] what is open */
+    function takeFile(files, beside) {
+        const [a, b] = [...(files || [])].map((file) => ({ what: { blob: file }, name: file.name }));
+        if (!a) return;
+        if (beside && !b) waitscope.compare.open(a.what, a.name);
+        else open(a.what, a.name, b);
     }
     for (const id of ['open', 'choose']) get(id).addEventListener('click', () => input.click());
     input.addEventListener('change', () => {
@@ -264,6 +307,7 @@ waitscope.main = (function () {
         if (!dropping(e)) return;
         over++;
         get('drop').hidden = false;
+        waitscope.compare.zones();
     });
     addEventListener('dragleave', (e) => {
         if (dropping(e) && --over <= 0) get('drop').hidden = true;
@@ -273,7 +317,7 @@ waitscope.main = (function () {
         e.preventDefault();
         over = 0;
         get('drop').hidden = true;
-        takeFile(e.dataTransfer && e.dataTransfer.files);
+        takeFile(e.dataTransfer && e.dataTransfer.files, waitscope.compare.isBeside(e));
     });
 
     /* ---- the height of the table */
@@ -324,6 +368,9 @@ waitscope.main = (function () {
         { codes: ['BracketRight'], name: ']', says: 'mark after', run: () => waitscope.marks.step(1) },
         { codes: ['KeyX'], name: 'X', says: 'export: picture, figures, link', run: waitscope.save.open },
         { codes: ['KeyO'], name: 'O', says: 'open a file', run: () => input.click() },
+        { codes: ['KeyC'], name: 'C', says: 'compare it with another recording', run: () => get('compare').hidden || get('compare').click() },
+        { codes: ['KeyC'], shift: true, name: 'Shift + C', says: 'go on with A alone', run: () => get('alone').hidden || get('alone').click() },
+        { codes: ['KeyK'], name: 'K', says: 'first requests of A and B at one moment, or the begins', run: () => waitscope.compare.toFirsts() },
         { codes: ['KeyT'], name: 'T', says: 'light or dark', run: nextTheme },
         { codes: ['Escape'], name: 'Esc', says: 'let go of what is chosen, leave the search', run: escape },
     ];
@@ -376,7 +423,7 @@ waitscope.main = (function () {
             ['blocked>5ms', 'any word of the ledger, with ns, us, ms or s'],
             ['dur>=20ms', 'latency; also start'],
             ['status:500', 'also id, pid, tid, in, out'],
-            ['name:/db', 'also group, conn, protocol, process, thread; = instead of : for the whole of it'],
+            ['name:/db', 'also group, conn, protocol, process, recording, thread; = instead of : for the whole of it'],
             ['state:lock', 'has any of that word of the ledger'],
             ['call:read', 'one of its waits is in that call'],
             ['on:/var/lib', 'one of its waits is on that object, or it asked that server'],
@@ -462,20 +509,30 @@ waitscope.main = (function () {
     waitscope.overview.key();
     waitscope.legend.build();
 
-    /** The data that a report holds comes last in the page, behind the scripts. */
+    /** The data that a report holds, one recording or two, comes last in the page, behind the scripts. */
     function inPage() {
-        const data = document.getElementById('waitscope-data');
-        const text = data ? data.textContent || '' : '';
-        if (!data || text === '') return;
+        const [a, b] = ['', '-b'].map((id) => {
+            const data = document.getElementById(`waitscope-data${id}`);
+            const base64 = data ? data.textContent || '' : '';
+            if (data) data.remove(); /* it would stay in memory a second time */
+            return base64 && data ? { what: { base64 }, name: data.dataset.name || 'this report' } : undefined;
+        });
+        if (!a) return;
         get('welcome').hidden = true;
-        open({ base64: text }, 'this report');
-        data.remove(); /* it would stay in memory a second time */
+        open(a.what, a.name, b);
     }
     if (document.readyState === 'loading') addEventListener('DOMContentLoaded', inPage);
     else inPage();
 
     return {
         open,
+        reopen,
+        read,
+        taking,
+        loading,
+        refuse,
+        show,
+        ended,
         found,
         find,
         /** Says something beside what is said already. @param {string} text */

@@ -9,12 +9,17 @@ waitscope.mirror = (function () {
     const { app, dom, model: M, format } = waitscope;
     const { trackOf, visible } = waitscope.lanes;
 
+    /** @param {Lane} lane @param {string} what */
+    function laneName(lane, what) {
+        const letter = M.letterOf(/** @type {Model} */ (app.model), lane.process);
+        return (letter && `${letter}, `) + (lane.thread >= 0 ? `${what}${lane.label} ${lane.note}` : `requests, row ${lane.row + 1}`);
+    }
+
     /** @param {Lane} lane */
     function laneWords(lane) {
         const totals = laneTotals(lane);
         const parts = [...totals.keys()].filter((c) => totals[c] > 0 && c !== M.EMPTY).sort((a, b) => totals[b] - totals[a]);
-        const name = lane.thread >= 0 ? `thread ${lane.label} ${lane.note}` : `requests, row ${lane.row + 1}`;
-        return `${name}: ${parts.map((c) => `${M.CATEGORIES[c].word} ${format.time(totals[c])}`).join(', ')}`;
+        return `${laneName(lane, 'thread ')}: ${parts.map((c) => `${M.CATEGORIES[c].word} ${format.time(totals[c])}`).join(', ')}`;
     }
 
     /** @param {Lane} lane */
@@ -40,8 +45,7 @@ waitscope.mirror = (function () {
         const head = dom.el('tr', null, dom.el('th', { scope: 'col' }, 'Lane'), ...cats.map((c) => dom.el('th', { scope: 'col' }, M.CATEGORIES[c].word)));
         const rows = shown.map((lane) => {
             const totals = laneTotals(lane);
-            const name = lane.thread >= 0 ? `${lane.label} ${lane.note}` : `requests, row ${lane.row + 1}`;
-            return dom.el('tr', null, dom.el('th', { scope: 'row' }, name), ...cats.map((c) => dom.el('td', null, totals[c] > 0 ? format.time(totals[c]) : '–')));
+            return dom.el('tr', null, dom.el('th', { scope: 'row' }, laneName(lane, '')), ...cats.map((c) => dom.el('td', null, totals[c] > 0 ? format.time(totals[c]) : '–')));
         });
         const caption = `Time per state in the lanes shown, from ${format.exact(Math.ceil(app.view.t0))} to ${format.exact(Math.floor(app.view.t1))}`;
         dom.get('mirror').replaceChildren(

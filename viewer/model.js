@@ -263,6 +263,39 @@ waitscope.model = waitscope.pure('model', function () {
         };
     }
 
+    /* Of two recordings in one model (merge.js) each process says which it is of. */
+
+    /** Apart by so much lie the thread numbers of two recordings in model.tids. */
+    const TIDS = 2 ** 32;
+
+    /** @param {Model} m @param {number} process @returns {number} 0 or 1 */
+    function recordingOf(m, process) {
+        const p = m.header.processes[process];
+        return (p && p.recording) || 0;
+    }
+
+    /** "A" or "B", and nothing when there is but one. @param {Model} m @param {number} process */
+    function letterOf(m, process) {
+        return m.header.recordings ? 'AB'[recordingOf(m, process)] : '';
+    }
+
+    /** The same in front of a name: "B · ". @param {Model} m @param {number} process */
+    function prefix(m, process) {
+        const letter = letterOf(m, process);
+        return letter && `${letter} · `;
+    }
+
+    /** How much later than its own begin the picture shows it. @param {Model} m @param {number} process */
+    function shiftOf(m, process) {
+        return m.header.recordings ? m.header.recordings[recordingOf(m, process)].shift : 0;
+    }
+
+    /** The thread of a number in the recording of another thread. @param {Model} m
+     * @param {number} tid @param {number} beside @returns {number | undefined} */
+    function threadOf(m, tid, beside) {
+        return m.tids.get(tid + TIDS * recordingOf(m, m.header.threads[beside].process));
+    }
+
     /** What people call an object. @param {Model} m @param {number} index -1: none */
     function objectName(m, index) {
         const o = m.objects;
@@ -366,6 +399,12 @@ waitscope.model = waitscope.pure('model', function () {
         segEnd,
         ownersIn,
         interval,
+        TIDS,
+        recordingOf,
+        letterOf,
+        prefix,
+        shiftOf,
+        threadOf,
         objectName,
         kindName,
         segments,

@@ -151,18 +151,29 @@ var waitscope = waitscope || {};
  * @property {string} command
  * @property {string} t0_real_ns
  * @property {number} records
- * @property {{records: number, windows: {start: number, end: number, count: number, kind: string}[]}} lost
+ * @property {{records: number, windows: {start: number, end: number, count: number, kind: string, recording?: number}[]}} lost
  * @property {string[]} states
  * @property {string[]} ledger
  * @property {string[]} grades
  * @property {string[]} object_kinds
- * @property {{pid: number, comm: string, model: string, verdict: Verdict}[]} processes
+ * @property {{pid: number, comm: string, model: string, verdict: Verdict, recording?: number}[]} processes
  * @property {{tid: number, pid: number, process: number, comm: string, role: string,
  *     kernel: boolean, start: number, end: number, intervals: number, state_ns: number[]}[]} threads
  * @property {number} requests
  * @property {number} intervals
  * @property {{bucket_ns: number, n: number, in_flight: number[], queued: number[],
  *     states: Record<string, number[]>}} overview
+ * @property {Recording[]} [recordings] A and B, when the model is made of two (merge.js)
+ */
+
+/**
+ * @typedef {object} Recording one of two that are compared
+ * @property {string} name of the file
+ * @property {Header} header its own
+ * @property {number} shift ns by which the picture shows it later
+ * @property {string[]} problems what was wrong with the file
+ * @property {{strings: number, objects: number, requests: number, holds: number, asks: number,
+ *     threads: number, processes: number}} parts how many there are of each
  */
 
 /**
@@ -176,14 +187,15 @@ var waitscope = waitscope || {};
  * @property {Holds | null} holds
  * @property {Asks[]} asks one behind the other
  * @property {(Track & {waits: Waits} | null)[]} threads
- * @property {Map<number, number>} tids tid → thread, the last of that number
+ * @property {Map<number, number>} tids tid → thread, the last of that number; see model.threadOf
+ * @property {string[]} [problems] what was wrong with the file
  */
 
 /** @typedef {{t0: number, t1: number}} View */
 
 /**
  * @typedef {object} Lane one strip of the picture
- * @property {'process' | 'group' | 'thread' | 'row' | 'part' | 'more'} kind part: a thread once
+ * @property {'recording' | 'process' | 'group' | 'thread' | 'row' | 'part' | 'more'} kind part: a thread once
  *     more, below a request, for the time that it held it
  * @property {string} key of what it folds, or its own
  * @property {number} y

@@ -62,10 +62,17 @@ waitscope.numbers = (function () {
         app.invalidate('numbers', 'table');
     }
 
+    /** Shows a tab or takes it away. @param {string} key @param {boolean} there */
+    function offer(key, there) {
+        const t = tabs.find((o) => o.key === key);
+        if (t) t.tab.hidden = !there;
+        if (!there && chosen === key) choose('requests');
+    }
+
     /** Arrows, Home and End go through what a box holds; Tab reaches one of it. @param {any} box */
     function roving(box) {
         box.addEventListener('keydown', (/** @type {KeyboardEvent} */ e) => {
-            const list = [...box.children];
+            const list = [...box.children].filter((c) => !c.hidden);
             const at = list.indexOf(document.activeElement);
             const last = list.length - 1;
             const to = { ArrowLeft: at > 0 ? at - 1 : last, ArrowRight: at < last ? at + 1 : 0, Home: 0, End: last }[e.key];
@@ -245,5 +252,5 @@ waitscope.numbers = (function () {
 
     add({ key: 'requests', word: 'Requests', paint: () => {} });
 
-    return { add, moved, roving, table, none, time, textCell, partsOf, madeOf, filterCell, refine, painter, focus, RANK };
+    return { add, choose, offer, moved, roving, table, none, time, textCell, partsOf, madeOf, filterCell, refine, painter, focus, RANK };
 })();

@@ -32,67 +32,85 @@ waitscope.overview = (function () {
         return most;
     }
 
-    /** What the full height stands for, in thousandths. @param {Header['overview']} o */
-    function scales(o) {
-        return { threads: Math.max(peak(o) * 1.08, 1000), flight: Math.max(...o.in_flight, 1000) };
+    /** One strip, or two that are compared, one above the other. @param {Header} h */
+    function strips(h) {
+        return (h.recordings || [{ header: h, shift: 0 }]).map((r) => ({ o: r.header.overview, shift: r.shift, duration: r.header.duration_ns, lost: r.header.lost.windows }));
+    }
+
+    /** What the full height stands for, in thousandths: the same in all strips, so that eight
+     * threads are as high in one as in the other. @param {Header} h */
+    function scales(h) {
+        const all = strips(h).map(({ o }) => o);
+        return {
+            threads: Math.max(...all.map((o) => peak(o) * 1.08), 1000),
+            flight: Math.max(...all.map((o) => Math.max(...o.in_flight, 0)), 1000),
+        };
     }
 
     /** Pixel by pixel, as the lanes are drawn: filling shapes with patterns costs a hundred times more.
      * @param {Header} header @param {number} w @param {number} h @param {number} ratio
      * @param {{side: number, data: Uint32Array}} [codes] */
     function background(header, w, h, ratio, codes) {
-        const key = `${w} ${h} ${codes ? 'codes' : app.dark()}`;
+        const all = strips(header);
+        const key = `${w} ${h} ${codes ? 'codes' : app.dark()} ${all.map((s) => s.shift)}`;
         if (kept.key === key && kept.of === header) return kept.image;
         const image = new ImageData(w, h);
         kept = { key, of: header, image };
         const px = new Uint32Array(image.data.buffer);
+        all.forEach((one, i) => strip(px, w, Math.round((h * i) / all.length), Math.round((h * (i + 1)) / all.length), one, header, ratio, codes));
+        return image;
+    }
+
+    /** @param {Uint32Array} px @param {number} w @param {number} from the first row of pixels @param {number} h and
+     * that behind the last @param {ReturnType<typeof strips>[0]} one @param {Header} header @param {number} ratio
+     * @param {{side: number, data: Uint32Array}} [codes] */
+    function strip(px, w, from, h, one, header, ratio, codes) {
         const tiles = codes || palette.tiles(app.dark(), ratio);
         const mask = tiles.side - 1;
-        const o = header.overview;
+        const { o, shift } = one;
         const end = header.duration_ns;
-        const most = scales(o);
+        const most = scales(header);
         const base = h - Math.round((FLIGHT + GAP) * ratio);
         const flight = codes ? waitscope.vector.FLIGHT : palette.pixel(app.css('--flight').trim());
-        /** @param {number} x @param {number} from @param {number} to @param {number} cat */
-        const column = (x, from, to, cat) => {
-            for (let y = Math.max(to, 0); y < from; y++) {
+        /** @param {number} x @param {number} bottom @param {number} to @param {number} cat */
+        const column = (x, bottom, to, cat) => {
+            for (let y = Math.max(to, from); y < bottom; y++) {
                 const dot = cat < 0 ? flight : tiles.data[(cat * tiles.side + (y & mask)) * tiles.side + (x & mask)];
                 if (dot) px[y * w + x] = dot;
             }
         };
         for (let x = 0; x < w && o.n; x++) {
-            const i = Math.min(Math.floor(((x + 0.5) / w) * (end / o.bucket_ns)), o.n - 1);
+            const time = ((x + 0.5) / w) * end - shift;
+            if (time < 0 || time >= one.duration) continue;
+            const i = Math.min(Math.floor(time / o.bucket_ns), o.n - 1);
             let sum = 0;
             let y = base;
             for (const name of ORDER) {
                 if (!o.states[name][i]) continue;
                 sum += o.states[name][i];
-                const top = base - Math.round((sum / most.threads) * base);
+                const top = base - Math.round((sum / most.threads) * (base - from));
                 column(x, y, top, M.BY_KEY[name]);
-                y = Math.max(top, 0);
+                y = Math.max(top, from);
             }
             const high = (FLIGHT - 2) * ratio;
             column(x, h, h - Math.round((o.in_flight[i] / most.flight) * high), -1);
             column(x, h, h - Math.round((o.queued[i] / most.flight) * high), M.BY_KEY.queued);
         }
         /* What was lost shows as gaps. */
-        for (const loss of header.lost.windows) {
-            const x0 = Math.floor((loss.start / end) * w);
-            const x1 = Math.min(Math.max(Math.ceil((loss.end / end) * w), x0 + 2), w);
+        for (const loss of one.lost) {
+            const x0 = Math.floor(((loss.start + shift) / end) * w);
+            const x1 = Math.min(Math.max(Math.ceil(((loss.end + shift) / end) * w), x0 + 2), w);
             for (let x = x0; x < x1; x++) {
-                for (let y = 0; y < h; y++) px[y * w + x] = 0;
-                column(x, h, 0, M.UNKNOWN);
+                for (let y = from; y < h; y++) px[y * w + x] = 0;
+                column(x, h, from, M.UNKNOWN);
             }
         }
-        return image;
     }
 
-    /** @param {CanvasRenderingContext2D} ctx @param {Header['overview']} o @param {number} w @param {number} h */
-    function words(ctx, o, w, h) {
-        const most = scales(o).threads;
-        const top = h - FLIGHT - GAP;
-        const threads = Math.floor(most / 1000);
-        const flight = Math.round(Math.max(...o.in_flight, 0) / 1000);
+    /** @param {CanvasRenderingContext2D} ctx @param {Header} header @param {number} w @param {number} height */
+    function words(ctx, header, w, height) {
+        const most = scales(header).threads;
+        const all = strips(header);
         ctx.font = '11px system-ui, sans-serif';
         ctx.textBaseline = 'top';
         const plate = (/** @type {string} */ text, /** @type {number} */ y) => {
@@ -102,26 +120,37 @@ waitscope.overview = (function () {
             ctx.fillStyle = app.css('--muted');
             ctx.fillText(text, 6, y);
         };
-        const y = top - (threads * 1000 * top) / most;
-        dom.rect(ctx, '--muted', 0, y, 3, 1);
-        plate(format.plural(threads, 'thread'), Math.max(y - 1, 1));
-        dom.rect(ctx, '--line', 0, top + GAP / 2 - 0.5, w, 1);
-        plate(flight ? `up to ${format.plural(flight, 'request')} in flight` : 'requests in flight', h - FLIGHT + 1);
+        all.forEach(({ o }, i) => {
+            const from = (height * i) / all.length;
+            const h = height / all.length;
+            const letter = all.length > 1 ? `${'AB'[i]} · ` : '';
+            const top = h - FLIGHT - GAP;
+            const threads = Math.floor(most / 1000);
+            const flight = Math.round(Math.max(...o.in_flight, 0) / 1000);
+            const y = from + top - (threads * 1000 * top) / most;
+            if (i) dom.rect(ctx, '--muted', 0, from - 1, w, 2);
+            dom.rect(ctx, '--muted', 0, y, 3, 1);
+            plate(letter + (i ? 'same scale: ' : '') + format.plural(threads, 'thread'), Math.max(y - 1, from + 1));
+            dom.rect(ctx, '--line', 0, from + top + GAP / 2 - 0.5, w, 1);
+            plate(letter + (flight ? `up to ${format.plural(flight, 'request')} in flight` : 'requests in flight'), from + h - FLIGHT + 1);
+        });
     }
 
     /** Where threads ran out: the moment that one looks for.
-     * @param {CanvasRenderingContext2D} ctx @param {Model} m @param {number} w @param {number} h */
-    function ranOut(ctx, m, w, h) {
-        m.header.processes.forEach((p) => {
+     * @param {CanvasRenderingContext2D} ctx @param {Model} m @param {number} w @param {number} height */
+    function ranOut(ctx, m, w, height) {
+        const h = height / strips(m.header).length;
+        m.header.processes.forEach((p, i) => {
             if (!waitscope.story.isOut(p)) return;
-            const x = Math.round((p.verdict.saturated_ns / (m.header.duration_ns || 1)) * w);
+            const from = h * (p.recording || 0);
+            const x = Math.round(((p.verdict.saturated_ns + M.shiftOf(m, i)) / (m.header.duration_ns || 1)) * w);
             const text = 'threads ran out';
             const wide = ctx.measureText(text).width + 8;
             const at = x + wide > w ? x - wide : x;
-            dom.rect(ctx, '--bad', Math.min(x, w - 2), 0, 2, h);
-            ctx.fillRect(at, 0, wide, 14);
+            dom.rect(ctx, '--bad', Math.min(x, w - 2), from, 2, h);
+            ctx.fillRect(at, from, wide, 14);
             ctx.fillStyle = app.css('--panel');
-            ctx.fillText(text, at + 4, 2);
+            ctx.fillText(text, at + 4, from + 2);
         });
     }
 
@@ -133,7 +162,7 @@ waitscope.overview = (function () {
         if (w < 10) return;
         const { ctx, ratio, pw, ph, codes } = dom.fit(canvas, w, h);
         ctx.putImageData(background(m.header, pw, ph, ratio, codes), 0, 0);
-        words(ctx, m.header.overview, w, h);
+        words(ctx, m.header, w, h);
         const { x0, x1 } = window_();
         dom.rect(ctx, '--shade', 0, 0, x0, h);
         ctx.fillRect(x1, 0, w - x1, h);

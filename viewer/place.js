@@ -117,6 +117,21 @@ waitscope.place = (function () {
         return i !== undefined && m.header.threads[i] ? i : -1;
     }
 
+    /** A request's number; of two recordings with B's letter. @param {Model} m @param {number} r */
+    function numberOf(m, r) {
+        const q = /** @type {Requests} */ (m.requests);
+        return `${waitscope.model.recordingOf(m, q.process[r]) ? 'B' : ''}${q.id[r]}`;
+    }
+
+    /** @param {Model} m @param {string} text @returns {number} -1: there is none */
+    function requestOf(m, text) {
+        const [, letter, digits] = /^(B?)(\d+)$/.exec(text) || [];
+        const q = m.requests;
+        let r = q && digits ? q.id.indexOf(Number(digits)) : -1;
+        while (q && r >= 0 && waitscope.model.recordingOf(m, q.process[r]) !== (letter ? 1 : 0)) r = q.id.indexOf(Number(digits), r + 1);
+        return r;
+    }
+
     /** @param {Model} m @returns {Place} */
     function here(m) {
         const s = app.selection;
@@ -131,10 +146,10 @@ waitscope.place = (function () {
             sort: waitscope.table.sort,
             v: app.how.show === 'both' ? '' : app.how.show,
             by: app.how.named ? 'name' : '',
-            x: app.how.opened >= 0 && m.requests ? String(m.requests.id[app.how.opened]) : '',
+            x: app.how.opened >= 0 && m.requests ? numberOf(m, app.how.opened) : '',
             folds: [...app.toggled],
             y: top > 0 && app.lanes.lanes[from] ? app.lanes.lanes[from].key : '',
-            r: s && s.kind === 'request' && m.requests ? String(m.requests.id[s.request]) : '',
+            r: s && s.kind === 'request' && m.requests ? numberOf(m, s.request) : '',
             h: s && s.kind === 'thread' ? nameOf(m, s.thread) : '',
             i: s && s.kind === 'interval' && track ? { thread: nameOf(m, s.thread), t: track.t[s.index] } : null,
             a: s && s.kind === 'area' ? s : null,
@@ -188,16 +203,15 @@ waitscope.place = (function () {
         const { t } = p;
         if (app.model) app.setView(t || { t0: 0, t1: app.model.header.duration_ns });
         app.setShow(p.v === 'requests' || p.v === 'threads' ? p.v : 'both');
-        app.fold(p.folds);
+        /* Of two, something is folded from the begin. */
+        if (app.model && (p.folds.length || !app.model.header.recordings)) app.fold(p.folds);
         waitscope.marks.set(p.marks);
     }
 
     /** @param {Model} m @param {Place} p @returns {Choice | null} what is there no more is nothing */
     function choiceOf(m, p) {
-        if (p.r && m.requests) {
-            const request = m.requests.id.indexOf(Number(p.r));
-            if (request >= 0) return { kind: 'request', request };
-        }
+        const request = requestOf(m, p.r);
+        if (request >= 0) return { kind: 'request', request };
         const thread = threadOf(m, p.h);
         if (thread >= 0) return { kind: 'thread', thread };
         const on = p.i ? threadOf(m, p.i.thread) : -1;
@@ -215,7 +229,7 @@ waitscope.place = (function () {
         const rest = () => {
             const s = choiceOf(m, p);
             walking = true;
-            const opened = p.x && m.requests ? m.requests.id.indexOf(Number(p.x)) : -1;
+            const opened = requestOf(m, p.x);
             if (opened !== app.how.opened) app.setOpened(opened < 0 ? app.how.opened : opened);
             app.select(s, s !== null && !(p.t && s.kind === 'area'));
             if (p.t) app.setView(p.t);

@@ -25,12 +25,19 @@ waitscope.story = (function () {
         return el('li', { class: kind || '' }, el('button', { type: 'button', class: 'fact', click: go, title: 'Show it in the picture' }, ...words));
     }
 
-    /** "#127" in a sentence leads to that request. @param {Model} m @param {string} text */
-    function linked(m, text) {
+    /** The request of a number, in the recording of a process. @param {Model} m @param {Requests} q
+     * @param {number} id @param {number} p */
+    function requestOf(m, q, id, p) {
+        for (let r = q.id.indexOf(id); r >= 0; r = q.id.indexOf(id, r + 1)) if (M.recordingOf(m, q.process[r]) === M.recordingOf(m, p)) return r;
+        return -1;
+    }
+
+    /** "#127" in a sentence leads to that request. @param {Model} m @param {string} text @param {number} p */
+    function linked(m, text, p) {
         const q = m.requests;
         const parts = q ? text.split(/(#\d+)/) : [text];
         return parts.map((part, i) => {
-            const r = q && i % 2 ? q.id.indexOf(Number(part.slice(1))) : -1;
+            const r = q && i % 2 ? requestOf(m, q, Number(part.slice(1)), p) : -1;
             return r < 0 ? part : el('button', { type: 'button', class: 'link', click: () => app.select({ kind: 'request', request: r }, true) }, part);
         });
     }
@@ -82,14 +89,14 @@ waitscope.story = (function () {
     function ranOut(m, p) {
         const v = m.header.processes[p].verdict;
         if (!isOut(m.header.processes[p])) return null;
-        return fact('Threads ran out', `${format.time(v.saturated_ns)} after the begin`, () => around(v.saturated_ns), 'bad');
+        return fact('Threads ran out', `${format.time(v.saturated_ns)} after the begin`, () => around(v.saturated_ns + M.shiftOf(m, p)), 'bad');
     }
 
     /** @param {Model} m @param {number} p */
     function queued(m, p) {
         const v = m.header.processes[p].verdict;
         if (!v.queued_requests) return null;
-        const find = () => waitscope.main.find('queued>1ms');
+        const find = () => waitscope.main.find(m.header.recordings ? `queued>1ms recording:${M.letterOf(m, p)}` : 'queued>1ms');
         return fact('Queued', `${format.plural(v.queued_requests, 'request')} for more than 1 ms`, find, 'bad');
     }
 
@@ -125,14 +132,14 @@ waitscope.story = (function () {
         const process = m.header.processes[p];
         const { text } = process.verdict;
         const facts = process.verdict.requests ? [waits(m, p), load(m, p), ranOut(m, p), queued(m, p), held(m, p)].filter((f) => f !== null) : [];
-        const more = text.slice(1).map((t) => el('li', null, ...linked(m, t)));
+        const more = text.slice(1).map((t) => el('li', null, ...linked(m, t, p)));
         const words = el('details', { open: open.get(p) === true }, el('summary', null, 'In words'), el('ul', null, ...more));
         words.addEventListener('toggle', () => open.set(p, words.open));
         return el(
             'article',
             null,
             el('h2', null, `${process.comm || 'process'} ${process.pid}`, process.model ? el('span', { class: 'model' }, process.model) : null),
-            el('p', { class: 'first' }, ...linked(m, text[0])),
+            el('p', { class: 'first' }, ...linked(m, text[0], p)),
             facts.length ? el('ul', { class: 'story' }, ...facts) : null,
             more.length ? words : null,
         );
@@ -142,12 +149,17 @@ waitscope.story = (function () {
     function build() {
         const m = app.model;
         if (!m) return;
+        const { processes, recordings: both } = m.header;
+        const moved = of === m.header ? section.querySelector('.moved') : null; /* see compare.js */
         if (of !== m.header) open.clear();
         of = m.header;
-        const list = m.header.processes.map((_, p) => p).filter((p) => m.header.processes[p].verdict.text.length > 0);
-        list.sort((a, b) => m.header.processes[b].verdict.requests - m.header.processes[a].verdict.requests);
-        section.replaceChildren(...list.map((p) => article(m, p)));
-        section.hidden = list.length === 0;
+        const list = processes.map((_, p) => p).filter((p) => processes[p].verdict.text.length > 0);
+        list.sort((a, b) => processes[b].verdict.requests - processes[a].verdict.requests);
+        const articles = (/** @type {number[]} */ some) => some.map((p) => article(m, p));
+        if (both) section.replaceChildren(...both.map((r, i) => waitscope.compare.side(r, i, articles(list.filter((p) => processes[p].recording === i)))));
+        else section.replaceChildren(...articles(list));
+        if (moved) section.prepend(moved);
+        section.hidden = !both && list.length === 0;
     }
 
     return { build, isOut };

@@ -49,6 +49,7 @@ waitscope.table = (function () {
         const several = m.header.processes.length > 1;
         /** @type {Column[]} */
         const out = [
+            ...(m.header.recordings ? [{ key: 'recording', label: 'A/B', width: 52, title: 'Of which recording', text: true, value: (/** @type {Requests} */ q, /** @type {Model} */ mm, /** @type {number} */ r) => M.letterOf(mm, q.process[r]) }] : []),
             { key: 'id', label: '#', width: 54, value: (q, _, r) => q.id[r] },
             { key: 'name', label: 'request', width: 240, text: true, value: (q, mm, r) => mm.strings[q.name[r]] || '' },
             { key: 'dur', label: 'latency', width: 92, title: 'From the first byte that could be served to the last of the answer, in ms', ns: (q, _, r) => q.latency[r] },
@@ -69,7 +70,7 @@ waitscope.table = (function () {
         }
         out.push(
             { key: 'status', label: 'status', width: 64, value: (q, _, r) => q.status[r], show: (q, _, r) => (q.status[r] ? String(q.status[r]) : '–') },
-            { key: 'start', label: 'start', width: 104, title: 'Since the recording began, in ms', ns: (q, _, r) => q.start[r] },
+            { key: 'start', label: 'start', width: 104, title: 'Since the recording began, in ms', ns: (q, mm, r) => q.start[r] - M.shiftOf(mm, q.process[r]) },
         );
         if (several)
             out.push({ key: 'process', label: 'process', width: 130, text: true, value: (q, mm, r) => processName(mm, q.process[r]) });

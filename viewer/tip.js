@@ -24,7 +24,7 @@ waitscope.tip = (function () {
             const seg = `${M.CATEGORIES[q.segCat[s]].word} for ${format.time(M.segEnd(q, s) - q.segStart[s])}`;
             const blocked = m.header.ledger.indexOf('blocked');
             return [
-                `${m.strings[q.name[r]]}${q.status[r] ? ` → ${q.status[r]}` : ''}`,
+                `${M.prefix(m, lane.process)}${m.strings[q.name[r]]}${q.status[r] ? ` → ${q.status[r]}` : ''}`,
                 `${format.time(q.latency[r])} in all, blocked ${format.time(blocked < 0 ? 0 : q.ledger[blocked][r])}`,
                 `here: ${seg}`,
             ];
@@ -32,7 +32,7 @@ waitscope.tip = (function () {
         if (hit.i < 0) return [];
         const iv = M.interval(m, lane.thread, hit.i);
         if (!iv) return [];
-        const who = `${lane.label} ${lane.note}`;
+        const who = `${M.prefix(m, lane.process)}${lane.label} ${lane.note}`;
         if ((iv.end - iv.start) / hit.per < 1) return mixture(hit, who);
         const out = [`${M.CATEGORIES[iv.cat].word} for ${format.time(iv.end - iv.start)}`];
         if (iv.wait) {
@@ -58,12 +58,18 @@ waitscope.tip = (function () {
         ];
     }
 
+    /** @param {Model} m @param {Hit} hit */
+    function lossAt(m, hit) {
+        const recording = m.header.recordings && M.recordingOf(m, hit.lane.process);
+        return m.header.lost.windows.find((l) => l.recording === recording && hit.time >= l.start && hit.time < l.end);
+    }
+
     /** @param {number} x @param {number} y of the page @param {boolean} [finger] which hides what is below it */
     function showTip(x, y, finger) {
         const r = box.getBoundingClientRect();
         const hit = app.model && !waitscope.overlay.dragging && x - r.left >= gutter() ? hitAt(x - r.left, y - r.top) : null;
         let lines = hit ? tipLines(hit) : [];
-        const loss = app.model && hit ? app.model.header.lost.windows.find((l) => hit.time >= l.start && hit.time < l.end) : undefined;
+        const loss = app.model && hit ? lossAt(app.model, hit) : undefined;
         if (loss) lines = [...lines, lossName(loss)];
         tip.hidden = lines.length === 0;
         if (tip.hidden || !hit) return;

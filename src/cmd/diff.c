@@ -5,10 +5,12 @@
 #include "cmd/load.h"
 #include "output/output.h"
 
+#include <signal.h>
 #include <string.h>
+#include <sys/stat.h>
 
 static const char help[] =
-    "usage: waitscope diff A B [--by group|name] [--json]\n"
+    "usage: waitscope diff A B [--by group|name] [--json] [-o OUT.html]\n"
     "\n"
     "Compares two captures (.wsc) of the same service, say before and after a change: the two\n"
     "verdicts side by side, then requests of one kind: how many, their latency, where the time\n"
@@ -17,6 +19,10 @@ static const char help[] =
     "      --by group        requests of one template together, as in GET /db/:n (default)\n"
     "      --by name         only requests of exactly the same name\n"
     "      --json            for machines, with every kind (viewer/diff.schema.json)\n"
+    "  -o, --output OUT      one page with both timelines, above one another on one scale of "
+    "time,\n"
+    "                        and what moved; in place of the text. OUT ends in .html, and an\n"
+    "                        existing file is never overwritten\n"
     "      --loop-hold TIME  " LOOP_HOLD_HELP_1 "\n"
     "                        " LOOP_HOLD_HELP_2 "\n"
     "  -h, --help            this text\n"
@@ -32,7 +38,20 @@ struct choice {
     struct analysis_options analysis;
     enum groups_by by;
     bool json;
+    const char *output; /* NULL: text or JSON alone */
 };
+
+/* What can be known before the work. */
+static int parse_output(struct choice *c, const char *path)
+{
+    const char *suffix = strrchr(path, '.');
+    if (c->output)
+        return usage_error("diff", "one page is written, and not also %s", path);
+    if (!suffix || strcmp(suffix, ".html") != 0 || !output_suffix_known(path))
+        return usage_error("diff", "cannot write %s: two captures make a page, OUT.html", path);
+    c->output = path;
+    return -1;
+}
 
 /* -1 to go on, or the exit code. */
 static int parse_option(struct choice *c, int option)
@@ -45,6 +64,8 @@ static int parse_option(struct choice *c, int option)
         return -1;
     case 'l':
         return parse_loop_hold("diff", optarg, &c->analysis);
+    case 'o':
+        return parse_output(c, optarg);
     default: /* 'b' */
         if (!strcmp(optarg, "name"))
             c->by = GROUPS_BY_NAME;
@@ -63,11 +84,12 @@ static int parse(int argc, char **argv, struct choice *c)
         {"by", required_argument, NULL, 'b'},
         {"json", no_argument, NULL, 'j'},
         {"loop-hold", required_argument, NULL, 'l'},
+        {"output", required_argument, NULL, 'o'},
         {"help", no_argument, NULL, 'h'},
         {0},
     };
     opterr = 0;
-    for (int o; (o = getopt_long(argc, argv, ":h", options, NULL)) != -1;) {
+    for (int o; (o = getopt_long(argc, argv, ":o:h", options, NULL)) != -1;) {
         if (o == '?' || o == ':')
             return usage_option("diff", o, argv, options);
         int code = parse_option(c, o);
@@ -89,12 +111,16 @@ static int print_diff(const struct choice *c, const struct timeline *a, const ch
     const struct text_options options = {.width = terminal_width(), .color = terminal_color()};
     struct buf out = BUF_INIT;
     struct diff diff;
+    struct err e = {0};
     int code, ret = diff_init(&diff, a, file_a, b, file_b, c->by);
-    if (ret == 0)
-        ret = c->json ? output_diff_json(&diff, &out) : output_diff_text(&diff, &options, &out);
+    if (ret == 0 && c->json)
+        ret = output_diff_json(&diff, &out);
+    else if (ret == 0 && !c->output)
+        ret = output_diff_text(&diff, &options, &out);
     if (ret < 0) {
-        struct err e = {0};
         err_errno(&e, ret, "compare %s and %s", file_a, file_b);
+        code = print_err(&e);
+    } else if (c->output && output_write_diff(&diff, c->output, &e) < 0) {
         code = print_err(&e);
     } else {
         code = print_out(buf_str(&out), out.len);
@@ -109,6 +135,12 @@ static int diff_files(const struct choice *c, const char *file_a, const char *fi
     struct err e = {0};
     struct timeline a, b;
     struct capture_info info_a, info_b;
+    struct stat st;
+    if (c->output && lstat(c->output, &st) == 0) { /* output_write_diff() makes sure */
+        err_set(&e, -EEXIST, "write %s: it exists", c->output);
+        err_hint(&e, "remove it, or give another name");
+        return print_err(&e);
+    }
     if (load_timeline(file_a, &c->analysis, &a, &info_a, &e) < 0)
         return print_err(&e);
     if (load_timeline(file_b, &c->analysis, &b, &info_b, &e) < 0) {
@@ -125,6 +157,7 @@ static int diff_files(const struct choice *c, const char *file_a, const char *fi
 int cmd_diff(int argc, char **argv)
 {
     struct choice c = {0};
+    signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is an error in words, not the end */
     int code = parse(argc, argv, &c);
     return code < 0 ? diff_files(&c, argv[optind], argv[optind + 1]) : code;
 }

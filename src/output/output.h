@@ -42,6 +42,8 @@ int output_check_json(const struct timeline *tl, const struct budget *budget,
 struct diff;
 int output_diff_text(const struct diff *diff, const struct text_options *options, struct buf *out);
 int output_diff_json(const struct diff *diff, struct buf *out);
+/* The viewer with both timelines inside, A and B. */
+int output_diff_html(const struct diff *diff, struct buf *out);
 
 /*
  * Writes `tl` to `path` in the form of its suffix (.json, .json.gz, .html): into a temporary file
@@ -49,6 +51,8 @@ int output_diff_json(const struct diff *diff, struct buf *out);
  * file ever has it. -EEXIST when `path` exists, -EINVAL for an unknown suffix.
  */
 int output_write(const struct timeline *tl, const char *path, struct err *e);
+/* The same for the page of a comparison, whatever the suffix. */
+int output_write_diff(const struct diff *diff, const char *path, struct err *e);
 /* True for a path with a suffix that output_write() knows. */
 int output_suffix_known(const char *path);
 

@@ -94,6 +94,24 @@ static int write_bytes(const char *path, const struct buf *bytes)
     return ret;
 }
 
+/* Said before the work rather than after it; take_name() decides. */
+static int check_absent(const char *path, struct err *e)
+{
+    struct stat st;
+    return lstat(path, &st) == 0 ? err_errno(e, -EEXIST, "write %s", path) : 0;
+}
+
+/* What an output made of it, with what that returned. */
+static int write_out(const char *path, struct buf *out, int ret, struct err *e)
+{
+    if (ret == 0 && out->failed)
+        ret = -ENOMEM;
+    if (ret == 0)
+        ret = write_bytes(path, out);
+    buf_release(out);
+    return ret < 0 ? err_errno(e, ret, "write %s", path) : 0;
+}
+
 int output_write(const struct timeline *tl, const char *path, struct err *e)
 {
     int form = form_of(path);
@@ -102,17 +120,20 @@ int output_write(const struct timeline *tl, const char *path, struct err *e)
         err_hint(e, "use .json, .json.gz or .html");
         return err_set(e, -EINVAL, "write %s: the suffix names no form", path);
     }
-    /* Said before the work rather than after it; take_name() decides. */
-    struct stat st;
-    if (lstat(path, &st) == 0)
-        return err_errno(e, -EEXIST, "write %s", path);
-
+    int ret = check_absent(path, e);
+    if (ret < 0)
+        return ret;
     struct buf out = BUF_INIT;
-    int ret = forms[form].output(tl, &out);
-    if (ret == 0 && out.failed)
-        ret = -ENOMEM;
-    if (ret == 0)
-        ret = write_bytes(path, &out);
-    buf_release(&out);
-    return ret < 0 ? err_errno(e, ret, "write %s", path) : 0;
+    ret = forms[form].output(tl, &out);
+    return write_out(path, &out, ret, e);
+}
+
+int output_write_diff(const struct diff *diff, const char *path, struct err *e)
+{
+    int ret = check_absent(path, e);
+    if (ret < 0)
+        return ret;
+    struct buf out = BUF_INIT;
+    ret = output_diff_html(diff, &out);
+    return write_out(path, &out, ret, e);
 }

@@ -250,6 +250,27 @@ check "which is JSON" node -e '
 cp good.wsc $'\e[31m.wsc'
 expect "diff of a file with a hostile name" 0 + "$waitscope" diff $'\e[31m.wsc' good.wsc
 
+expect "diff -o" 0 "" "$waitscope" diff good.wsc loop.wsc -o both.html
+check "makes one page of both" node -e '
+    const page = require("fs").readFileSync("both.html", "utf8");
+    const data = (id) => JSON.parse(require("zlib").gunzipSync(Buffer.from(
+        new RegExp(`id="waitscope-data${id[0]}" data-name="${id[1]}">([^<]*)<`).exec(page)[1], "base64")))[0];
+    const [a, b] = [["", "good.wsc"], ["-b", "loop.wsc"]].map(data);
+    process.exit(a.processes[0].model === "blocking" && b.processes[0].model === "mixed" ? 0 : 1)'
+check "for its owner alone" test "$(stat -c %a both.html)" = 600
+cp both.html before.html
+expect "diff -o what exists" 1 "both.html: it exists" "$waitscope" diff good.wsc good.wsc -o both.html
+check "which is as it was" cmp both.html before.html
+expect "diff -o --json" 0 + "$waitscope" diff good.wsc loop.wsc --json --output both2.html
+check "prints it and writes the page" cmp both.html both2.html
+expect "diff -o to what is no page" 2 "cannot write both.json: two captures make a page" "$waitscope" diff good.wsc loop.wsc -o both.json
+expect "diff -o twice" 2 "one page is written, and not also y.html" "$waitscope" diff good.wsc loop.wsc -o x.html -o y.html
+expect "diff -o without a name" 2 "option -o needs a value" "$waitscope" diff good.wsc loop.wsc -o
+expect "diff -o, folder missing" 1 "no/x.html: No such file" "$waitscope" diff good.wsc loop.wsc -o no/x.html
+expect "diff -o with a damaged one" 5 "killed.wsc is incomplete" "$waitscope" diff good.wsc killed.wsc -o damaged.html
+check "is written" test -s damaged.html
+check "and nothing else was" absent both.json x.html y.html no
+
 # ---- --loop-hold elsewhere
 expect "report --loop-hold" 0 + "$waitscope" report loop.wsc --loop-hold 31ms
 check "finds none" sh -c '! grep -q "Event loops held up" out'

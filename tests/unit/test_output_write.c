@@ -166,7 +166,7 @@ static void test_page_holds_the_data(void **state)
 {
     static const char page[] = "<html><body>before<!--waitscope-data-->after</body></html>";
     struct buf out = BUF_INIT, packed = BUF_INIT;
-    assert_int_equal(html_fill(page, strlen(page), *state, &out), 0);
+    assert_int_equal(html_fill(page, strlen(page), &(struct html_part){.tl = *state}, 1, &out), 0);
     assert_int_equal(output_json_gz(*state, &packed), 0);
     const char *open = "before<script type=\"application/x-waitscope\" id=\"waitscope-data\">";
     const char *data = strstr(buf_str(&out), open);
@@ -184,11 +184,32 @@ static void test_page_holds_the_data(void **state)
     buf_release(&packed);
 }
 
+/* Two that are compared: one behind the other, and their names as text in an attribute. */
+static void test_page_of_two(void **state)
+{
+    static const char page[] = "<html>before<!--waitscope-data-->after</html>";
+    const struct html_part parts[] = {{*state, "a\"><script>\033.wsc"}, {*state, "b&b.wsc"}};
+    struct buf out = BUF_INIT;
+    assert_int_equal(html_fill(page, strlen(page), parts, 2, &out), 0);
+    const char *a = strstr(buf_str(&out), "before<script type=\"application/x-waitscope\" "
+                                          "id=\"waitscope-data\" data-name=\"a&quot;&gt;&lt;"
+                                          "script&gt;\\x1b.wsc\">H4sI");
+    const char *b = strstr(buf_str(&out), "</script><script type=\"application/x-waitscope\" "
+                                          "id=\"waitscope-data-b\" data-name=\"b&amp;b.wsc\">H4sI");
+    assert_non_null(a);
+    assert_non_null(b);
+    assert_true(a < b);
+    assert_int_equal(count(buf_str(&out), "<script"), 2);
+    assert_non_null(strstr(b, "</script>after</html>"));
+    buf_release(&out);
+}
+
 static void test_page_without_a_place(void **state)
 {
     static const char page[] = "<html></html>";
     struct buf out = BUF_INIT;
-    assert_int_equal(html_fill(page, strlen(page), *state, &out), -EINVAL);
+    assert_int_equal(html_fill(page, strlen(page), &(struct html_part){.tl = *state}, 1, &out),
+                     -EINVAL);
     assert_int_equal(out.len, 0);
     buf_release(&out);
 }
@@ -220,7 +241,7 @@ static void test_base64_of_each_length(void **state)
         snprintf(command, sizeof(command), "%*s%u", (int)(i % 40), "", i * 7919);
         tl->command = timeline_intern(tl, command);
         assert_int_equal(output_json_gz(tl, &packed), 0);
-        assert_int_equal(html_fill(page, strlen(page), tl, &out), 0);
+        assert_int_equal(html_fill(page, strlen(page), &(struct html_part){.tl = tl}, 1, &out), 0);
         const char *end = strstr(buf_str(&out), "</script>");
         unsigned padding = (unsigned)(3 - packed.len % 3) % 3;
         assert_int_equal((end[-1] == '=') + (end[-2] == '='), padding);
@@ -240,6 +261,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_bad_names, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_failed_write_leaves_nothing, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_page_holds_the_data, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_page_of_two, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_page_without_a_place, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_carried_page, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_base64_of_each_length, set_up, tear_down),

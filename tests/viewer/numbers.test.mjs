@@ -396,7 +396,7 @@ const query = (page) => page.inputValue('#query');
 const pidOf = (r) => (r.process ? 5800 : 4711);
 
 pageTest('the tabs go by click, arrows, Home and End; one is in the way of Tab', {}, async (page) => {
-    const state = () => page.$$eval('#views [role=tab]', (all) => all.map((t) => [t.textContent, t.getAttribute('aria-selected'), t.tabIndex, document.getElementById(t.getAttribute('aria-controls')).hidden]));
+    const state = () => page.$$eval('#views [role=tab]:not([hidden])', (all) => all.map((t) => [t.textContent, t.getAttribute('aria-selected'), t.tabIndex, document.getElementById(t.getAttribute('aria-controls')).hidden]));
     const chosen = async () => {
         const on = (await state()).filter((t) => t[1] === 'true');
         assert.equal(on.length, 1);
@@ -617,7 +617,7 @@ pageTest('an area tells count, min, mean, p99 and max of its intervals and reque
     const box = await page.evaluate(() => {
         const r = document.getElementById('lanes').getBoundingClientRect();
         const lane = (kind) => globalThis.waitscope.app.lanes.lanes.find((l) => l.kind === kind);
-        return { x: r.left + 184, w: document.getElementById('lanes').clientWidth - 184, y0: r.top + 26 + lane('thread').y + 4, y1: r.top + 26 + lane('row').y + 30 };
+        return { x: r.left + 184, w: document.getElementById('lanes').clientWidth - 184, y0: r.top + 26 + lane('row').y + 4, y1: r.top + 26 + lane('thread').y + 90 };
     });
     await page.mouse.move(box.x + 200, box.y0);
     await page.mouse.down();
