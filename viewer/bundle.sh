@@ -1,11 +1,11 @@
 #!/bin/sh
-# Makes one page of index.html: its style sheets as one, its scripts in their order as one, and
-# the SHA-256 of both in the content security policy, so that the page runs exactly these and
-# nothing else.
+# Makes one page of index.html: its style sheets as one, its scripts in their order as one, packed,
+# with boot.js before them, and the SHA-256 of each in the content security policy, so that the
+# page runs exactly these and nothing else.
 #
 #     viewer/bundle.sh OUT
 #
-# The build of the program depends on it: sh, awk, coreutils and esbuild. An include stands on a
+# The build of the program depends on it: sh, awk, gzip and esbuild. An include stands on a
 # line of its own, as <link rel="stylesheet" href="X"> or <script src="X"></script>.
 set -eu
 
@@ -52,7 +52,7 @@ lean() {
 safe() {
     case $1 in
     style) bad='</style' ;;
-    script) bad='</script|<script|<!--' ;;
+    *) bad='</script|<script|<!--' ;;
     esac
     if grep -Eiq -e "$bad" -- "$2"; then
         die "$3 holds one of $bad, which would end its place in the page"
@@ -89,20 +89,26 @@ for kind in style script; do
     safe "$kind" "$tmp/$kind.body" "what esbuild makes of the ${kind}s"
 done
 
-awk -v dir="$tmp" -v style="$(hash_of "$tmp/style.body")" -v script="$(hash_of "$tmp/script.body")" '
-    function put(tag,    line) {
-        if (done[tag]++)
+include boot boot.js
+{ echo; lean script <"$tmp/boot.source"; } >"$tmp/boot.body"
+safe script "$tmp/boot.body" "what esbuild makes of boot.js"
+gzip -9 -n <"$tmp/script.body" | base64 -w 0 >"$tmp/packed.body"
+
+awk -v dir="$tmp" -v style="$(hash_of "$tmp/style.body")" \
+    -v script="$(hash_of "$tmp/boot.body")' 'sha256-$(hash_of "$tmp/script.body")" '
+    function put(tag, name,    line) {
+        if (done[name]++)
             return
-        printf "<%s>", tag
-        while ((getline line < (dir "/" tag ".body")) > 0)
+        printf "<%s%s>", tag, name == "packed" ? " type=\"application/gzip\" id=\"waitscope-code\"" : ""
+        while ((getline line < (dir "/" name ".body")) > 0)
             print line
         printf "</%s>\n", tag
     }
     function policy(tag) {
         return sub(tag "-src .self.", tag "-src '\''sha256-" (tag == "style" ? style : script) "'\''")
     }
-    /^<link rel="stylesheet"/ { put("style"); next }
-    /^<script src=/ { put("script"); next }
+    /^<link rel="stylesheet"/ { put("style", "style"); next }
+    /^<script src=/ { put("script", "packed"); put("script", "boot"); next }
     /^<meta http-equiv="Content-Security-Policy"/ { policies += policy("style") * policy("script") }
     { print }
     END { exit policies == 1 ? 0 : 1 }

@@ -499,6 +499,8 @@ waitscope.main = (function () {
 
     /* ---- begin */
 
+    document.body.dataset.up = 'yes'; /* see boot.js */
+
     let kept = 'system';
     try {
         kept = localStorage.getItem('waitscope-theme') || kept;

@@ -54,7 +54,13 @@ export async function open(browser, file, options = {}) {
     });
     if (before) await page.addInitScript(before);
     await page.goto(own);
+    await started(page);
     return { page, sins, context };
+}
+
+/** The page's scripts have run: they are unpacked behind its load. @param {import('playwright-core').Page} page */
+export async function started(page) {
+    await page.waitForFunction(() => document.body && document.body.dataset.up);
 }
 
 /** Waits until a timeline was read, or refused. @param {import('playwright-core').Page} page */

@@ -35,6 +35,7 @@ async function open(file) {
     page.on('request', (r) => !/^(file|blob|data):/.test(r.url()) && sins.push(`request for ${r.url()}`));
     await page.setViewport({ width: 1400, height: 900 });
     await page.goto(pathToFileURL(file).href);
+    await page.waitForFunction(() => document.body.dataset.up);
     return { page, sins };
 }
 

@@ -824,7 +824,29 @@ test('the page forbids itself all but what it brought', async () => {
 test('the viewer is no larger than 150 KB, and refers to nothing outside', () => {
     assert.ok(Buffer.byteLength(bundle) <= 150e3, `${bundle.length} bytes`);
     assert.equal(bundle.match(/https?:\/\//g), null);
+    const packed = /<script type="application\/gzip" id="waitscope-code">([\w+/=]+)\s*<\/script>/.exec(bundle)[1];
+    const code = zlib.gunzipSync(Buffer.from(packed, 'base64')).toString();
+    assert.ok(code.length > 1e5);
+    /* The names of XML's languages are no addresses. */
+    assert.deepEqual((code.match(/https?:\/\/[^"'`]*/g) || []).filter((u) => !u.startsWith('http://www.w3.org/')), []);
     assert.equal(bundle.split('<!--waitscope-data-->').length, 2);
+});
+
+test('what was packed by somebody else does not run, and a damaged page says so', async () => {
+    const other = zlib.gzipSync('document.body.dataset.up = globalThis.pwned = 1;').toString('base64');
+    const swap = (to) => bundle.replace(/(id="waitscope-code">)[\w+/=]+/, (_, head) => head + to);
+    for (const [name, bad] of [['other', other], ['cut', bundle.match(/id="waitscope-code">([\w+/=]{4000})/)[1]], ['none', '']]) {
+        const file = path.join(dir, `packed-${name}.html`);
+        fs.writeFileSync(file, swap(bad));
+        const context = await browser.newContext();
+        const page = await context.newPage();
+        await page.goto(`file://${file}`);
+        await page.waitForFunction(() => document.documentElement.dataset.ready === 'refused');
+        assert.match(await page.textContent('#notices'), /could not unpack itself/);
+        assert.ok(await page.isVisible('#notices'));
+        assert.equal(await page.evaluate(() => 'pwned' in globalThis), false);
+        await context.close();
+    }
 });
 
 test('bundle.sh refuses what would not work', () => {
