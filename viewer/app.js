@@ -10,7 +10,7 @@ var waitscope = waitscope || {};
  *     | {kind: 'thread', thread: number}
  *     | {kind: 'area', t0: number, t1: number, lanes: string[]}} Choice
  *
- * @typedef {'lanes' | 'overlay' | 'overview' | 'table' | 'numbers' | 'details' | 'bar' | 'mirror'} Part
+ * @typedef {'lanes' | 'overlay' | 'overview' | 'story' | 'table' | 'numbers' | 'details' | 'bar' | 'mirror'} Part
  */
 
 waitscope.app = (function () {
@@ -39,6 +39,7 @@ waitscope.app = (function () {
     /** @type {Set<Part>} */
     const dirty = new Set();
     let frame = 0;
+    let loading = false; /* parts still come */
     let fresh = false; /* a page that was just shown is laid out before it is drawn */
 
     /** @param {Part} part @param {() => void} paint */
@@ -53,7 +54,7 @@ waitscope.app = (function () {
     }
 
     function all() {
-        invalidate('lanes', 'overlay', 'overview', 'table', 'numbers', 'details', 'bar', 'mirror');
+        invalidate('lanes', 'overlay', 'overview', 'story', 'table', 'numbers', 'details', 'bar', 'mirror');
     }
 
     function paintDirty() {
@@ -71,7 +72,7 @@ waitscope.app = (function () {
             /* A first picture has much to do: the rest comes with the next frame. What lies over
              * the lanes moves with them. */
             if (part !== 'lanes' && performance.now() > until && dirty.size) {
-                frame = requestAnimationFrame(paintDirty);
+                frame = frame || requestAnimationFrame(paintDirty);
                 return;
             }
         }
@@ -145,6 +146,7 @@ waitscope.app = (function () {
 
     /** @param {'both' | 'requests' | 'threads'} what */
     function setShow(what) {
+        if (how.show === what) return;
         how.show = what;
         waitscope.lanes.box.scrollTop = 0;
         relayout();
@@ -359,6 +361,7 @@ waitscope.app = (function () {
 
     /** @param {Header} header @param {string} name */
     function begin(header, name) {
+        loading = true;
         adopt(blank(header, name));
     }
 
@@ -478,6 +481,13 @@ waitscope.app = (function () {
         },
         get theme() {
             return theme;
+        },
+        /** Parts of the recording still come: what takes long may wait for the next frame. */
+        get loading() {
+            return loading;
+        },
+        ended() {
+            loading = false;
         },
         get toggled() {
             return toggled;

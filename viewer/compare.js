@@ -121,12 +121,17 @@ waitscope.compare = (function () {
         stop = app.slowly(diff.pairs(m, by), (list) => {
             pairs = list;
             if (app.model !== m) return;
-            const said = el('p', { class: 'moved' }, diff.headline(pairs, m.header.ledger));
-            const old = get('verdict').querySelector('.moved');
-            if (old) old.replaceWith(said);
-            else get('verdict').prepend(said);
+            said = diff.headline(pairs, m.header.ledger);
+            app.invalidate('story');
             fill(m);
         });
+    }
+
+    let said = '';
+
+    /** What moved, in one sentence: above the story of both. */
+    function headline() {
+        return of && of === app.model && said ? [el('p', { class: 'moved' }, said)] : [];
     }
 
     /** A time in milliseconds, the exact figure behind it. @param {number | null} ns */
@@ -323,6 +328,7 @@ waitscope.compare = (function () {
         }
         if (of === m) return;
         of = m;
+        said = '';
         later.value = '0';
         firsts.setAttribute('aria-pressed', 'false');
         pairs = [];
@@ -342,5 +348,5 @@ waitscope.compare = (function () {
         },
     });
 
-    return { open, isBeside, zones, side, renew, toFirsts };
+    return { open, isBeside, zones, side, headline, renew, toFirsts };
 })();

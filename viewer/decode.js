@@ -42,6 +42,19 @@ waitscope.decode = waitscope.pure('decode', function () {
         };
     }
 
+    /** The same numbers in the narrowest column that holds them: waits are most of the memory.
+     * @param {Int32Array | Uint32Array} column */
+    function narrow(column) {
+        let most = 0;
+        let least = 0;
+        for (let i = 0; i < column.length; i++) {
+            if (column[i] > most) most = column[i];
+            else if (column[i] < least) least = column[i];
+        }
+        if (least < 0) return least < -0x8000 || most > 0x7fff ? column : most < 0x80 && least >= -0x80 ? Int8Array.from(column) : Int16Array.from(column);
+        return most > 0xffff ? column : most < 0x100 ? Uint8Array.from(column) : Uint16Array.from(column);
+    }
+
     /**
      * Takes the elements of a timeline one by one.
      * @param {Emit} emit
@@ -443,7 +456,7 @@ waitscope.decode = waitscope.pure('decode', function () {
                 sums,
                 waits: {
                     base,
-                    ...Object.fromEntries(Object.keys(w.cols).map((key) => [key, w.take(key)])),
+                    ...Object.fromEntries(Object.keys(w.cols).map((key) => [key, narrow(w.take(key))])),
                 },
             };
             const said = h.threads[thread];

@@ -90,10 +90,17 @@ waitscope.lanes = (function () {
         const phase = Math.round(app.view.t0 / perPx) % 4096;
         /** @type {{lane: Lane, i: number, x0: number, x1: number}[]} */
         const wide = [];
+        /* The first time is the slowest: what does not fit into a frame then comes with the next. */
+        const until = app.loading ? performance.now() + 8 : Infinity;
+        let late = false;
         for (let l = from; l < to; l++) {
             const lane = app.lanes.lanes[l];
             const track = trackOf(lane);
             if (!track) continue;
+            if (performance.now() > until) {
+                late = true;
+                break;
+            }
             const pad = lane.h > 12 ? 2 : 1;
             const y = Math.round((lane.y - top) * ratio);
             const h = Math.max(Math.round((lane.h - pad) * ratio), 1);
@@ -108,12 +115,15 @@ waitscope.lanes = (function () {
         fade(ctx, m, from, to, top);
         ctx.font = FONT;
         ctx.textBaseline = 'middle';
-        words(ctx, m, wide, left, top, dark);
-        holds(ctx, m, from, to, top);
+        if (!late) {
+            words(ctx, m, wide, left, top, dark);
+            holds(ctx, m, from, to, top);
+        }
         labels(ctx, from, to, top);
         ctx.font = FONT;
         losses(ctx, m, ratio);
         axis(ctx, m);
+        if (late) app.invalidate('lanes');
     }
 
     /** Of a request's threads, what they did for others steps back.

@@ -100,7 +100,6 @@ waitscope.main = (function () {
         else app.receive(msg);
         if (msg.type === 'requests') {
             waitscope.table.reset();
-            waitscope.story.build();
             found();
         }
     }
@@ -150,7 +149,6 @@ waitscope.main = (function () {
         query.removeAttribute('aria-invalid');
         waitscope.table.reset();
         waitscope.details.renew();
-        waitscope.story.build();
         waitscope.compare.renew();
         found();
         waitscope.place.begin();
@@ -162,7 +160,7 @@ waitscope.main = (function () {
         loading('');
         const m = /** @type {Model} */ (app.model);
         m.problems = problems;
-        waitscope.story.build();
+        app.ended();
         waitscope.compare.renew();
         notices(allFaults(m));
         waitscope.details.renew();

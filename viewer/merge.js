@@ -206,6 +206,11 @@ waitscope.merge = waitscope.pure('merge', function () {
             }
             for (const t of side ? b.threads : a.threads) {
                 if (!t) continue;
+                if (side) {
+                    /* they were as narrow as their own numbers; those of both are larger */
+                    t.waits.call = Uint32Array.from(t.waits.call);
+                    t.waits.object = Uint32Array.from(t.waits.object);
+                }
                 yield* each(t.waits.call, 0, t.waits.call.length, of1('string'));
                 yield* each(t.waits.object, 0, t.waits.object.length, of1('object1'));
             }

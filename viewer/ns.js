@@ -19,15 +19,20 @@ var waitscope = waitscope || {};
  */
 
 /**
+ * Whole numbers, in whatever width holds them.
+ * @typedef {Uint8Array | Uint16Array | Uint32Array} Numbers
+ */
+
+/**
  * What a thread waited in; one entry a wait, in order. base[c] is the number of waits before
  * interval 64 c.
  * @typedef {object} Waits
  * @property {Uint32Array} base
- * @property {Uint32Array} call string index, 0: none
- * @property {Uint32Array} object index + 1
- * @property {Int32Array} fd -1: none
- * @property {Uint32Array} waker tid, 0: not known
- * @property {Uint32Array} arg
+ * @property {Numbers} call string index, 0: none
+ * @property {Numbers} object index + 1
+ * @property {Numbers | Int8Array | Int16Array | Int32Array} fd -1: none
+ * @property {Numbers} waker tid, 0: not known
+ * @property {Numbers} arg
  * @property {Uint8Array} flags
  */
 

@@ -150,7 +150,6 @@ waitscope.story = (function () {
         const m = app.model;
         if (!m) return;
         const { processes, recordings: both } = m.header;
-        const moved = of === m.header ? section.querySelector('.moved') : null; /* see compare.js */
         if (of !== m.header) open.clear();
         of = m.header;
         const list = processes.map((_, p) => p).filter((p) => processes[p].verdict.text.length > 0);
@@ -158,9 +157,11 @@ waitscope.story = (function () {
         const articles = (/** @type {number[]} */ some) => some.map((p) => article(m, p));
         if (both) section.replaceChildren(...both.map((r, i) => waitscope.compare.side(r, i, articles(list.filter((p) => processes[p].recording === i)))));
         else section.replaceChildren(...articles(list));
-        if (moved) section.prepend(moved);
+        section.prepend(...waitscope.compare.headline());
         section.hidden = !both && list.length === 0;
     }
 
-    return { build, isOut };
+    app.onPaint('story', build);
+
+    return { isOut };
 })();

@@ -170,7 +170,8 @@ async function shown(page) {
         app.select(null);
         waitscope.details.tab('details');
         app.painter('details')();
-        const cells = [...document.querySelectorAll('#details .thread-totals tbody tr')].map((tr) => [tr.cells[0].textContent, Number(tr.cells[1].querySelector('[data-ns]').dataset.ns)]);
+        const lines = [...document.querySelectorAll('#details .thread-totals tbody tr')].filter((tr) => tr.cells[1] && tr.cells[1].querySelector('[data-ns]'));
+        const cells = lines.map((tr) => [tr.cells[0].textContent, Number(tr.cells[1].querySelector('[data-ns]').dataset.ns)]);
         const word = (key) => (M.BY_KEY[key] === undefined ? key : M.CATEGORIES[M.BY_KEY[key]].word);
         const page_ = new Map(cells);
         /* Idle waiting is drawn apart: it is part of the waits in the file. */

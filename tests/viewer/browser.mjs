@@ -70,9 +70,15 @@ export async function ready(page) {
     return page.evaluate(() => document.documentElement.dataset.ready);
 }
 
-/** Two frames later. @param {import('playwright-core').Page} page */
+/** Two frames later, or as many as it takes until all is drawn. @param {import('playwright-core').Page} page */
 export async function settled(page) {
-    await page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => done(0)))));
+    await page.evaluate(
+        () =>
+            new Promise((done) => {
+                const look = () => (!globalThis.waitscope || globalThis.waitscope.app.idle ? done(0) : requestAnimationFrame(look));
+                requestAnimationFrame(() => requestAnimationFrame(look));
+            }),
+    );
 }
 
 /** Drops a file on the page as a hand would. @param {import('playwright-core').Page} page

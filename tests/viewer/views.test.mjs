@@ -214,10 +214,11 @@ pageTest('the story says what the header says, and leads there', {}, async (page
 
 pageTest('a number of a request in the story leads to it', {}, async (page) => {
     await page.evaluate(() => {
-        const { app, story } = globalThis.waitscope;
+        const { app } = globalThis.waitscope;
         app.model.header.processes[0].verdict.text.push('The longest was in request #17 <b>GET</b>, not #999999999.');
-        story.build();
+        app.invalidate('story');
     });
+    await settled(page);
     await page.click('#verdict summary');
     const button = page.locator('#verdict details button', { hasText: '#17' });
     await button.click();
