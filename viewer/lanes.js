@@ -81,8 +81,9 @@ waitscope.lanes = (function () {
         const y0 = Math.round(AXIS * ratio);
         const iw = Math.max(pw - x0, 1);
         const ih = Math.max(ph - y0, 1);
-        if (image.width !== iw || image.height !== ih) {
-            image = new ImageData(iw, ih);
+        /* As high as the box may get: a new one each time that it grows costs more than the space. */
+        if (image.width !== iw || image.height < ih) {
+            image = new ImageData(iw, Math.max(ih, Math.round(innerHeight * ratio * 0.6)));
             px = new Uint32Array(image.data.buffer);
         } else px.fill(0);
 
@@ -111,7 +112,7 @@ waitscope.lanes = (function () {
             });
         }
         ctx.clearRect(0, 0, box.clientWidth, box.clientHeight);
-        ctx.putImageData(image, x0, y0);
+        ctx.putImageData(image, x0, y0, 0, 0, iw, ih);
         fade(ctx, m, from, to, top);
         ctx.font = FONT;
         ctx.textBaseline = 'middle';

@@ -11,7 +11,7 @@ import zlib from 'node:zlib';
 import { execFileSync } from 'node:child_process';
 import { HERE, launch, open, ready, scratch, settled, VIEWER } from './browser.mjs';
 
-const ROUNDS = 3; /* of each load; the median counts */
+const ROUNDS = 5; /* of each load; the median counts */
 const SIZES = [
     ['10k', 10000, 20, 1000],
     ['1m', 1e6, 200, 100000],
