@@ -135,11 +135,13 @@ waitscope.app = (function () {
         const row = rows > 60 ? 9 : rows > 16 ? 14 : 17;
         /* Both views are to be seen at once: the requests take less than half of the height. */
         const some = Math.max(6, Math.floor((waitscope.lanes.box.clientHeight * (model.header.recordings ? 0.2 : 0.42)) / row));
+        /* Nor does one of two recordings hide the other. */
+        const threads = model.header.recordings && how.show === 'both' ? Math.max(3, Math.floor((waitscope.lanes.box.clientHeight * 0.18) / 17)) : undefined;
         lanes = layout.lanes(
             model,
             toggled,
             { row, thread: model.header.recordings ? 17 : 20, head: TOUCH.matches ? 32 : 28, group: TOUCH.matches ? 28 : 20 },
-            { show: how.show, rows: how.show === 'both' ? some : 200, opened: how.opened },
+            { show: how.show, rows: how.show === 'both' ? some : 200, threads, opened: how.opened },
         );
         invalidate('lanes', 'overlay', 'mirror', 'bar');
     }

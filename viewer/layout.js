@@ -233,6 +233,7 @@ waitscope.layout = waitscope.pure('layout', function () {
      * @typedef {object} How what of a recording is shown
      * @property {'both' | 'requests' | 'threads'} show
      * @property {number} rows of requests, of all sections of a process together, before they fold
+     * @property {number} [threads] of a role, before they fold
      * @property {number} opened the request below which its threads stand once more; -1: none
      */
 
@@ -297,13 +298,14 @@ waitscope.layout = waitscope.pure('layout', function () {
             add({ kind: 'group', h: size.group, key, label, note: String(some.length), process: p, open });
             if (!open) return;
             const all = toggled.has(`${key} all`);
-            const some2 = all ? some : busiest(m, some, MOST);
+            const most = how.threads || MOST;
+            const some2 = all ? some : busiest(m, some, most);
             for (const i of some2) {
                 const thread = m.header.threads[i];
                 const h = size.thread;
                 add({ kind: 'thread', h, key: `t${i}`, label: thread.comm, note: String(thread.tid), process: p, thread: i });
             }
-            more(some.length, `${key} all`, 'threads', all, p);
+            more(some.length, `${key} all`, 'threads', all, p, most);
         }
 
         /** The rows of a process: one group, or one for each name.

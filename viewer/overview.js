@@ -148,9 +148,11 @@ waitscope.overview = (function () {
             const wide = ctx.measureText(text).width + 8;
             const at = x + wide > w ? x - wide : x;
             dom.rect(ctx, '--bad', Math.min(x, w - 2), from, 2, h);
-            ctx.fillRect(at, from, wide, 14);
+            /* in the middle, where no other word stands */
+            const y = from + (h - FLIGHT) / 2 - 7;
+            ctx.fillRect(at, y, wide, 14);
             ctx.fillStyle = app.css('--panel');
-            ctx.fillText(text, at + 4, from + 2);
+            ctx.fillText(text, at + 4, y + 2);
         });
     }
 
