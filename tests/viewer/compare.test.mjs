@@ -445,6 +445,7 @@ pageTest('a choice in B leads to what B has', {}, async (page) => {
     /* and so has an area over both */
     await page.evaluate(() => {
         const { app: a } = globalThis.waitscope;
+        for (const l of a.lanes.lanes.filter((o) => o.kind === 'more' && !o.open)) a.toggle(l.key);
         a.select({ kind: 'area', t0: 0, t1: a.model.header.duration_ns, lanes: a.lanes.lanes.filter((l) => l.thread >= 0).map((l) => l.key) });
     });
     await settled(page);
