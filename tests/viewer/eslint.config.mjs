@@ -8,7 +8,7 @@ const EVERYWHERE = names('waitscope TextDecoder DecompressionStream Blob setTime
 const PAGE = names(
     'window document navigator matchMedia requestAnimationFrame performance setTimeout clearTimeout addEventListener ' +
         'innerWidth innerHeight devicePixelRatio getComputedStyle localStorage ResizeObserver ImageData DOMMatrix URL Blob Worker waitscope ' +
-        'cancelAnimationFrame history location XMLSerializer Response DecompressionStream atob',
+        'cancelAnimationFrame history location XMLSerializer Image Response DecompressionStream atob',
 );
 
 const rules = {
