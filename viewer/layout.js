@@ -258,7 +258,11 @@ waitscope.layout = waitscope.pure('layout', function () {
 
         let recording = -1;
         let folded = false;
-        m.header.processes.forEach((process, p) => {
+        /* Those that serve come first: a server's first process is often its workers' keeper. */
+        const { processes } = m.header;
+        const order = processes.map((_, p) => p).sort((a, b) => (processes[a].recording || 0) - (processes[b].recording || 0) || processes[b].verdict.requests - processes[a].verdict.requests);
+        order.forEach((p) => {
+            const process = processes[p];
             const both = m.header.recordings;
             if (both && process.recording !== recording) {
                 recording = process.recording || 0;

@@ -152,7 +152,9 @@ waitscope.story = (function () {
         const { processes, recordings: both } = m.header;
         if (of !== m.header) open.clear();
         of = m.header;
-        const list = processes.map((_, p) => p).filter((p) => processes[p].verdict.text.length > 0);
+        /* Of a process that serves nobody there is no story, unless there is no other. */
+        const serves = processes.some((p) => p.verdict.requests > 0);
+        const list = processes.map((_, p) => p).filter((p) => processes[p].verdict.text.length > 0 && (processes[p].verdict.requests > 0 || !serves));
         list.sort((a, b) => processes[b].verdict.requests - processes[a].verdict.requests);
         const articles = (/** @type {number[]} */ some) => some.map((p) => article(m, p));
         if (both) section.replaceChildren(...both.map((r, i) => waitscope.compare.side(r, i, articles(list.filter((p) => processes[p].recording === i)))));
