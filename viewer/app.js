@@ -143,6 +143,7 @@ waitscope.app = (function () {
             { row, thread: model.header.recordings ? 17 : 20, head: TOUCH.matches ? 32 : 28, group: TOUCH.matches ? 28 : 20 },
             { show: how.show, rows: how.show === 'both' ? some : 200, threads, opened: how.opened },
         );
+        waitscope.lanes.laidOut();
         invalidate('lanes', 'overlay', 'mirror', 'bar');
     }
 

@@ -6,6 +6,7 @@ waitscope.details = (function () {
 
     const { app, dom, model: M, format } = waitscope;
     const { el } = dom;
+    const HOLDS = 8; /* told of one by one */
     const FEW = 60; /* rows of a list before "show all" */
 
     /** @type {HTMLElement} */
@@ -196,27 +197,57 @@ waitscope.details = (function () {
         return el('span', { class: 'num', 'data-ns': ns, title: format.exact(ns) }, format.ms(ns));
     }
 
-    /** Loop holds that fit, or harmed r. @param {Model} m @param {(o: Holds, i: number) => boolean} fits @param {number} [r] */
-    function holdsOf(m, fits, r = -1) {
+    /** Loop holds that fit. @param {Model} m @param {(o: Holds, i: number) => boolean} fits */
+    function holdsOf(m, fits) {
         const o = m.holds;
         if (!o) return [];
         const out = [];
-        for (let i = 0; i < o.n && out.length < 10; i++) {
+        let more = 0;
+        for (let i = 0; i < o.n; i++) {
+            if (!fits(o, i)) continue;
+            if (out.length >= 4 * HOLDS) {
+                more++;
+                continue;
+            }
             const victims = o.victim.subarray(o.victimFirst[i], o.victimFirst[i + 1]);
-            const own = victims.indexOf(r);
-            if (own < 0 && !fits(o, i)) continue;
             const lost = o.lost.subarray(o.victimFirst[i], o.victimFirst[i + 1]);
             const count = victims.length + o.more[i];
-            const what = [M.CATEGORIES[o.state[i]].word, m.strings[o.call[i]], M.objectName(m, o.object[i] - 1)].filter(Boolean).join(' · ');
             out.push(
                 el('h3', null, `The event loop was held for ${format.time(o.dur[i])}`),
-                el('p', null, what, o.request[i] ? ', by ' : '', o.request[i] ? requestLink(m, o.request[i] - 1) : ''),
-                own < 0 ? '' : el('p', { class: 'note' }, `This request stood ready and lost ${format.time(lost[own])} of that.`),
+                el('p', null, M.holdWords(m, i), o.request[i] ? ', by ' : '', o.request[i] ? requestLink(m, o.request[i] - 1) : ''),
                 el('p', null, count ? `${format.plural(count, 'request', 'requests')} stood ready meanwhile and lost ${format.time(lost.reduce((a, b) => a + b, 0))} in all:` : 'No other request was ready meanwhile.'),
             );
-            if (count) out.push(longTable(['request', 'lost, ms', 'latency, ms'], victims.length, (v) => [requestLink(m, victims[v]), ms(lost[v]), ms(/** @type {Requests} */ (m.requests).latency[victims[v]])], 'figures'));
+            out.push(count ? longTable(['request', 'lost, ms', 'latency, ms'], victims.length, (v) => [requestLink(m, victims[v]), ms(lost[v]), ms(/** @type {Requests} */ (m.requests).latency[victims[v]])], 'figures') : '');
         }
+        if (more) out.push(el('p', { class: 'quiet' }, `and ${format.plural(more, 'more hold')}`));
         return out;
+    }
+
+    /** All that held a request up, what cost it most first. @param {Model} m @param {number} r */
+    function heldUp(m, r) {
+        const o = m.holds;
+        if (!o) return [];
+        /** @type {{i: number, ns: number}[]} */
+        const by = [];
+        for (let i = 0; i < o.n; i++)
+            for (let v = o.victimFirst[i]; v < o.victimFirst[i + 1]; v++) if (o.victim[v] === r) by.push({ i, ns: o.lost[v] });
+        if (by.length === 0) return [];
+        by.sort((a, b) => b.ns - a.ns);
+        const all = by.reduce((a, { ns }) => a + ns, 0);
+        return [
+            el('h3', null, `Held up by ${format.plural(by.length, 'loop hold')}`),
+            el('p', null, `It stood ready meanwhile and lost ${format.time(all)} in all.`),
+            longTable(
+                ['held by', 'lost, ms'],
+                by.length,
+                (n) => {
+                    const { i, ns } = by[n];
+                    const what = el('small', null, M.holdWords(m, i));
+                    return [el('span', null, o.request[i] ? requestLink(m, o.request[i] - 1) : 'nobody known', what), ms(ns)];
+                },
+                'figures waits held-up',
+            ),
+        ];
     }
 
     /* ---- a request */
@@ -247,7 +278,8 @@ waitscope.details = (function () {
             ),
             ...waits(m, q, r),
             ...threadsOf(m, r),
-            ...holdsOf(m, (o, i) => o.request[i] === r + 1, r),
+            ...heldUp(m, r),
+            ...holdsOf(m, (o, i) => o.request[i] === r + 1),
             el('h3', null, 'More'),
             facts([
                 whose(m, q.process[r]),
@@ -353,7 +385,7 @@ waitscope.details = (function () {
     /** @param {Model} m @param {Extract<Choice, {kind: 'area'}>} s */
     function area(m, s) {
         const inside = app.lanes.lanes.filter((l) => s.lanes.includes(l.key));
-        const threads = inside.filter((l) => l.thread >= 0).map((l) => l.thread);
+        const threads = [...new Set(inside.filter((l) => l.thread >= 0).map((l) => l.thread))]; /* one may stand below a request, too */
         const rows = inside.filter((l) => l.row >= 0);
         return [
             el('h2', null, `${format.time(s.t1 - s.t0)} selected`),

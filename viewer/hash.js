@@ -14,7 +14,7 @@ var waitscope = waitscope || {};
  * @property {string} of the recording; '': any
  * @property {View | null} t null: all
  * @property {string} q filter
- * @property {string} sort column, with a minus: largest first
+ * @property {string} sort column, with a minus: largest first; '': as it comes
  * @property {string} v the view; '': both
  * @property {string} by 'name', or ''
  * @property {string} x the request whose threads stand below it, by number
@@ -108,7 +108,7 @@ waitscope.hash = waitscope.pure('hash', function () {
         const out = [
             ['t', p.t ? span(p.t) : ''],
             ['q', safe(p.q)],
-            ['sort', p.sort === '-blocked' ? '' : safe(p.sort)],
+            ['sort', safe(p.sort)],
             ['v', p.v],
             ['by', p.by],
             ['x', p.x],
@@ -140,7 +140,7 @@ waitscope.hash = waitscope.pure('hash', function () {
             of: get('of'),
             t: spanOf(get('t')),
             q: get('q'),
-            sort: get('sort') || '-blocked',
+            sort: get('sort'),
             v: ['requests', 'threads'].includes(get('v')) ? get('v') : '',
             by: get('by') === 'name' ? 'name' : '',
             x: get('x'),

@@ -27,6 +27,11 @@ waitscope.lanes = (function () {
     /** @type {Map<number, Track>} */
     let rowTracks = new Map();
 
+    /** The lanes are others: what scrolls is as high as they are, at once, so that one may scroll. */
+    function laidOut() {
+        space.style.height = `${app.lanes.height + AXIS + 8}px`;
+    }
+
     /** Drops what was kept of the rows of requests. */
     function forget() {
         rowTracks = new Map();
@@ -69,7 +74,6 @@ waitscope.lanes = (function () {
     function draw() {
         const m = app.model;
         if (!m || box.clientWidth < 20) return;
-        space.style.height = `${app.lanes.height + AXIS + 8}px`;
         const { ctx, ratio, pw, ph, codes } = dom.fit(picture, box.clientWidth, box.clientHeight);
         const { left, w, per } = plot();
         const { from, to, top } = visible();
@@ -120,6 +124,7 @@ waitscope.lanes = (function () {
             words(ctx, m, wide, left, top, dark);
             holds(ctx, m, from, to, top);
         }
+        rect(ctx, '--line', plot().left - 1, AXIS, 1, plot().h); /* below the heads, which have words there */
         labels(ctx, from, to, top);
         ctx.font = FONT;
         losses(ctx, m, ratio);
@@ -376,7 +381,7 @@ waitscope.lanes = (function () {
         const { left, w, h } = plot();
         rect(ctx, '--panel', 0, 0, box.clientWidth, AXIS);
         rect(ctx, '--line', 0, AXIS - 1, box.clientWidth, 1);
-        ctx.fillRect(left - 1, 0, 1, h + AXIS);
+        ctx.fillRect(left - 1, 0, 1, AXIS);
         /* Whose lanes these are, when their name has scrolled away. */
         const { from } = visible();
         const all = app.lanes.lanes;
@@ -439,5 +444,5 @@ waitscope.lanes = (function () {
     app.onPaint('lanes', draw);
     new ResizeObserver(() => app.relayout()).observe(box);
 
-    return { AXIS, FONT, box, forget, gutter, plot, trackOf, visible, lossName, hitAt, segmentAt, near };
+    return { AXIS, FONT, box, laidOut, forget, gutter, plot, trackOf, visible, lossName, hitAt, segmentAt, near };
 })();

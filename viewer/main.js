@@ -100,6 +100,7 @@ waitscope.main = (function () {
         else app.receive(msg);
         if (msg.type === 'requests') {
             waitscope.table.reset();
+            waitscope.overview.key();
             found();
         }
     }
@@ -150,6 +151,7 @@ waitscope.main = (function () {
         waitscope.table.reset();
         waitscope.details.renew();
         waitscope.compare.renew();
+        waitscope.overview.key();
         found();
         waitscope.place.begin();
         app.all();
@@ -381,6 +383,7 @@ waitscope.main = (function () {
     ];
 
     function escape() {
+        if (app.how.opened >= 0) app.setOpened(app.how.opened);
         if (app.selection) app.select(null);
         else if (query.value) {
             query.value = '';
@@ -506,7 +509,6 @@ waitscope.main = (function () {
         /* not kept */
     }
     theme(kept);
-    waitscope.overview.key();
     waitscope.legend.build();
 
     /** The data that a report holds, one recording or two, comes last in the page, behind the scripts. */

@@ -375,7 +375,15 @@ waitscope.model = waitscope.pure('model', function () {
         return cat <= OTHER;
     }
 
+    /** What held a loop: "blocked read /srv/x". @param {Model} m @param {number} i */
+    function holdWords(m, i) {
+        const o = /** @type {Holds} */ (m.holds);
+        /* a futex's call and object have one name */
+        return [...new Set([CATEGORIES[o.state[i]].word, m.strings[o.call[i]], objectName(m, o.object[i] - 1)])].filter(Boolean).join(' ');
+    }
+
     return {
+        holdWords,
         RUNNING,
         RUNNABLE,
         BLOCKED,

@@ -255,8 +255,15 @@ waitscope.overview = (function () {
 
     function buildKey() {
         const list = dom.get('overview-key');
+        const m = app.model;
+        if (!m) return;
+        /* What occurs: in the threads, and in the requests below. */
+        const sums = new Float64Array(M.COUNT);
+        for (const t of m.header.threads) t.state_ns.forEach((ns, s) => (sums[M.BY_KEY[m.header.states[s]] || 0] += ns));
+        if (m.requests) m.requests.ledgerSum.forEach((ns, i) => (sums[M.BY_KEY[m.header.ledger[i]] || 0] += ns));
+        const ORDER_OF_KEY = ['blocked', 'queued', 'awaiting', 'loop_busy', 'yielded', 'running', 'runnable', 'lock', 'sleep', 'fault', 'other', 'idle', 'unattributed'];
         list.replaceChildren(
-            ...['blocked', 'yielded', 'running', 'runnable', 'lock', 'other', 'idle', 'queued'].map((k) => {
+            ...ORDER_OF_KEY.filter((k) => k === 'idle' || sums[M.BY_KEY[k]] > 0).map((k) => {
                 const cat = M.BY_KEY[k];
                 return dom.el('li', null, dom.swatch(cat), M.CATEGORIES[cat].word);
             }),

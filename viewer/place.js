@@ -143,7 +143,7 @@ waitscope.place = (function () {
             /* A choice without a window would be zoomed to. */
             t: s || view.t0 > 0 || view.t1 < m.header.duration_ns ? view : null,
             q: app.query,
-            sort: waitscope.table.sort,
+            sort: waitscope.table.sort === waitscope.table.first ? '' : waitscope.table.sort,
             v: app.how.show === 'both' ? '' : app.how.show,
             by: app.how.named ? 'name' : '',
             x: app.how.opened >= 0 && m.requests ? numberOf(m, app.how.opened) : '',
@@ -225,7 +225,7 @@ waitscope.place = (function () {
 
     /** Sort, filter and choice, when their data are there. @param {Model} m @param {Place} p */
     function late(m, p) {
-        waitscope.table.sort = p.sort;
+        waitscope.table.sort = p.sort || waitscope.table.first;
         const rest = () => {
             const s = choiceOf(m, p);
             walking = true;

@@ -7,7 +7,7 @@ var waitscope = waitscope || {};
 waitscope.save = (function () {
     'use strict';
 
-    const { app, dom, hash, model: M, portion, svg } = waitscope;
+    const { app, dom, hash, layout, model: M, portion, svg } = waitscope;
     const { el, get } = dom;
     const { box, trackOf, visible } = waitscope.lanes;
     const PAD = 12;
@@ -155,14 +155,17 @@ waitscope.save = (function () {
         const span = s && app.spanOf(s);
         if (s && span && s.kind === 'request') return { kind: s.kind, ...span, threads: [], fits: (r) => r === s.request };
         if (s && span && s.kind !== 'area' && s.kind !== 'request') return { kind: s.kind, ...span, threads: [s.thread], fits: () => false };
-        const keys = s && s.kind === 'area' ? new Set(s.lanes) : null;
-        const inside = app.lanes.lanes.filter((l) => !keys || keys.has(l.key));
-        const rows = new Set(inside.filter((l) => l.row >= 0).map((l) => l.row));
         const { pack } = m;
+        const shown = (/** @type {number} */ r) => pack !== null && pack.rowOf[r] !== layout.NONE;
+        /* With nothing chosen: all that lies in the window, folded or not. */
+        if (!s || s.kind !== 'area' || !span)
+            return { kind: 'area', t0: Math.ceil(app.view.t0), t1: Math.floor(app.view.t1), threads: m.header.threads.map((_, i) => i), fits: shown };
+        const inside = app.lanes.lanes.filter((l) => s.lanes.includes(l.key));
+        const rows = new Set(inside.filter((l) => l.row >= 0).map((l) => l.row));
         return {
             kind: 'area',
-            ...(span || { t0: Math.ceil(app.view.t0), t1: Math.floor(app.view.t1) }),
-            threads: inside.filter((l) => l.thread >= 0).map((l) => l.thread),
+            ...span,
+            threads: [...new Set(inside.filter((l) => l.thread >= 0).map((l) => l.thread))],
             fits: (r) => pack !== null && rows.has(pack.rowOf[r]),
         };
     }

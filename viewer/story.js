@@ -51,32 +51,41 @@ waitscope.story = (function () {
         return best;
     }
 
-    /** Does a thread wait, and on what; the longest of these waits. @param {Model} m @param {number} p */
+    /** Does a thread wait, and on what most of all. @param {Model} m @param {number} p */
     function waits(m, p) {
         const v = m.header.processes[p].verdict;
         const on = v.waits_on_name || v.waits_on;
+        return fact('Thread waits?', v.thread_waits ? `yes${on ? `, most on ${on}` : ''}` : 'no', null, v.thread_waits ? 'bad' : '');
+    }
+
+    /** The request that blocked longest, and in what: that may be another thing than what is waited
+     * for most in all. @param {Model} m @param {number} p */
+    function blocked(m, p) {
         const q = m.requests;
         const i = m.header.ledger.indexOf('blocked');
         const r = q && i >= 0 ? most(m, p, q.ledger[i]) : -1;
-        const worst = q && r >= 0 ? `; most ${format.time(q.ledger[i][r])} in one` : '';
-        const text = v.thread_waits ? `yes${on ? `, on ${on}` : ''}${worst}` : `no${worst}`;
-        return fact('Thread waits?', text, r < 0 ? null : () => app.select({ kind: 'request', request: r }, true), v.thread_waits ? 'bad' : '');
+        if (!q || r < 0) return null;
+        const parts = M.segments(m, r).filter((s) => s.cat === M.BLOCKED);
+        const longest = parts.reduce((a, s) => (s.end - s.start > a.end - a.start ? s : a), parts[0]);
+        const what = longest ? [longest.call, M.objectName(m, longest.object)].filter(Boolean).join(' ') : '';
+        const text = `${format.time(q.ledger[i][r])} in #${q.id[r]}${what ? `: ${what}` : ''}`;
+        return fact('Most blocked', text, () => app.select({ kind: 'request', request: r }, true));
     }
 
     /** @param {Model} m @param {number} p */
     function load(m, p) {
         const v = m.header.processes[p].verdict;
-        if (!(v.capacity > 0)) return fact('Load', `${format.count(v.offered)} requests/s, up to ${format.count(v.peak_in_flight)} at once; no thread is the limit`, null);
+        if (!(v.capacity > 0)) return fact('Load', `${format.count(v.offered)} requests/s, up to ${format.count(v.peak_in_flight)} at once; how many it can carry is not known`, null);
         const share = v.offered / v.capacity;
-        const text = `${format.count(v.offered)} requests/s of ${format.count(v.capacity)} that ${format.plural(v.serving_threads, 'thread')} can carry (${format.percent(share)})`;
-        return fact('Load', text, null, share >= 0.9 ? 'bad' : '');
+        const text = `${format.count(v.offered)} requests/s on average, of ${format.count(v.capacity)} that ${format.plural(v.serving_threads, 'thread')} can carry (${format.percent(share)})`;
+        return fact('Load', text, null, share >= 0.9 || isOut(m.header.processes[p]) ? 'bad' : '');
     }
 
     /** A stretch with what led there and what followed. @param {number} at @param {number} [long] */
     function around(at, long = 0) {
         const m = /** @type {Model} */ (app.model);
         const room = Math.max(m.header.duration_ns / 20, long);
-        app.setView({ t0: at - room / 2, t1: at + long + room });
+        app.setView({ t0: at - room, t1: at + long + room });
     }
 
     /** Did requests queue while all its threads were taken? @param {Header['processes'][0]} process */
@@ -112,9 +121,10 @@ waitscope.story = (function () {
         own.sort((a, b) => b.lost - a.lost || o.dur[b.i] - o.dur[a.i]);
         const { i } = own[0];
         const victims = o.victimFirst[i + 1] - o.victimFirst[i] + o.more[i];
-        const what = [M.CATEGORIES[o.state[i]].word, m.strings[o.call[i]], M.objectName(m, o.object[i] - 1)].filter(Boolean).join(' ');
-        const harm = victims ? `; ${format.plural(victims, 'request')} lost ${format.time(own[0].lost)}` : '';
-        const text = `${own.length > 1 ? `${format.count(own.length)}, the worst ` : ''}${format.time(o.dur[i])} ${what}${harm}`;
+        const harm = victims ? `, in which ${format.plural(victims, 'request')} lost ${format.time(own[0].lost)}` : '';
+        const all = own.reduce((a, h) => a + h.lost, 0);
+        const sum = own.length > 1 ? `${format.count(own.length)}, requests lost ${format.time(all)} in all; the worst: ` : '';
+        const text = `${sum}${format.time(o.dur[i])} ${M.holdWords(m, i)}${harm}`;
         return fact(own.length > 1 ? 'Loop holds' : 'Loop hold', text, () => showHold(i), 'bad');
     }
 
@@ -131,7 +141,7 @@ waitscope.story = (function () {
     function article(m, p) {
         const process = m.header.processes[p];
         const { text } = process.verdict;
-        const facts = process.verdict.requests ? [waits(m, p), load(m, p), ranOut(m, p), queued(m, p), held(m, p)].filter((f) => f !== null) : [];
+        const facts = process.verdict.requests ? [waits(m, p), blocked(m, p), load(m, p), ranOut(m, p), queued(m, p), held(m, p)].filter((f) => f !== null) : [];
         const more = text.slice(1).map((t) => el('li', null, ...linked(m, t, p)));
         const words = el('details', { open: open.get(p) === true }, el('summary', null, 'In words'), el('ul', null, ...more));
         words.addEventListener('toggle', () => open.set(p, words.open));

@@ -50,7 +50,7 @@ waitscope.table = (function () {
         /** @type {Column[]} */
         const out = [
             ...(m.header.recordings ? [{ key: 'recording', label: 'A/B', width: 52, title: 'Of which recording', text: true, value: (/** @type {Requests} */ q, /** @type {Model} */ mm, /** @type {number} */ r) => M.letterOf(mm, q.process[r]) }] : []),
-            { key: 'id', label: '#', width: 54, value: (q, _, r) => q.id[r] },
+            { key: 'id', label: '#', width: 66, value: (q, _, r) => q.id[r] },
             { key: 'name', label: 'request', width: 240, text: true, value: (q, mm, r) => mm.strings[q.name[r]] || '' },
             { key: 'dur', label: 'latency', width: 92, title: 'From the first byte that could be served to the last of the answer, in ms', ns: (q, _, r) => q.latency[r] },
             { key: 'bar', label: 'where it went', width: BAR + 16, title: 'The ledger as a bar; its width is the latency' },
@@ -87,6 +87,14 @@ waitscope.table = (function () {
     function processName(m, p) {
         const process = m.header.processes[p];
         return process ? `${process.comm} ${process.pid}` : '';
+    }
+
+    /** By blocked time; where next to nothing blocks, by latency. */
+    function firstKey() {
+        const m = app.model;
+        const q = m && m.requests;
+        const i = m ? m.header.ledger.indexOf('blocked') : -1;
+        return q && (i < 0 || q.ledgerSum[i] * 10 < q.ledgerSum.reduce((a, b) => a + b, 0)) ? 'dur' : 'blocked';
     }
 
     /** Makes the head and forgets the rows: the columns depend on the file. */
@@ -308,7 +316,7 @@ waitscope.table = (function () {
         reset() {
             columns = [];
             active = 0;
-            sortKey = 'blocked';
+            sortKey = firstKey();
             descending = true;
             fresh = true;
             build();
@@ -316,6 +324,10 @@ waitscope.table = (function () {
         },
         resort,
         sortBy,
+        /** How it is sorted as it comes. */
+        get first() {
+            return `-${firstKey()}`;
+        },
         /** The column that the table is sorted by, with a minus: largest first. */
         get sort() {
             return (descending ? '-' : '') + sortKey;

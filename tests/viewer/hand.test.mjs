@@ -778,7 +778,7 @@ pageTest('every key stands in the list, in a group; every button of the page nam
     for (const k of ['W', 'Z ⌫', 'Shift + Z', 'N', 'Shift + N', 'M', '[', ']', 'G', 'X', '/', 'O', 'T', 'L', '?', 'Esc', 'Enter', 'long press', 'two fingers']) assert.ok(keys.includes(k), k);
     assert.equal(new Set(keys).size, keys.length, 'each once');
     await page.keyboard.press('Escape');
-    const bare = await page.$$eval('header button, #bar > button, #bar > .group button, #bar summary', (all) => all.filter((e) => !e.getAttribute('aria-keyshortcuts') || !/\(.+\)/.test(e.title)).map((e) => e.id));
+    const bare = await page.$$eval('header > div > button, #bar > button, #bar > .group button, #bar summary', (all) => all.filter((e) => !e.getAttribute('aria-keyshortcuts') || !/\(.+\)/.test(e.title)).map((e) => e.id));
     assert.deepEqual(bare, []);
     const theme = await page.textContent('#theme');
     await page.keyboard.press('t');

@@ -206,7 +206,7 @@ pageTest('the story says what the header says, and leads there', {}, async (page
     assert.equal(s.thread, worst.thread);
     const v = await view(page);
     assert.ok(v.t0 <= worst.start && v.t1 >= worst.start + worst.dur);
-    await page.locator('#verdict .fact', { hasText: 'Thread waits?' }).first().click();
+    await page.locator('#verdict .fact', { hasText: 'Most blocked' }).first().click();
     const r = (await selection(page)).request;
     const blocked = (x) => x.segs.reduce((a, g) => a + (g.key === 3 ? g.dt : 0), 0);
     assert.equal(blocked(w.reqs[r]), Math.max(...w.reqs.filter((x) => x.process === w.reqs[r].process).map(blocked)));
@@ -225,4 +225,24 @@ pageTest('a number of a request in the story leads to it', {}, async (page) => {
     assert.equal(w.reqs[(await selection(page)).request].id, 17);
     assert.equal(await page.locator('#verdict details button', { hasText: '#999999999' }).count(), 0);
     assert.match(await page.textContent('#verdict details'), /<b>GET<\/b>, not #999999999/);
+});
+
+pageTest('a request whose row is folded away is unfolded and brought into the picture', { height: 800 }, async (page) => {
+    const far = await page.evaluate(() => {
+        const { pack, requests } = globalThis.waitscope.app.model;
+        let best = 0;
+        for (let r = 0; r < requests.n; r++) if (pack.rowOf[r] > pack.rowOf[best]) best = r;
+        return best;
+    });
+    const place = () =>
+        page.evaluate((r) => {
+            const { app } = globalThis.waitscope;
+            const box = document.getElementById('lanes');
+            const lane = app.lanes.lanes.find((l) => l.row === app.model.pack.rowOf[r]);
+            return lane ? [lane.y - box.scrollTop, box.scrollTop + box.clientHeight - 26 - lane.y - lane.h] : null;
+        }, far);
+    assert.equal(await place(), null, 'folded');
+    await choose(page, far);
+    const [above, below] = await place();
+    assert.ok(above >= 0 && below >= 0, `${above} px above, ${below} below`);
 });
