@@ -213,7 +213,7 @@ static void verdict_fill(struct analysis *a, struct process *p, const struct tal
         v->capacity = v->serving_threads * NS_PER_S / v->held_ns;
 }
 
-/* Files by their folder, connections by their remote end, all else by its name. */
+/* Files and named pipes by their folder, connections by their remote end, all else by its name. */
 static uint32_t group_name(struct timeline *tl, const struct object *o)
 {
     const char *name = timeline_string(tl, o->name);
@@ -221,7 +221,7 @@ static uint32_t group_name(struct timeline *tl, const struct object *o)
 
     if (o->kind == OBJ_ACCEPTED)
         return timeline_intern(tl, "clients");
-    if ((o->kind != OBJ_FILE && o->kind != OBJ_PATH) || !slash || slash == name)
+    if (!object_in_folder(tl, o))
         return o->name;
     return timeline_intern_bytes(tl, name, (size_t)(slash - name));
 }

@@ -28,6 +28,11 @@ static uint8_t kind_of(const struct timeline *tl, const struct wait_sum *sum)
     return sum->object_plus1 ? tl->objects.data[sum->object_plus1 - 1].kind : OBJ_UNKNOWN;
 }
 
+static bool in_folder(const struct timeline *tl, const struct wait_sum *sum)
+{
+    return sum->object_plus1 && object_in_folder(tl, &tl->objects.data[sum->object_plus1 - 1]);
+}
+
 /* The name that the like of it share: a client for its listening address, a file for its folder. */
 static struct wait_row row_of(const struct timeline *tl, const struct wait_sum *sum)
 {
@@ -39,9 +44,8 @@ static struct wait_row row_of(const struct timeline *tl, const struct wait_sum *
         row.name = timeline_string(tl, tl->objects.data[sum->object_plus1 - 1].local);
         row.name_len = strlen(row.name);
         row.after = " (its clients)";
-    } else if (kind == OBJ_FILE || kind == OBJ_PATH) {
-        const char *slash = strrchr(row.name, '/');
-        row.name_len = slash ? (size_t)(slash + 1 - row.name) : row.name_len;
+    } else if (in_folder(tl, sum)) {
+        row.name_len = (size_t)(strrchr(row.name, '/') + 1 - row.name);
     }
     return row;
 }
@@ -80,9 +84,7 @@ static void put_together(struct wait_rows *rows, const struct timeline *tl)
         for (next = i + 1; next < rows->all.len; next++)
             if (same_row(&rows->all.data[i], &rows->all.data[next]) != 0)
                 break;
-        uint8_t kind = kind_of(tl, &rows->all.data[i].sum);
-        bool files = kind == OBJ_FILE || kind == OBJ_PATH;
-        if (files && next - i < FOLD_FILES) {
+        if (in_folder(tl, &rows->all.data[i].sum) && next - i < FOLD_FILES) {
             for (size_t k = i; k < next; k++) {
                 struct wait_row *row = &rows->all.data[kept++];
                 *row = rows->all.data[k];

@@ -36,8 +36,7 @@ static bool is_the_wait(const struct timeline *tl, const struct verdict *v, cons
         return v->waits_on == OBJ_UNKNOWN;
     if (o->kind != v->waits_on)
         return false;
-    return o->kind == OBJ_FILE || o->kind == OBJ_PATH || o->kind == OBJ_ACCEPTED ||
-           o->name == v->waits_on_name;
+    return object_in_folder(tl, o) || o->kind == OBJ_ACCEPTED || o->name == v->waits_on_name;
 }
 
 static void add_longest(struct process_sums *s, const struct timeline *tl, uint32_t index)

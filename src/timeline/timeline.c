@@ -172,6 +172,14 @@ const char *timeline_string(const struct timeline *tl, uint32_t index)
     return index < tl->strings.len ? tl->strings.data[index] : "";
 }
 
+bool object_in_folder(const struct timeline *tl, const struct object *o)
+{
+    const char *name = timeline_string(tl, o->name);
+    const char *slash = strrchr(name, '/');
+    return slash && slash != name &&
+           (o->kind == OBJ_FILE || o->kind == OBJ_PATH || o->kind == OBJ_PIPE);
+}
+
 bool thread_is_dispatcher(const struct timeline *tl, const struct thread *t)
 {
     const char *comm = timeline_string(tl, t->comm);

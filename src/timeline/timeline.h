@@ -278,6 +278,8 @@ uint32_t timeline_intern(struct timeline *tl, const char *s);
 /* Cleans bytes from outside with text_clean(), then interns them. */
 uint32_t timeline_intern_bytes(struct timeline *tl, const void *bytes, size_t len);
 const char *timeline_string(const struct timeline *tl, uint32_t index);
+/* Files, paths and named pipes, which are told of together by their folder. */
+bool object_in_folder(const struct timeline *tl, const struct object *o);
 /* Do Kotlin's coroutines run on it, if its process is a JVM? Those of Dispatchers.Default and .IO
  * bear "DefaultDispatcher-worker-1" as the kernel cuts it, or as the JVM does since 20. */
 bool thread_is_dispatcher(const struct timeline *tl, const struct thread *t);

@@ -175,7 +175,8 @@ static void pool_worker(struct gen *g, size_t intervals, size_t requests)
     snprintf(name, sizeof(name), "10.0.%zu.%zu:4%04zu", index / 250, index % 250, index % 10000);
     uint32_t conn = object(g, OBJ_ACCEPTED, name, "10.0.0.1:8080", name);
     uint64_t now = 0;
-    /* Rounds of three intervals beside three others a request, so that the sum is what was asked. */
+    /* Rounds of three intervals beside three others a request, so that the sum is what was asked.
+     */
     double each = requests ? fmax(((double)intervals / (double)requests - 3) / 3, 1) : 0, due = 0;
     interval(t, &now, expo(g, 1e6), STATE_UNKNOWN, 0, 0, INTERVAL_OPEN);
     for (size_t i = 0; i < requests; i++) {

@@ -544,12 +544,36 @@ static void test_why_is_cut_to_its_room(void **state)
     timeline_release(&tl);
 }
 
+/* A thousand files are one thing to read about; so are named pipes, which files often stand for. */
+static void test_what_is_told_of_by_its_folder(void **state)
+{
+    (void)state;
+    static const struct {
+        uint8_t kind;
+        const char *name;
+        bool in_folder;
+    } rows[] = {
+        {OBJ_FILE, "/srv/a/1", true}, {OBJ_PATH, "/srv/a", true},
+        {OBJ_PIPE, "/srv/p/1", true}, {OBJ_PIPE, "pipe", false},
+        {OBJ_FILE, "/swap", false},   {OBJ_SOCKET, "/run/s", false},
+        {OBJ_FUTEX, "GIL", false},    {OBJ_DIRECTORY, "/srv/a", false},
+    };
+    struct timeline tl;
+    timeline_init(&tl);
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct object o = {.kind = rows[i].kind, .name = timeline_intern(&tl, rows[i].name)};
+        assert_int_equal(object_in_folder(&tl, &o), rows[i].in_folder);
+    }
+    timeline_release(&tl);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_strings),
         cmocka_unit_test(test_bytes_are_cleaned),
         cmocka_unit_test(test_words),
+        cmocka_unit_test(test_what_is_told_of_by_its_folder),
         cmocka_unit_test(test_whole_scene_passes),
         cmocka_unit_test(test_each_breach_is_seen),
         cmocka_unit_test(test_why_is_cut_to_its_room),
