@@ -188,7 +188,10 @@ static void pool_worker(struct gen *g, size_t intervals, size_t requests)
         segment(g, &r, queued, LEDGER_QUEUED, (uint32_t)index + 1, 0);
         interval(t, &now, woken, STATE_RUNNABLE, 0, 0, 0);
         segment(g, &r, woken, LEDGER_RUNNABLE, (uint32_t)index + 1, (uint32_t)t->intervals.len);
-        for (due += each; due >= 1; due--)
+        due += each;
+        size_t rounds = (size_t)due;
+        due -= (double)rounds;
+        for (size_t k = 0; k < rounds; k++)
             work(g, index, &r, &now);
         t = &g->tl.threads.data[index];
         uint64_t last = expo(g, 20e3);

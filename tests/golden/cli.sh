@@ -251,6 +251,7 @@ cp good.wsc $'\e[31m.wsc'
 expect "diff of a file with a hostile name" 0 + "$waitscope" diff $'\e[31m.wsc' good.wsc
 
 expect "diff -o" 0 "" "$waitscope" diff good.wsc loop.wsc -o both.html
+# shellcheck disable=SC2016 # those are of the script in another language
 check "makes one page of both" node -e '
     const page = require("fs").readFileSync("both.html", "utf8");
     const data = (id) => JSON.parse(require("zlib").gunzipSync(Buffer.from(
