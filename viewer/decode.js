@@ -12,6 +12,7 @@ waitscope.decode = waitscope.pure('decode', function () {
     const { model, layout } = waitscope;
     const { num, list, record, words, header, Refusal } = waitscope.header;
     const MOST_PROBLEMS = 20;
+    const LONGEST = 5000; /* characters of a name; a path has 4,096 at most */
     const MAX = Number.MAX_SAFE_INTEGER;
     const U32 = 0xffffffff;
 
@@ -66,6 +67,7 @@ waitscope.decode = waitscope.pure('decode', function () {
         const problems = [];
         let unsaid = 0;
         let ended = false;
+        let hasObjects = false;
         let strings = 0;
 
         /** @param {string} what */
@@ -125,13 +127,15 @@ waitscope.decode = waitscope.pure('decode', function () {
 
         /** @param {any} b */
         function onStrings(b) {
-            const values = words(b.values);
+            const values = words(b.values).map((s) => (s.length > LONGEST ? `${s.slice(0, LONGEST)}…` : s));
             strings += values.length;
             emit({ type: 'strings', values });
         }
 
         /** @param {any} b */
         function onObjects(b) {
+            if (hasObjects) return problem('a second block of objects was left out');
+            hasObjects = true;
             const n = Math.max(list(b.kind).length, list(b.name).length);
             const o = {
                 n,
@@ -174,6 +178,7 @@ waitscope.decode = waitscope.pure('decode', function () {
 
         /** @param {any} b @param {Header} h */
         function onRequests(b, h) {
+            if (totals.requests < 0) return problem('a block of requests behind the threads was left out');
             if (!req) newRequests(h);
             const n = list(b.start).length;
             const at = req.n;
@@ -205,6 +210,8 @@ waitscope.decode = waitscope.pure('decode', function () {
             const thread = list(b.seg_thread);
             let i = 0;
             let broken = 0;
+            let strange = 0;
+            const threads = /** @type {Header} */ (head).threads.length;
             segs.reserve(dt.length + n);
             const s = segs.cols;
             for (let r = at; r < at + n; r++) {
@@ -212,14 +219,17 @@ waitscope.decode = waitscope.pure('decode', function () {
                 let time = c.start[r];
                 const first = segs.n;
                 for (const stop = Math.min(i + c.segCount[r], dt.length); i < stop; i++) {
-                    const cat = ledgerOf[key[i]];
-                    if (time > end || !(dt[i] >= 0)) break;
+                    const d = dt[i];
+                    if (time > end || !(typeof d === 'number' && d >= 0)) break;
+                    const cat = typeof key[i] === 'number' ? ledgerOf[key[i]] : undefined;
+                    const by = num(thread[i], U32);
+                    if (by > threads) strange++;
                     s.start[segs.n] = time;
                     s.cat[segs.n] = cat === undefined ? model.UNATTRIBUTED : cat;
                     s.grade[segs.n] = num(grade[i], 255);
-                    s.thread[segs.n] = num(thread[i], U32);
+                    s.thread[segs.n] = by > threads ? 0 : by;
                     s.request[segs.n] = r;
-                    time += dt[i];
+                    time += d;
                     segs.n++;
                 }
                 if (time !== end) broken++;
@@ -233,6 +243,7 @@ waitscope.decode = waitscope.pure('decode', function () {
                 }
                 c.segCount[r] = segs.n - first;
             }
+            if (strange) problem(`requests: ${strange} stretches of threads that the header does not name`);
             if (broken) problem(`requests: the stretches of ${broken} do not add up to their latency`);
         }
 
@@ -291,7 +302,7 @@ waitscope.decode = waitscope.pure('decode', function () {
 
         /** @param {any} b @param {Header} h */
         function onHolds(b, h) {
-            const n = list(b.start).length;
+            const n = h.threads.length ? list(b.start).length : 0; /* a hold is of a thread */
             const victims = list(b.victims);
             const lost = list(b.lost);
             const o = {
@@ -398,9 +409,9 @@ waitscope.decode = waitscope.pure('decode', function () {
             let w = 0;
             let i = 0;
             for (; i < n; i++) {
-                const d = Math.floor(dt[i]);
+                const d = typeof dt[i] === 'number' ? Math.floor(dt[i]) : -1;
                 if (!(d >= 0 && time + d <= MAX)) break;
-                let s = stateOf[state[i]];
+                let s = typeof state[i] === 'number' ? stateOf[state[i]] : undefined;
                 if (s === undefined) {
                     problem(`${what}: a state that the header does not name`);
                     s = model.UNKNOWN;

@@ -273,7 +273,7 @@ waitscope.details = (function () {
             el('h3', null, 'How sure this is'),
             table(
                 ['grade', 'time', 'share', 'meaning'],
-                m.header.grades.map((g, i) => [g, exact(q.grade[i][r]), format.percent(q.grade[i][r] / latency), M.GRADES[g] || '']).filter((_, i) => q.grade[i][r] > 0),
+                m.header.grades.map((g, i) => [g, exact(q.grade[i][r]), format.percent(q.grade[i][r] / latency), Object.hasOwn(M.GRADES, g) ? M.GRADES[g] : '']).filter((_, i) => q.grade[i][r] > 0),
                 'figures',
             ),
             ...waits(m, q, r),

@@ -242,7 +242,7 @@ waitscope.hand = (function () {
         const seg = segmentAt(lane, i);
         /** @type {Choice | null} */
         let s = null;
-        if (lane.thread >= 0) s = { kind: 'interval', thread: lane.thread, index: i };
+        if (lane.thread >= 0 && i >= 0) s = { kind: 'interval', thread: lane.thread, index: i };
         else if (seg >= 0 && q) s = { kind: 'request', request: q.segRequest[seg] };
         if (s) app.select(s, true);
     }

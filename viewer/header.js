@@ -63,6 +63,24 @@ waitscope.header = waitscope.pure('header', function () {
         };
     }
 
+    const WINDOWS = 500;
+
+    /** Of very many losses those that overlap or touch are one, and what is beyond a number is in the
+     * last. @param {any[]} all */
+    function windows(all) {
+        const out = all.map((w) => ({ start: num(record(w).start), end: num(record(w).end), count: num(record(w).count), kind: str(record(w).kind).slice(0, 100) }));
+        if (out.length <= WINDOWS) return out;
+        out.sort((a, b) => a.start - b.start);
+        /** @type {typeof out} */
+        const kept = [];
+        for (const w of out) {
+            const last = kept[kept.length - 1];
+            if (!last || (w.start > last.end && kept.length < WINDOWS)) kept.push({ ...w });
+            else Object.assign(last, { end: Math.max(last.end, w.end), count: last.count + w.count, kind: last.kind === w.kind ? w.kind : 'several kinds of' });
+        }
+        return kept;
+    }
+
     /** @param {any} o @param {number} duration */
     function overview(o, duration) {
         const bucket_ns = num(record(o).bucket_ns);
@@ -112,7 +130,7 @@ waitscope.header = waitscope.pure('header', function () {
         if (processes.length === 0) processes.push(process({}));
         for (const t of threads) if (t.process >= processes.length) t.process = 0;
         const lost = record(h.lost);
-        const duration = Math.max(num(h.duration_ns), ...threads.map((t) => t.end), 0);
+        const duration = threads.reduce((most, t) => Math.max(most, t.end), num(h.duration_ns));
         return {
             version,
             duration_ns: duration,
@@ -125,12 +143,7 @@ waitscope.header = waitscope.pure('header', function () {
             records: num(h.records),
             lost: {
                 records: num(lost.records),
-                windows: list(lost.windows).map((w) => ({
-                    start: num(record(w).start),
-                    end: num(record(w).end),
-                    count: num(record(w).count),
-                    kind: str(record(w).kind),
-                })),
+                windows: windows(list(lost.windows)),
             },
             states: words(h.states),
             ledger: words(h.ledger),

@@ -133,9 +133,13 @@ waitscope.main = (function () {
     /** @param {string} message @param {boolean} begun */
     function refuse(message, begun) {
         next = undefined;
+        const half = app.model !== null && app.loading;
+        app.ended();
+        if (worker) worker.terminate();
         loading('');
         get('welcome').hidden = begun || app.model !== null;
-        notices([{ kind: 'bad', text: message }, ...(app.model && app.model.problems ? allFaults(app.model) : [])]);
+        const part = half ? [{ kind: 'bad', text: 'What is shown was not read to its end.' }] : [];
+        notices([{ kind: 'bad', text: message }, ...part, ...(app.model && app.model.problems ? allFaults(app.model) : [])]);
         document.documentElement.dataset.ready = 'refused';
     }
 

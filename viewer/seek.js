@@ -105,8 +105,12 @@ waitscope.seek = (function () {
         return best;
     }
 
+    /** Whose hits these are. @type {Model | null} */
+    let of = null;
+
     function look() {
         const m = app.model;
+        of = m;
         stop();
         looking = m !== null;
         wanted = false;
@@ -138,6 +142,7 @@ waitscope.seek = (function () {
 
     /** @param {number} i */
     function go(i) {
+        if (of !== app.model) return look(); /* another recording has come meanwhile */
         const hit = hits[i];
         if (!hit) return;
         dialog.close();

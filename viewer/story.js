@@ -11,6 +11,7 @@ waitscope.story = (function () {
     const { app, dom, format, model: M } = waitscope;
     const { el } = dom;
     const section = dom.get('verdict');
+    const LONGEST = 5000; /* characters of a sentence */
 
     /** What the reader folded or unfolded, by process; a new file begins anew.
      * @type {Map<number, boolean>} */
@@ -35,7 +36,7 @@ waitscope.story = (function () {
     /** "#127" in a sentence leads to that request. @param {Model} m @param {string} text @param {number} p */
     function linked(m, text, p) {
         const q = m.requests;
-        const parts = q ? text.split(/(#\d+)/) : [text];
+        const parts = q ? text.slice(0, LONGEST).split(/(#\d+)/, 200) : [text.slice(0, LONGEST)];
         return parts.map((part, i) => {
             const r = q && i % 2 ? requestOf(m, q, Number(part.slice(1)), p) : -1;
             return r < 0 ? part : el('button', { type: 'button', class: 'link', click: () => app.select({ kind: 'request', request: r }, true) }, part);

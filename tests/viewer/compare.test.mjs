@@ -711,3 +711,11 @@ pageTest('by keyboard alone: tabs, a row, the recordings fold', {}, async (page)
     await page.keyboard.press('Enter');
     assert.deepEqual(await lanes(), all);
 });
+
+pageTest('an address holds, though B was shifted', {}, async (page) => {
+    const link = () => page.evaluate(() => /of=[^&]*/.exec(globalThis.waitscope.place.link())[0]);
+    await page.evaluate(() => globalThis.waitscope.app.setView({ t0: 1e7, t1: 9e7 }));
+    const was = await link();
+    await app(page, (a) => new Promise((done) => a.shift(7e6, () => done(0))));
+    assert.equal(await link(), was);
+});

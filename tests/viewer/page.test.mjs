@@ -974,3 +974,14 @@ test('thirty thousand requests scroll to the last, and the page stays free', asy
     assert.deepEqual(sins, []);
     await context.close();
 });
+
+pageTest('a bad file that is opened while a good one is read leaves no half of it unmarked', { file: bundled, bare: true }, async (page) => {
+    const big = path.join(dir, 'half.json');
+    fs.writeFileSync(big, text(elements(world({ requests: 20000, workers: 4 }))));
+    await page.setInputFiles('#file', big);
+    await page.waitForFunction(() => globalThis.waitscope.app.model);
+    await drop(page, 'notes.txt', 'no timeline');
+    assert.equal(await ready(page), 'refused');
+    assert.match(await page.textContent('#notices'), /no waitscope timeline.*not read to its end/s);
+    assert.equal(await page.evaluate(() => globalThis.waitscope.app.loading), false);
+});

@@ -651,3 +651,69 @@ test('every word of the design is in the legend', () => {
         assert.ok(c && c.says.length > 15 && c.waiter.length > 5, key);
     }
 });
+
+/* ---- values that lead nowhere */
+
+const loadOf = (change) => {
+    const list = elements(world({ requests: 30 }));
+    change(list, (type) => list.find((e) => e.type === type));
+    return load(text(list));
+};
+
+test('a stretch of a thread that there is not belongs to none, and that is said', async () => {
+    const r = await loadOf((_, one) => (one('requests').seg_thread = one('requests').seg_thread.map((v, i) => (i < 3 ? 9999 : v))));
+    assert.match(r.problems.join(), /3 stretches of threads that the header does not name/);
+    assert.ok(r.requests.segThread.every((t) => t <= r.header.threads.length));
+    assert.doesNotThrow(() => r.requests.id.forEach((_, k) => M.segments(modelOf(r), k)));
+});
+
+test('texts are no numbers: neither of categories nor of times', async () => {
+    const r = await loadOf((list, one) => {
+        list[0].ledger.push('a', 'b', 'c', 'd', 'e');
+        const q = one('requests');
+        q.seg_key[0] = 'length';
+        q.seg_dt[q.segments[0]] = ' ';
+        q.seg_dt[q.segments[0] + q.segments[1]] = '7';
+        const t = one('thread');
+        t.state[2] = 'length';
+        t.dt[4] = { toString: 1, valueOf: 1 };
+    });
+    assert.equal(r.refused, null);
+    assert.ok(r.requests.segCat.every((c) => c < M.COUNT));
+    assert.ok(r.requests.segStart.every((v) => v >= 0));
+    assert.ok(r.threads.every((t) => t.cat.every((c) => (c & 15) < M.COUNT)));
+    assert.match(r.problems.join(), /do not add up|duration that is no number/);
+});
+
+test('blocks out of their order are left out, and the rest is read', async () => {
+    const late = await loadOf((list) => {
+        const at = list.findIndex((e) => e.type === 'requests');
+        list.splice(list.length - 1, 0, list.splice(at, 1)[0]);
+    });
+    assert.equal(late.refused, null);
+    assert.match(late.problems.join(), /requests behind the threads was left out/);
+    assert.ok(late.threads.every((t) => t.n > 0));
+    const twice = await loadOf((list, one) => list.splice(list.length - 1, 0, { ...one('objects'), kind: [1], name: [0], local: [0], remote: [0], deleted: [0] }));
+    assert.match(twice.problems.join(), /second block of objects/);
+    assert.ok(twice.objects.n > 1);
+});
+
+test('a header may have any number of threads, losses and letters', async () => {
+    const header = { ...elements(world({ requests: 3 }))[0] };
+    header.threads = Array.from({ length: 200000 }, (_, i) => ({ tid: i, pid: 1, process: 0, comm: 'x', role: 'worker', start: 0, end: 5, intervals: 0, state_ns: [] }));
+    header.lost = { records: 20000, windows: Array.from({ length: 20000 }, (_, i) => ({ start: i * 10, end: i * 10 + 5, count: 1, kind: i % 2 ? 'wait' : 'recv' })) };
+    const r = await load(text([header, { type: 'strings', values: ['', 'x'.repeat(1e6)] }]));
+    assert.equal(r.header.threads.length, 200000);
+    assert.ok(r.header.lost.windows.length <= 500);
+    assert.equal(r.header.lost.windows.reduce((a, w) => a + w.count, 0), 20000);
+    assert.equal(Math.max(...r.header.lost.windows.map((w) => w.end)), 199995);
+    assert.ok(r.strings[1].length < 6000);
+});
+
+test('a hold without a thread is none', async () => {
+    const r = await loadOf((list, one) => {
+        list[0].threads = [];
+        one('holds').thread = one('holds').thread.map(() => 0);
+    });
+    assert.ok(!r.holds || r.holds.n === 0);
+});
