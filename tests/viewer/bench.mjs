@@ -9,7 +9,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import zlib from 'node:zlib';
 import { execFileSync } from 'node:child_process';
-import { HERE, launch, open, ready, scratch, settled, VIEWER } from './browser.mjs';
+import { bundleIn, launch, open, ready, scratch, settled, violations } from './browser.mjs';
 
 const ROUNDS = 5; /* of each load; the median counts */
 const SIZES = [
@@ -203,15 +203,12 @@ function bytes(file) {
     return { raw: text.length / n, gzip: zlib.gzipSync(text, { level: 6 }).length / n };
 }
 
-/** axe's findings, in one theme. */
-async function violations(browser, bundle, file, scheme) {
-    const axe = fs.readFileSync(path.join(HERE, 'node_modules/axe-core/axe.min.js'), 'utf8');
+/** How much axe finds, in one theme. */
+async function faults(browser, bundle, file, scheme) {
     const { page, context } = await load(browser, bundle, file, { scheme });
-    const client = await context.newCDPSession(page); /* past the page's policy */
-    await client.send('Runtime.evaluate', { expression: axe });
-    const r = await client.send('Runtime.evaluate', { expression: 'axe.run(document, { resultTypes: ["violations"] }).then((r) => r.violations.length)', awaitPromise: true, returnByValue: true });
+    const found = await violations(page);
     await context.close();
-    return r.result.value;
+    return found.length;
 }
 
 /** Cuts and bit flips of a file: how many show what is wrong, or nothing was wrong with them. */
@@ -285,7 +282,7 @@ async function bar(browser, bundle, build, dir) {
     row('bytes an interval, call columns aside', '<= 17, gzip <= 4', `${b.raw.toFixed(1)}, gzip ${b.gzip.toFixed(1)}`, b.raw <= 17 && b.gzip <= 4);
     const size = fs.statSync(bundle).size;
     row('the viewer itself', '<= 150 KB', `${(size / 1e3).toFixed(1)} KB`, size <= 150e3);
-    const found = [await violations(browser, bundle, files['10k'], 'light'), await violations(browser, bundle, files['10k'], 'dark')];
+    const found = [await faults(browser, bundle, files['10k'], 'light'), await faults(browser, bundle, files['10k'], 'dark')];
     row('axe, light and dark', '0', found.join(', '), found.every((n) => n === 0));
     const bad = await damaged(browser, bundle, files['10k'], dir);
     row('damaged or cut files without a message', `0 of ${bad.tries}`, String(bad.silent), bad.silent === 0);
@@ -300,8 +297,7 @@ if (!build) {
     process.exit(2);
 }
 const dir = scratch();
-const bundle = path.join(dir, 'page.html');
-execFileSync(path.join(VIEWER, 'bundle.sh'), [bundle]);
+const bundle = bundleIn(dir);
 const browser = await launch();
 try {
     if (files.length) for (const file of files) await one(browser, bundle, file);

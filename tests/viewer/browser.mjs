@@ -5,6 +5,7 @@
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
+import { execFileSync } from 'node:child_process';
 import { pathToFileURL } from 'node:url';
 import { chromium } from 'playwright-core';
 
@@ -96,6 +97,23 @@ export async function drop(page, name, bytes) {
         },
         [name, base64],
     );
+}
+
+/** The page in one file, as the program carries it. @param {string} dir */
+export function bundleIn(dir) {
+    const file = path.join(dir, 'page.html');
+    execFileSync(path.join(VIEWER, 'bundle.sh'), [file]);
+    return file;
+}
+
+/** What axe finds wrong; it comes in through the debugger, past the page's policy.
+ * @param {import('playwright-core').Page} page */
+export async function violations(page) {
+    const client = await page.context().newCDPSession(page);
+    await client.send('Runtime.evaluate', { expression: fs.readFileSync(path.join(HERE, 'node_modules/axe-core/axe.min.js'), 'utf8') });
+    const r = await client.send('Runtime.evaluate', { expression: 'axe.run(document, { resultTypes: ["violations"] }).then((r) => JSON.stringify(r.violations.map((v) => [v.id, v.nodes.map((n) => n.html.slice(0, 160) + " " + n.failureSummary)])))', awaitPromise: true, returnByValue: true });
+    if (!r.result.value) throw new Error(JSON.stringify(r));
+    return JSON.parse(r.result.value);
 }
 
 /** A folder for what a run makes. */

@@ -6,18 +6,14 @@ import assert from 'node:assert/strict';
 import { execFileSync, spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
-import test, { after, before } from 'node:test';
+import test from 'node:test';
 import zlib from 'node:zlib';
-import { HERE, launch, open, readTable, ready, scratch, settled, VIEWER } from './browser.mjs';
+import { HERE, open, readTable, ready, settled, violations } from './browser.mjs';
 import { elements, LEDGER, STATES, text, world } from './make.mjs';
 import { load, modelOf, ws } from './pure.mjs';
+import { browser, bundle, bundled, dir, pageOfTwo, pages } from './suite.mjs';
 
 const { model: M, merge, diff, layout } = ws;
-const dir = scratch();
-const bundled = path.join(dir, 'page.html');
-execFileSync(path.join(VIEWER, 'bundle.sh'), [bundled]);
-const bundle = fs.readFileSync(bundled, 'utf8');
-const axe = fs.readFileSync(path.join(HERE, 'node_modules/axe-core/axe.min.js'), 'utf8');
 const HOSTILE = '"><img src=x onerror=pwned=1><script>pwned=1</script>\u202e</title> &lt;b&gt; </script>';
 
 const A = world({ requests: 60, seed: 1 });
@@ -336,38 +332,14 @@ test('what moved, recomputed plainly; and in words', async () => {
 
 /* ---- the page */
 
-/** @type {import('playwright-core').Browser} */
-let browser;
-before(async () => (browser = await launch()));
-after(async () => {
-    await browser.close();
-    fs.rmSync(dir, { recursive: true });
-});
-
-/** The page of `waitscope diff -o`. */
-function pageOf(name, a, b, names = ['before.wsc', 'after.wsc']) {
-    const file = path.join(dir, `${name}.html`);
-    const escaped = names.map((s) => s.replace(/&/g, '&amp;').replace(/"/g, '&quot;'));
-    const data = [a, b].map((s, i) => `<script type="application/x-waitscope" id="waitscope-data${i ? '-b' : ''}" data-name="${escaped[i]}">${zlib.gzipSync(s).toString('base64')}</script>`);
-    fs.writeFileSync(file, bundle.replace('<!--waitscope-data-->', () => data.join('')));
-    return file;
-}
-const two = pageOf('two', files.A, files.B);
+const two = pageOfTwo('two', files.A, files.B);
 const one = path.join(dir, 'one.html');
 fs.writeFileSync(one, bundle.replace('<!--waitscope-data-->', () => `<script type="application/x-waitscope" id="waitscope-data">${zlib.gzipSync(files.A).toString('base64')}</script>`));
 
-function pageTest(name, options, body) {
-    test(name, async () => {
-        const { page, sins, context } = await open(browser, options.file || two, options);
-        try {
-            if (!options.bare) await compared(page);
-            await body(page);
-            assert.deepEqual(sins, []);
-        } finally {
-            await context.close();
-        }
-    });
-}
+/** bare: not until both were read. */
+const pageTest = pages(two, async (page, options) => {
+    if (!options.bare) await compared(page);
+});
 
 /** Until both were read and what moved is said. */
 async function compared(page) {
@@ -658,7 +630,7 @@ pageTest('a second file that is refused leaves the first; one that was cut is co
 
 const hostile = world({ requests: 30, seed: 4, hostile: HOSTILE });
 test('hostile names in B are text wherever they stand', async () => {
-    const file = pageOf('hostile', files.A, text(elements(hostile, { damage: HOSTILE, lost: { records: 1, windows: [{ start: 1e6, end: 9e7, count: 1, kind: HOSTILE }] } })), ['a.wsc', HOSTILE]);
+    const file = pageOfTwo('hostile', files.A, text(elements(hostile, { damage: HOSTILE, lost: { records: 1, windows: [{ start: 1e6, end: 9e7, count: 1, kind: HOSTILE }] } })), ['a.wsc', HOSTILE]);
     const { page, sins, context } = await open(browser, file);
     await compared(page);
     const count = () => page.evaluate(() => [document.images.length, document.scripts.length, document.querySelectorAll('style').length, 'pwned' in globalThis]);
@@ -677,12 +649,6 @@ test('hostile names in B are text wherever they stand', async () => {
     await context.close();
 });
 
-async function violations(page) {
-    const client = await page.context().newCDPSession(page);
-    await client.send('Runtime.evaluate', { expression: axe });
-    const r = await client.send('Runtime.evaluate', { expression: 'axe.run(document, { resultTypes: ["violations"] }).then((r) => JSON.stringify(r.violations.map((v) => [v.id, v.nodes.map((n) => n.html.slice(0, 160) + " " + n.failureSummary)])))', awaitPromise: true, returnByValue: true });
-    return JSON.parse(r.result.value);
-}
 for (const scheme of ['light', 'dark'])
     for (const width of [1440, 360])
         pageTest(`axe finds nothing and nothing scrolls sideways: ${scheme}, ${width}`, { scheme, width, height: 900 }, async (page) => {

@@ -1,17 +1,15 @@
 /* The page once in Firefox, from file://: it reads, draws, answers the hand, and says nothing wrong. */
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 import test, { after, before } from 'node:test';
 import { pathToFileURL } from 'node:url';
 import puppeteer from 'puppeteer-core';
-import { scratch, VIEWER } from './browser.mjs';
+import { bundleIn, scratch } from './browser.mjs';
 import { elements, LEDGER, page as reportPage, text, world } from './make.mjs';
 
 const dir = scratch();
-const bundled = path.join(dir, 'page.html');
-execFileSync(path.join(VIEWER, 'bundle.sh'), [bundled]);
+const bundled = bundleIn(dir);
 const w = world({ requests: 150 });
 const report = path.join(dir, 'report.html');
 fs.writeFileSync(report, reportPage(fs.readFileSync(bundled, 'utf8'), text(elements(w))));

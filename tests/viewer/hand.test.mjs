@@ -1,52 +1,29 @@
 /* The hand: links, the way back, marks, going to things, fingers; and what is exported. */
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
-import test, { after, before } from 'node:test';
-import { drop, HERE, launch, open, ready, scratch, settled, VIEWER } from './browser.mjs';
+import test from 'node:test';
+import { drop, open, ready, settled, violations } from './browser.mjs';
 import { elements, LEDGER, page as reportPage, STATES, text, world } from './make.mjs';
 import { load, modelOf, ws } from './pure.mjs';
+import { browser, bundle, dir, pages, reportOf } from './suite.mjs';
 
-const dir = scratch();
-const bundled = path.join(dir, 'page.html');
-execFileSync(path.join(VIEWER, 'bundle.sh'), [bundled]);
-const bundle = fs.readFileSync(bundled, 'utf8');
-const axe = fs.readFileSync(path.join(HERE, 'node_modules/axe-core/axe.min.js'), 'utf8');
 const w = world({ requests: 120 });
 const json = text(elements(w));
-const report = path.join(dir, 'shop report.html');
-fs.writeFileSync(report, reportPage(bundle, json));
+const report = reportOf('shop report', elements(w));
 
-/** @type {import('playwright-core').Browser} */
-let browser;
-before(async () => (browser = await launch()));
-after(async () => {
-    await browser.close();
-    fs.rmSync(dir, { recursive: true });
+/** Options beside open()'s: hash, the address to come with; both, so that both views stay. */
+const pageTest = pages(report, async (page, options, sins) => {
+    if (options.hash !== undefined) {
+        /* Another # alone does not load a page anew: the way leads over an empty one. */
+        const url = page.url() + options.hash;
+        await page.goto('about:blank');
+        await page.goto(url);
+        sins.splice(0, sins.length, ...sins.filter((s) => !s.endsWith('about:blank')));
+    }
+    assert.equal(await ready(page), 'yes');
+    if (!options.both) await page.evaluate(() => globalThis.waitscope.app.how.show === 'both' && globalThis.waitscope.app.setShow('threads'));
 });
-
-/** @param {string} name @param {any} options of open(), file and hash
- * @param {(page: import('playwright-core').Page) => Promise<void>} body */
-function pageTest(name, options, body) {
-    test(name, async () => {
-        const { page, sins, context } = await open(browser, options.file || report, options);
-        try {
-            if (options.hash !== undefined) {
-                /* Another # alone does not load a page anew: the way leads over an empty one. */
-                const url = page.url() + options.hash;
-                await page.goto('about:blank');
-                await page.goto(url);
-            }
-            assert.equal(await ready(page), 'yes');
-            if (!options.both) await page.evaluate(() => globalThis.waitscope.app.how.show === 'both' && globalThis.waitscope.app.setShow('threads'));
-            await body(page);
-            assert.deepEqual(sins.filter((s) => !s.endsWith('about:blank')), []);
-        } finally {
-            await context.close();
-        }
-    });
-}
 
 const view = (page) => page.evaluate(() => globalThis.waitscope.app.view);
 const selection = (page) => page.evaluate(() => globalThis.waitscope.app.selection);
@@ -743,13 +720,6 @@ pageTest('a link and the details can be copied', {}, async (page) => {
 
 /* ---- for everybody */
 
-async function violations(page) {
-    const client = await page.context().newCDPSession(page);
-    await client.send('Runtime.evaluate', { expression: axe });
-    const r = await client.send('Runtime.evaluate', { expression: 'axe.run(document, { resultTypes: ["violations"] }).then((r) => JSON.stringify(r.violations.map((v) => [v.id, v.nodes.map((n) => n.html.slice(0, 160) + " " + n.failureSummary)])))', awaitPromise: true, returnByValue: true });
-    return JSON.parse(r.result.value);
-}
-
 for (const scheme of ['light', 'dark'])
     for (const width of [1440, 360])
         pageTest(`axe finds nothing in marks, menu and “go to”, and nothing is too wide: ${scheme}, ${width}`, { scheme, width, height: 780, hash: '#m=A@12ms:first,B@50ms..90ms:a%20longer%20name' }, async (page) => {
@@ -778,7 +748,7 @@ pageTest('every key stands in the list, in a group; every button of the page nam
     for (const k of ['W', 'Z ⌫', 'Shift + Z', 'N', 'Shift + N', 'M', '[', ']', 'G', 'X', '/', 'O', 'T', 'L', '?', 'Esc', 'Enter', 'long press', 'two fingers']) assert.ok(keys.includes(k), k);
     assert.equal(new Set(keys).size, keys.length, 'each once');
     await page.keyboard.press('Escape');
-    const bare = await page.$$eval('header > div > button, #bar > button, #bar > .group button, #bar summary', (all) => all.filter((e) => !e.getAttribute('aria-keyshortcuts') || !/\(.+\)/.test(e.title)).map((e) => e.id));
+    const bare = await page.$$eval('header > div > button, #bar > button, #bar > .group button, header summary, #bar summary', (all) => all.filter((e) => !e.getAttribute('aria-keyshortcuts') || !/\(.+\)/.test(e.title)).map((e) => e.id));
     assert.deepEqual(bare, []);
     const theme = await page.textContent('#theme');
     await page.keyboard.press('t');

@@ -3,44 +3,27 @@
  * on purpose is taken with `LOOK=take node look.test.mjs`, and looked at again: look/*.png.
  */
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
-import test, { after, before } from 'node:test';
-import zlib from 'node:zlib';
-import { HERE, launch, open, ready, scratch, settled, VIEWER } from './browser.mjs';
-import { elements, page as reportPage, text, world } from './make.mjs';
+import test, { before } from 'node:test';
+import { HERE, open, ready, settled } from './browser.mjs';
+import { elements, text, world } from './make.mjs';
+import { browser, bundled, pageOfTwo, reportOf } from './suite.mjs';
 
 const WIDE = 160; /* pixels of a small picture: enough for the layout, too few for letters */
 const FAR = 48; /* of 255: a pixel that is another */
 const MOST = 0.02; /* share of such pixels */
 const MEAN = 4; /* of 255, over all */
 
-const dir = scratch();
-const bundled = path.join(dir, 'page.html');
-execFileSync(path.join(VIEWER, 'bundle.sh'), [bundled]);
-const bundle = fs.readFileSync(bundled, 'utf8');
 const w = world({ requests: 150 });
-const report = path.join(dir, 'report.html');
-fs.writeFileSync(report, reportPage(bundle, text(elements(w))));
-const two = path.join(dir, 'two.html');
-const packed = (seed) => zlib.gzipSync(text(elements(world({ requests: 120, seed })))).toString('base64');
-fs.writeFileSync(
-    two,
-    bundle.replace('<!--waitscope-data-->', () => `<script type="application/x-waitscope" id="waitscope-data" data-name="before.wsc">${packed(1)}</script><script type="application/x-waitscope" id="waitscope-data-b" data-name="after.wsc">${packed(2)}</script>`),
-);
+const report = reportOf('report', elements(w));
+const timeline = (seed) => text(elements(world({ requests: 120, seed })));
+const two = pageOfTwo('two', timeline(1), timeline(2));
 
-/** @type {import('playwright-core').Browser} */
-let browser;
 /** Where pictures are made small. @type {import('playwright-core').Page} */
 let bench;
 before(async () => {
-    browser = await launch();
     bench = await browser.newPage();
-});
-after(async () => {
-    await browser.close();
-    fs.rmSync(dir, { recursive: true });
 });
 
 /** A picture made small, as PNG and as numbers; a browser has all that takes. */

@@ -1,13 +1,11 @@
 /* The numbers below the timeline and beside it: what the filter's words find, and that each figure
  * is that of a plain recomputation from the made-up world. */
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
-import fs from 'node:fs';
-import path from 'node:path';
-import test, { after, before } from 'node:test';
-import { HERE, launch, open, ready, scratch, settled, VIEWER } from './browser.mjs';
-import { elements, LEDGER, page as reportPage, text, world } from './make.mjs';
+import test from 'node:test';
+import { open, ready, settled, violations } from './browser.mjs';
+import { elements, LEDGER, text, world } from './make.mjs';
 import { load, modelOf, ws } from './pure.mjs';
+import { browser, pages, reportOf } from './suite.mjs';
 
 const { filter, stats, layout, model: M } = ws;
 const w = world({ requests: 150 });
@@ -340,40 +338,8 @@ test('an area’s requests are those with a part in it, with their whole latency
 
 /* ---- the page */
 
-const dir = scratch();
-const bundled = path.join(dir, 'page.html');
-execFileSync(path.join(VIEWER, 'bundle.sh'), [bundled]);
-const bundle = fs.readFileSync(bundled, 'utf8');
-const axe = fs.readFileSync(path.join(HERE, 'node_modules/axe-core/axe.min.js'), 'utf8');
-/** @param {string} name @param {any} of a world @param {any} [change] of its header */
-function reportOf(name, of, change) {
-    const file = path.join(dir, `${name}.html`);
-    fs.writeFileSync(file, reportPage(bundle, text(elements(of, change))));
-    return file;
-}
-const report = reportOf('report', w);
-
-/** @type {import('playwright-core').Browser} */
-let browser;
-before(async () => (browser = await launch()));
-after(async () => {
-    await browser.close();
-    fs.rmSync(dir, { recursive: true });
-});
-
-/** @param {string} name @param {any} options @param {(page: import('playwright-core').Page) => Promise<void>} body */
-function pageTest(name, options, body) {
-    test(name, async () => {
-        const { page, sins, context } = await open(browser, options.file || report, options);
-        try {
-            assert.equal(await ready(page), 'yes');
-            await body(page);
-            assert.deepEqual(sins, []);
-        } finally {
-            await context.close();
-        }
-    });
-}
+const report = reportOf('report', elements(w));
+const pageTest = pages(report);
 
 /** The rows of a tab's first table: cells by column, with the exact times. */
 const rowsOf = (page, key) =>
@@ -672,7 +638,7 @@ test('a selection of everything has its sums at once, and the rest without holdi
         globalThis.long = [];
         new PerformanceObserver((l) => l.getEntries().forEach((e) => globalThis.long.push(e.duration))).observe({ entryTypes: ['longtask'] });
     };
-    const { page, sins, context } = await open(browser, reportOf('big', big), { before: watch });
+    const { page, sins, context } = await open(browser, reportOf('big', elements(big)), { before: watch });
     assert.equal(await ready(page), 'yes');
     await page.evaluate(() => (globalThis.long.length = 0));
     await page.evaluate(() => {
@@ -690,7 +656,7 @@ test('a selection of everything has its sums at once, and the rest without holdi
     await context.close();
 });
 
-pageTest('hostile groups, calls and objects are text in every tab, and filter as they are', { file: reportOf('hostile', world({ requests: 40, hostile: ' "><img src=x onerror=alert(1)>' })) }, async (page) => {
+pageTest('hostile groups, calls and objects are text in every tab, and filter as they are', { file: reportOf('hostile', elements(world({ requests: 40, hostile: ' "><img src=x onerror=alert(1)>' }))) }, async (page) => {
     for (const key of ['groups', 'latency', 'waits']) {
         await tab(page, key);
         assert.equal(await page.$$eval('#requests img', (all) => all.length), 0);
@@ -704,7 +670,7 @@ pageTest('hostile groups, calls and objects are text in every tab, and filter as
     assert.ok(Number(row.n) > 0 && Number(row.n) < 80);
 });
 
-pageTest('a word of the ledger that is not known stands as it is written', { file: reportOf('words', w, { ledger: LEDGER.map((k) => (k === 'queued' ? 'constructor' : k)) }) }, async (page) => {
+pageTest('a word of the ledger that is not known stands as it is written', { file: reportOf('words', elements(w, { ledger: LEDGER.map((k) => (k === 'queued' ? 'constructor' : k)) })) }, async (page) => {
     for (const key of ['groups', 'latency', 'waits']) await tab(page, key);
     const rows = await rowsOf(page, 'groups');
     assert.equal(await page.textContent('#view-groups th[data-key="constructor"]'), 'constructor');
@@ -716,12 +682,9 @@ pageTest('a word of the ledger that is not known stands as it is written', { fil
 for (const scheme of ['light', 'dark'])
     for (const width of [1440, 360])
         pageTest(`axe finds nothing in the tabs: ${scheme}, ${width} pixels`, { scheme, width, height: width === 360 ? 740 : 900 }, async (page) => {
-            const client = await page.context().newCDPSession(page);
-            await client.send('Runtime.evaluate', { expression: axe });
             for (const key of ['groups', 'latency', 'waits']) {
                 await tab(page, key);
-                const r = await client.send('Runtime.evaluate', { expression: 'axe.run(document, { resultTypes: ["violations"] }).then((r) => JSON.stringify(r.violations.map((v) => [v.id, v.nodes.map((n) => n.html.slice(0, 160) + " " + n.failureSummary)])))', awaitPromise: true, returnByValue: true });
-                assert.deepEqual(JSON.parse(r.result.value), [], key);
+                assert.deepEqual(await violations(page), [], key);
                 assert.equal(await page.evaluate(() => document.documentElement.scrollWidth > innerWidth), false, `${key} scrolls sideways`);
             }
         });

@@ -1,55 +1,20 @@
 /* The page in a real browser, from file://, by real events. BUILD names the build folder. */
 import assert from 'node:assert/strict';
-import { execFileSync, spawnSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import http from 'node:http';
 import path from 'node:path';
-import test, { after, before } from 'node:test';
+import test from 'node:test';
 import zlib from 'node:zlib';
 import { compare } from './check-report.mjs';
-import { cellNs, drop, HERE, launch, open, readTable, ready, scratch, settled, VIEWER } from './browser.mjs';
+import { cellNs, drop, open, readTable, ready, settled, VIEWER, violations } from './browser.mjs';
 import { elements, LEDGER, page as reportPage, text, world } from './make.mjs';
+import { browser, bundle, bundled, dir, pages, reportOf } from './suite.mjs';
 
-const dir = scratch();
-const bundled = path.join(dir, 'page.html');
-execFileSync(path.join(VIEWER, 'bundle.sh'), [bundled]);
-const bundle = fs.readFileSync(bundled, 'utf8');
-const axe = fs.readFileSync(path.join(HERE, 'node_modules/axe-core/axe.min.js'), 'utf8');
 const w = world({ requests: 150 });
 const json = text(elements(w));
-const report = path.join(dir, 'report.html');
-fs.writeFileSync(report, reportPage(bundle, json));
-
-/** @type {import('playwright-core').Browser} */
-let browser;
-before(async () => (browser = await launch()));
-after(async () => {
-    await browser.close();
-    fs.rmSync(dir, { recursive: true });
-});
-
-/** A test with a page, which must not have sinned at the end.
- * @param {string} name @param {any} options of open(), and file
- * @param {(page: import('playwright-core').Page) => Promise<void>} body */
-function pageTest(name, options, body) {
-    test(name, async () => {
-        const { page, sins, context } = await open(browser, options.file || report, options);
-        try {
-            if (!options.bare) assert.equal(await ready(page), 'yes');
-            await body(page);
-            assert.deepEqual(sins, []);
-        } finally {
-            await context.close();
-        }
-    });
-}
-
-/** The report page of changed elements. */
-function reportOf(name, list) {
-    const file = path.join(dir, `${name}.html`);
-    fs.writeFileSync(file, reportPage(bundle, text(list)));
-    return file;
-}
+const report = reportOf('report', elements(w));
+const pageTest = pages(report);
 
 const view = (page) => page.evaluate(() => globalThis.waitscope.app.view);
 const selection = (page) => page.evaluate(() => globalThis.waitscope.app.selection);
@@ -884,15 +849,6 @@ test('bundle.sh refuses what would not work', () => {
 });
 
 /* ---- for everybody */
-
-async function violations(page) {
-    /* axe comes in through the debugger, past the page's policy. */
-    const client = await page.context().newCDPSession(page);
-    await client.send('Runtime.evaluate', { expression: axe });
-    const r = await client.send('Runtime.evaluate', { expression: 'axe.run(document, { resultTypes: ["violations"] }).then((r) => JSON.stringify(r.violations.map((v) => [v.id, v.nodes.map((n) => n.html.slice(0, 160) + " " + n.failureSummary)])))', awaitPromise: true, returnByValue: true });
-    assert.ok(r.result.value, JSON.stringify(r));
-    return JSON.parse(r.result.value);
-}
 
 for (const scheme of ['light', 'dark']) {
     pageTest(`axe finds nothing: ${scheme}, with legend, details, search, notices`, { scheme }, async (page) => {

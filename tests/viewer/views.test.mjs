@@ -1,42 +1,16 @@
 /* The two views of a recording, what joins them, and the story above them. */
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
-import fs from 'node:fs';
-import path from 'node:path';
-import test, { after, before } from 'node:test';
-import { launch, open, ready, scratch, settled, VIEWER } from './browser.mjs';
-import { elements, page as reportPage, text, world } from './make.mjs';
+import test from 'node:test';
+import { settled } from './browser.mjs';
+import { elements, text, world } from './make.mjs';
 import { load, modelOf, ws } from './pure.mjs';
+import { pages, reportOf } from './suite.mjs';
 
 const { layout, model: M } = ws;
-const dir = scratch();
-const bundled = path.join(dir, 'page.html');
-execFileSync(path.join(VIEWER, 'bundle.sh'), [bundled]);
 const w = world({ requests: 150 });
 const json = text(elements(w));
-const report = path.join(dir, 'report.html');
-fs.writeFileSync(report, reportPage(fs.readFileSync(bundled, 'utf8'), json));
-
-/** @type {import('playwright-core').Browser} */
-let browser;
-before(async () => (browser = await launch()));
-after(async () => {
-    await browser.close();
-    fs.rmSync(dir, { recursive: true });
-});
-
-function pageTest(name, options, body) {
-    test(name, async () => {
-        const { page, sins, context } = await open(browser, report, options);
-        try {
-            assert.equal(await ready(page), 'yes');
-            await body(page);
-            assert.deepEqual(sins, []);
-        } finally {
-            await context.close();
-        }
-    });
-}
+const report = reportOf('report', elements(w));
+const pageTest = pages(report);
 
 const lanes = (page) => page.evaluate(() => globalThis.waitscope.app.lanes.lanes.map((l) => ({ kind: l.kind, label: l.label, note: l.note, thread: l.thread, row: l.row, of: l.of, process: l.process, y: l.y, h: l.h })));
 const selection = (page) => page.evaluate(() => globalThis.waitscope.app.selection);
