@@ -36,24 +36,26 @@ waitscope.diff = waitscope.pure('diff', function () {
     const CLEAR_SHARE = 0.02;
     const NONE = new Float64Array(0);
 
-    /** The groups of one recording. @param {Model} m @param {number} recording @param {Uint32Array} names of each request
+    /** The groups of one recording. @param {Model} m @param {number} recording @param {Uint32Array | null} names of
+     * each request; null: all are of one kind @param {Uint32Array | null} ids null: all
      * @returns {Generator<void, Kind[]>} */
-    function* groups(m, recording, names) {
+    function* groups(m, recording, names, ids) {
         const q = /** @type {Requests} */ (m.requests);
         /** @type {Map<string, Kind & {at: number}>} */
         const found = new Map();
         /** @type {(Kind & {at: number})[]} */
         const of = [];
         const answered = [];
-        for (let r = 0; r < q.n; r++) {
-            if ((r & 1023) === 0) yield;
+        for (let i = 0, n = ids ? ids.length : q.n; i < n; i++) {
+            if ((i & 1023) === 0) yield;
+            const r = ids ? ids[i] : i;
             if (M.recordingOf(m, q.process[r]) !== recording) continue;
-            const { comm } = m.header.processes[q.process[r]];
-            const key = `${names[r]} ${comm}`;
+            const comm = names ? m.header.processes[q.process[r]].comm : '';
+            const key = names ? `${names[r]} ${comm}` : '';
             let g = found.get(key);
             if (!g) {
                 const zeros = new Array(q.ledger.length).fill(0);
-                g = { name: m.strings[names[r]] || '', comm, complete: 0, open: 0, sum: 0, ledger: zeros, squares: [...zeros, 0], sorted: NONE, at: 0 };
+                g = { name: (names && m.strings[names[r]]) || '', comm, complete: 0, open: 0, sum: 0, ledger: zeros, squares: [...zeros, 0], sorted: NONE, at: 0 };
                 found.set(key, g);
             }
             of[r] = g;
@@ -70,17 +72,17 @@ waitscope.diff = waitscope.pure('diff', function () {
             }
             g.squares[q.ledger.length] += q.latency[r] ** 2;
         }
-        let n = 0;
+        let kinds = 0;
         for (const g of found.values()) {
-            if ((++n & 1023) === 0) yield;
+            if ((++kinds & 1023) === 0) yield;
             g.sorted = new Float64Array(g.complete);
         }
-        const ids = Uint32Array.from(answered);
-        yield* layout.sort(ids, (x, y) => q.latency[x] - q.latency[y]);
-        for (let i = 0; i < ids.length; i++) {
+        const order = Uint32Array.from(answered);
+        yield* layout.sort(order, (x, y) => q.latency[x] - q.latency[y]);
+        for (let i = 0; i < order.length; i++) {
             if ((i & 4095) === 0) yield;
-            const g = of[ids[i]];
-            g.sorted[g.at++] = q.latency[ids[i]];
+            const g = of[order[i]];
+            g.sorted[g.at++] = q.latency[order[i]];
         }
         return [...found.values()];
     }
@@ -116,22 +118,30 @@ waitscope.diff = waitscope.pure('diff', function () {
         return v > 0 ? v / g.complete : 0;
     }
 
-    /** @param {Kind} a @param {Kind} b */
-    function changes(a, b) {
+    /** @param {Kind} a @param {Kind} b @param {number} x of A @param {number} y of B
+     * @param {boolean} apart by more than chance @returns {Change} */
+    function change(a, b, x, y, apart) {
         const latency = a.ledger.length;
         const least = CLEAR_SHARE * Math.min(mean(a, latency), mean(b, latency));
-        const enough = (/** @type {number} */ ns) => a.complete >= SAMPLE_MIN && b.complete >= SAMPLE_MIN && Math.abs(ns) >= least;
-        /** @param {number} x @param {number} y @param {boolean} apart */
-        const change = (x, y, apart) => ({ a: whole(x), b: whole(y), ns: whole(y - x), clear: enough(y - x) && apart });
-        const ofMean = (/** @type {number} */ key) => {
-            const [x, y] = [mean(a, key), mean(b, key)];
-            return change(x, y, Math.abs(y - x) > CLEAR_ERRORS * Math.sqrt(varianceOfMean(a, key) + varianceOfMean(b, key)));
-        };
-        const ofRank = (/** @type {number} */ percent) => {
-            const [x, y] = [rangeOf(a, percent), rangeOf(b, percent)];
-            return change(percentile(a, percent), percentile(b, percent), x[1] < y[0] || y[1] < x[0]);
-        };
-        return { mean: ofMean(latency), p50: ofRank(50), p99: ofRank(99), ledger: a.ledger.map((_, key) => ofMean(key)) };
+        const enough = a.complete >= SAMPLE_MIN && b.complete >= SAMPLE_MIN && Math.abs(y - x) >= least;
+        return { a: whole(x), b: whole(y), ns: whole(y - x), clear: enough && apart };
+    }
+
+    /** @param {Kind} a @param {Kind} b @param {number} key of the ledger, or behind it for the latency */
+    function ofMean(a, b, key) {
+        const [x, y] = [mean(a, key), mean(b, key)];
+        return change(a, b, x, y, Math.abs(y - x) > CLEAR_ERRORS * Math.sqrt(varianceOfMean(a, key) + varianceOfMean(b, key)));
+    }
+
+    /** @param {Kind} a @param {Kind} b @param {number} percent */
+    function ofRank(a, b, percent) {
+        const [x, y] = [rangeOf(a, percent), rangeOf(b, percent)];
+        return change(a, b, percentile(a, percent), percentile(b, percent), x[1] < y[0] || y[1] < x[0]);
+    }
+
+    /** @param {Kind} a @param {Kind} b */
+    function changes(a, b) {
+        return { mean: ofMean(a, b, a.ledger.length), p50: ofRank(a, b, 50), p99: ofRank(a, b, 99), ledger: a.ledger.map((_, key) => ofMean(a, b, key)) };
     }
 
     /** @param {Kind | null} a @param {Kind | null} b @returns {Pair} */
@@ -163,15 +173,17 @@ waitscope.diff = waitscope.pure('diff', function () {
 
     /**
      * All pairs, what moved most first, then what only one of them has.
-     * @param {Model} m @param {'group' | 'name'} by @returns {Generator<void, Pair[]>}
+     * @param {Model} m @param {'group' | 'name'} by @param {Uint32Array | null} [ids] requests; else all
+     * @param {boolean} [keep] their latencies, of which a table asks more
+     * @returns {Generator<void, Pair[]>}
      */
-    function* pairs(m, by) {
+    function* pairs(m, by, ids = null, keep = false) {
         const q = /** @type {Requests} */ (m.requests);
         /** @type {Map<string, [Kind[], Kind[]]>} */
         const names = new Map();
         let steps = 0;
         for (let side = 0; side < 2; side++)
-            for (const g of yield* groups(m, side, q[by])) {
+            for (const g of yield* groups(m, side, q[by], ids)) {
                 if ((++steps & 1023) === 0) yield;
                 const both = names.get(g.name) || [[], []];
                 both[side].push(g);
@@ -183,7 +195,7 @@ waitscope.diff = waitscope.pure('diff', function () {
             if ((++steps & 255) === 0) yield;
             out.push(...pairNames(as, bs));
         }
-        for (const p of out) for (const g of [p.a, p.b]) if (g) g.sorted = NONE; /* told */
+        if (!keep) for (const p of out) for (const g of [p.a, p.b]) if (g) g.sorted = NONE; /* told */
         const size = (/** @type {Kind | null} */ g) => (g ? g.complete + g.open : 0);
         const both = (/** @type {Pair} */ p) => Number(p.a !== null && p.b !== null);
         const order = layout.range(out.length);
@@ -192,6 +204,14 @@ waitscope.diff = waitscope.pure('diff', function () {
             return both(y) - both(x) || y.moved - x.moved || size(y.a) + size(y.b) - size(x.a) - size(x.b);
         });
         return Array.from(order, (i) => out[i]);
+    }
+
+    /** All requests of A against all of B, as one kind. @param {Model} m @param {Uint32Array | null} ids
+     * @returns {Generator<void, Pair>} */
+    function* total(m, ids) {
+        const [a] = yield* groups(m, 0, null, ids);
+        const [b] = yield* groups(m, 1, null, ids);
+        return pair(a || null, b || null);
     }
 
     /* ---- in words */
@@ -235,5 +255,5 @@ waitscope.diff = waitscope.pure('diff', function () {
         return 'Nothing moved clearly: too few requests, or too small a difference, to tell from chance.';
     }
 
-    return { pairs, signed, movement, sentence, headline };
+    return { pairs, total, percentile, mean, ofMean, ofRank, signed, movement, sentence, headline };
 });

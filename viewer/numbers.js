@@ -19,6 +19,7 @@ var waitscope = waitscope || {};
  * @property {string} [title]
  * @property {(row: any) => number | string} [of] to sort by, and to show
  * @property {(row: any) => any} [cell] a td; else `of` is a time
+ * @property {boolean} [once] one cell for all lines of a row
  *
  * @typedef {{key: string, down: boolean}} Sorting
  * @typedef {{n: number, sum: number, ledger: Float64Array}} Made requests: their number, latency and ledger
@@ -165,8 +166,9 @@ waitscope.numbers = (function () {
 
     /** A table; with `sorting` its columns sort. Rows come in slices, so that many do no harm.
      * @param {NumberColumn[]} columns @param {any[]} rows @param {Sorting | null} sorting @param {string} label
+     * @param {(row: any) => any[]} [lines] of a row, each a tr
      * @returns {{node: any, fill: () => Generator<void, void>}} */
-    function table(columns, rows, sorting, label) {
+    function table(columns, rows, sorting, label, lines = (row) => [row]) {
         const body = el('tbody');
         const rest = el('p', { class: 'quiet' });
         let stop = () => {};
@@ -196,11 +198,20 @@ waitscope.numbers = (function () {
                 }
             }
             const n = Math.min(rows.length, MOST);
+            /** @type {any[]} */
             const out = [];
             for (let i = 0; i < n; i++) {
                 if ((i & 7) === 7) yield;
                 const row = rows[order[i]];
-                out.push(el('tr', null, ...columns.map((c) => (c.cell ? c.cell(row) : time(Number(/** @type {any} */ (c.of)(row)))))));
+                const some = lines(row);
+                some.forEach((line, k) => {
+                    const cells = columns.filter((c) => k === 0 || !c.once).map((c) => {
+                        const cell = c.cell ? c.cell(line) : time(Number(/** @type {any} */ (c.of)(line)));
+                        if (c.once) cell.rowSpan = some.length;
+                        return cell;
+                    });
+                    out.push(el('tr', k === some.length - 1 ? null : { class: 'goes-on' }, ...cells));
+                });
             }
             body.replaceChildren(...out);
             rest.textContent = rows.length > n ? `and ${format.count(rows.length - n)} more: sort or filter for them` : '';

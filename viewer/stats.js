@@ -152,17 +152,19 @@ waitscope.stats = waitscope.pure('stats', function () {
 
     /** What requests of like latency are made of, by bins and by bands between percentiles. Equals
      * stand in one band; one without requests is left out.
-     * @param {Requests} q @param {Uint32Array | null} ids @param {number} most bins */
-    function* latency(q, ids, most) {
+     * @param {Requests} q @param {Uint32Array | null} ids @param {number} most bins
+     * @param {number[]} [given] their edges, when others are to have the same */
+    function* latency(q, ids, most, given) {
         const order = yield* byLatency(q, ids);
         const n = order.length;
         /** @type {{n: number, bins: Bin[], bands: Band[]}} */
         const out = { n, bins: [], bands: [] };
-        if (n === 0) return out;
+        if (n === 0 && !given) return out;
         const at = (/** @type {number} */ i) => q.latency[order[i]];
         const empty = () => ({ n: 0, sum: 0, ledger: new Float64Array(q.ledger.length) });
-        const cuts = edges(at(0), at(n - 1), most);
+        const cuts = given || edges(at(0), at(n - 1), most);
         for (let b = 0; b + 1 < cuts.length; b++) out.bins.push({ lo: cuts[b], hi: cuts[b + 1], ...empty() });
+        if (n === 0) return out;
         for (let b = 0; b + 1 < LIMITS.length; b++) {
             const lo = b ? at(rank(n, LIMITS[b])) : -1;
             out.bands.push({ from: LIMITS[b], to: LIMITS[b + 1], lo, hi: at(rank(n, LIMITS[b + 1])), min: 0, max: 0, ...empty() });
@@ -196,6 +198,54 @@ waitscope.stats = waitscope.pure('stats', function () {
         const count = slow.reduce((a, b) => a + b.n, 0);
         const more = (/** @type {(b: Bin) => number} */ get) => slow.reduce((a, b) => a + get(b), 0) / count - get(fast) / fast.n;
         return { from, count, above: slow[0].lo, ns: more((b) => b.sum), parts: Array.from(fast.ledger, (_, k) => more((b) => b.ledger[k])) };
+    }
+
+    /* ---- two recordings */
+
+    /** The requests of A and those of B. @param {Model} m @param {Requests} q @param {Uint32Array | null} ids
+     * null: all @param {boolean} whole only those that were seen from their begin to their answer
+     * @returns {Generator<void, [Uint32Array, Uint32Array]>} */
+    function* sides(m, q, ids, whole) {
+        /** @type {[number[], number[]]} */
+        const out = [[], []];
+        for (let i = 0, n = ids ? ids.length : q.n; i < n; i++) {
+            if ((i & 1023) === 0) yield;
+            const r = ids ? ids[i] : i;
+            if (!whole || q.flags[r] & M.REQUEST.COMPLETE) out[M.recordingOf(m, q.process[r])].push(r);
+        }
+        return [Uint32Array.from(out[0]), Uint32Array.from(out[1])];
+    }
+
+    /** What both are made of, in the same bins. @param {Model} m @param {Requests} q @param {Uint32Array | null} ids
+     * @param {number} most bins */
+    function* latencies(m, q, ids, most) {
+        const both = yield* sides(m, q, ids, true);
+        let [min, max] = [Infinity, 0];
+        for (const some of both)
+            for (const r of some) {
+                min = Math.min(min, q.latency[r]);
+                max = Math.max(max, q.latency[r]);
+            }
+        const cuts = edges(Math.min(min, max), max, most);
+        const out = [];
+        for (const some of both) out.push(yield* latency(q, some, most, cuts));
+        return out;
+    }
+
+    /** Waits of A beside those of B: of one state, call and object's name.
+     * @param {Model} m @param {WaitSum[][]} both @returns {{a: WaitSum | null, b: WaitSum | null}[]} */
+    function beside(m, both) {
+        /** @type {Map<string, {a: WaitSum | null, b: WaitSum | null}>} */
+        const by = new Map();
+        both.forEach((sums_, i) => {
+            for (const w of sums_) {
+                const key = `${w.state} ${w.idle} ${w.call}\n${M.objectName(m, w.object)}`;
+                let pair = by.get(key);
+                if (!pair) by.set(key, (pair = { a: null, b: null }));
+                pair[i ? 'b' : 'a'] = w;
+            }
+        });
+        return [...by.values()];
     }
 
     /* ---- waits */
@@ -336,5 +386,5 @@ waitscope.stats = waitscope.pure('stats', function () {
         return { whole, ...(yield* all.done()) };
     }
 
-    return { rank, nth, byLatency, groups, percentile, edges, latency, difference, eachWait, waits, spans, requestsIn };
+    return { rank, nth, byLatency, groups, percentile, edges, latency, difference, eachWait, waits, spans, requestsIn, sides, latencies, beside };
 });
