@@ -8,8 +8,9 @@ waitscope.overview = (function () {
     'use strict';
 
     const { app, dom, model: M, format, scale, palette } = waitscope;
-    const FLIGHT = 26; /* height of the lower strip */
     const GAP = 5;
+    /** How high the lower strip is, of so many pixels. @param {number} h */
+    const low = (h) => Math.min(26, Math.round(h * 0.36));
     const GRIP = 7;
     /** From the bottom up: what is looked for first. */
     const ORDER = ['blocked', 'lock', 'other', 'runnable', 'running', 'yielded', 'idle'];
@@ -70,7 +71,7 @@ waitscope.overview = (function () {
         const { o, shift } = one;
         const end = header.duration_ns;
         const most = scales(header);
-        const base = h - Math.round((FLIGHT + GAP) * ratio);
+        const base = h - Math.round((low((h - from) / ratio) + GAP) * ratio);
         const flight = codes ? waitscope.vector.FLIGHT : palette.pixel(app.css('--flight').trim());
         /** @param {number} x @param {number} bottom @param {number} to @param {number} cat */
         const column = (x, bottom, to, cat) => {
@@ -92,7 +93,7 @@ waitscope.overview = (function () {
                 column(x, y, top, M.BY_KEY[name]);
                 y = Math.max(top, from);
             }
-            const high = (FLIGHT - 2) * ratio;
+            const high = (low((h - from) / ratio) - 2) * ratio;
             column(x, h, h - Math.round((o.in_flight[i] / most.flight) * high), -1);
             column(x, h, h - Math.round((o.queued[i] / most.flight) * high), M.BY_KEY.queued);
         }
@@ -124,7 +125,7 @@ waitscope.overview = (function () {
             const from = (height * i) / all.length;
             const h = height / all.length;
             const letter = all.length > 1 ? `${'AB'[i]} · ` : '';
-            const top = h - FLIGHT - GAP;
+            const top = h - low(h) - GAP;
             const threads = Math.floor(most / 1000);
             const flight = Math.round(Math.max(...o.in_flight, 0) / 1000);
             const y = from + top - (threads * 1000 * top) / most;
@@ -132,7 +133,7 @@ waitscope.overview = (function () {
             dom.rect(ctx, '--muted', 0, y, 3, 1);
             plate(letter + (i ? 'same scale: ' : '') + format.plural(threads, 'thread'), Math.max(y - 1, from + 1));
             dom.rect(ctx, '--line', 0, from + top + GAP / 2 - 0.5, w, 1);
-            plate(letter + (flight ? `up to ${format.plural(flight, 'request')} in flight` : 'requests in flight'), from + h - FLIGHT + 1);
+            plate(letter + (flight ? `up to ${format.plural(flight, 'request')} in flight` : 'requests in flight'), from + h - low(h) + 1);
         });
     }
 
@@ -149,7 +150,7 @@ waitscope.overview = (function () {
             const at = x + wide > w ? x - wide : x;
             dom.rect(ctx, '--bad', Math.min(x, w - 2), from, 2, h);
             /* in the middle, where no other word stands */
-            const y = from + (h - FLIGHT) / 2 - 7;
+            const y = from + (h - low(h)) / 2 - 7;
             ctx.fillRect(at, y, wide, 14);
             ctx.fillStyle = app.css('--panel');
             ctx.fillText(text, at + 4, y + 2);
