@@ -9,7 +9,7 @@ waitscope.arrows = (function () {
     'use strict';
 
     const { app, dom } = waitscope;
-    const { AXIS, FONT, box, plot } = waitscope.lanes;
+    const { AXIS, FONT, box, scrolled, plot } = waitscope.lanes;
     const MOST = 60; /* victims of one hold; the rest is a number */
     const HOLDS = 3;
 
@@ -70,7 +70,7 @@ waitscope.arrows = (function () {
         if (!loop) return;
         const end = o.start[i] + o.dur[i];
         if (end < app.view.t0 || o.start[i] > app.view.t1) return;
-        const top = (/** @type {Lane} */ lane) => AXIS + lane.y - box.scrollTop;
+        const top = (/** @type {Lane} */ lane) => AXIS + lane.y - scrolled();
         /** The edge of one lane that looks at another. @param {Lane} lane @param {Lane} at */
         const edge = (lane, at) => (at.y < lane.y ? top(lane) : top(lane) + lane.h - 2);
 

@@ -37,6 +37,30 @@ waitscope.lanes = (function () {
         rowTracks = new Map();
     }
 
+    /** What an export shows instead of what the screen does. @type {{top: number, high: number} | null} */
+    let other = null;
+
+    /** How far down the picture begins. */
+    function scrolled() {
+        return other ? other.top : box.scrollTop;
+    }
+
+    /** How high it is, with its axis. */
+    function height() {
+        return other ? other.high : box.clientHeight;
+    }
+
+    /** Does something as if the picture began there and were so high.
+     * @template T @param {{top: number, high: number}} part @param {() => T} what @returns {T} */
+    function as(part, what) {
+        other = part;
+        try {
+            return what();
+        } finally {
+            other = null;
+        }
+    }
+
     function gutter() {
         return box.clientWidth < 620 ? 96 : 184;
     }
@@ -45,7 +69,7 @@ waitscope.lanes = (function () {
     function plot() {
         const left = gutter();
         const w = Math.max(box.clientWidth - left, 1);
-        return { left, w, h: Math.max(box.clientHeight - AXIS, 1), per: (app.view.t1 - app.view.t0) / w };
+        return { left, w, h: Math.max(height() - AXIS, 1), per: (app.view.t1 - app.view.t0) / w };
     }
 
     /** @param {Lane} lane @returns {Track | null} */
@@ -61,11 +85,11 @@ waitscope.lanes = (function () {
     /** The first and last lane in the window. */
     function visible() {
         const all = app.lanes.lanes;
-        const top = box.scrollTop;
+        const top = scrolled();
         let from = layout.laneAt(all, top);
         if (from < 0) from = all.length && top > 0 ? all.length - 1 : 0;
         let to = from;
-        while (to < all.length && all[to].y < top + box.clientHeight - AXIS) to++;
+        while (to < all.length && all[to].y < top + height() - AXIS) to++;
         return { from, to, top };
     }
 
@@ -74,7 +98,7 @@ waitscope.lanes = (function () {
     function draw() {
         const m = app.model;
         if (!m || box.clientWidth < 20) return;
-        const { ctx, ratio, pw, ph, codes } = dom.fit(picture, box.clientWidth, box.clientHeight);
+        const { ctx, ratio, pw, ph, codes } = dom.fit(picture, box.clientWidth, height());
         const { left, w, per } = plot();
         const { from, to, top } = visible();
         const dark = app.dark();
@@ -86,8 +110,9 @@ waitscope.lanes = (function () {
         const iw = Math.max(pw - x0, 1);
         const ih = Math.max(ph - y0, 1);
         /* As high as the box may get: a new one each time that it grows costs more than the space. */
-        if (image.width !== iw || image.height < ih) {
-            image = new ImageData(iw, Math.max(ih, Math.round(innerHeight * ratio * 0.6)));
+        const most = Math.max(ih, Math.round(innerHeight * ratio * 0.6));
+        if (image.width !== iw || image.height < ih || image.height > 4 * most) {
+            image = new ImageData(iw, most);
             px = new Uint32Array(image.data.buffer);
         } else px.fill(0);
 
@@ -115,7 +140,7 @@ waitscope.lanes = (function () {
                 if (wide.length < 4000) wide.push({ lane, i, x0: a / ratio, x1: b / ratio });
             });
         }
-        ctx.clearRect(0, 0, box.clientWidth, box.clientHeight);
+        ctx.clearRect(0, 0, box.clientWidth, height());
         ctx.putImageData(image, x0, y0, 0, 0, iw, ih);
         fade(ctx, m, from, to, top);
         ctx.font = FONT;
@@ -259,7 +284,7 @@ waitscope.lanes = (function () {
         if (!m.header.recordings || recording === undefined) return [AXIS, AXIS + h];
         const { y, h: head } = heads[recording];
         const end = recording + 1 < heads.length ? heads[recording + 1].y : app.lanes.height;
-        return [Math.max(AXIS + y + head - box.scrollTop, AXIS), Math.min(AXIS + end - box.scrollTop, AXIS + h)];
+        return [Math.max(AXIS + y + head - scrolled(), AXIS), Math.min(AXIS + end - scrolled(), AXIS + h)];
     }
 
     /** @param {{count: number, kind: string}} loss */
@@ -442,7 +467,13 @@ waitscope.lanes = (function () {
     }
 
     app.onPaint('lanes', draw);
-    new ResizeObserver(() => app.relayout()).observe(box);
+    new ResizeObserver(() => {
+        /* where the lanes begin and end, for what stands above them */
+        const { style } = dom.get('app');
+        style.setProperty('--gutter', `${gutter()}px`);
+        style.setProperty('--beside', `${box.offsetWidth - box.clientWidth}px`);
+        app.relayout();
+    }).observe(box);
 
-    return { AXIS, FONT, box, laidOut, forget, gutter, plot, trackOf, visible, lossName, hitAt, segmentAt, near };
+    return { AXIS, FONT, box, scrolled, height, as, laidOut, forget, gutter, plot, trackOf, visible, lossName, hitAt, segmentAt, near };
 })();

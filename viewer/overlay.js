@@ -7,7 +7,7 @@ waitscope.overlay = (function () {
     'use strict';
 
     const { app, dom, model: M, format, layout } = waitscope;
-    const { AXIS, FONT, box, gutter, plot, hitAt, segmentAt } = waitscope.lanes;
+    const { AXIS, FONT, box, scrolled, height, gutter, plot, hitAt, segmentAt } = waitscope.lanes;
     const { css } = app;
     const { rect } = dom;
     /** @type {HTMLCanvasElement} */
@@ -39,7 +39,7 @@ waitscope.overlay = (function () {
         const x0 = left + (t0 - app.view.t0) / per;
         const x1 = left + (t1 - app.view.t0) / per;
         if (x1 < left || x0 > left + w) return;
-        const y = AXIS + lane.y - box.scrollTop;
+        const y = AXIS + lane.y - scrolled();
         const width = Math.max(x1 - x0, 2);
         ctx.strokeStyle = css('--panel');
         ctx.lineWidth = wide + 2;
@@ -89,9 +89,9 @@ waitscope.overlay = (function () {
     function area(ctx, s, x0, x1) {
         const inside = app.lanes.lanes.filter((l) => s.lanes.includes(l.key));
         if (inside.length === 0) return;
-        const y0 = Math.max(AXIS + inside[0].y - box.scrollTop, AXIS);
+        const y0 = Math.max(AXIS + inside[0].y - scrolled(), AXIS);
         const last = inside[inside.length - 1];
-        const y1 = AXIS + last.y + last.h - box.scrollTop;
+        const y1 = AXIS + last.y + last.h - scrolled();
         rect(ctx, '--beam', x0, y0, x1 - x0, y1 - y0);
         ctx.strokeStyle = css('--accent');
         ctx.lineWidth = 1.5;
@@ -109,9 +109,9 @@ waitscope.overlay = (function () {
     function drawOverlay() {
         const m = app.model;
         if (!m || box.clientWidth < 20) return;
-        const { ctx } = dom.fit(overlay, box.clientWidth, box.clientHeight);
+        const { ctx } = dom.fit(overlay, box.clientWidth, height());
         const { left, w, h, per } = plot();
-        ctx.clearRect(0, 0, box.clientWidth, box.clientHeight);
+        ctx.clearRect(0, 0, box.clientWidth, height());
         ctx.save();
         ctx.beginPath();
         ctx.rect(left, 0, w, h + AXIS);
@@ -131,7 +131,7 @@ waitscope.overlay = (function () {
         ctx.restore();
         const lane = app.lanes.lanes.find((l) => l.key === state.cursor);
         if (lane && document.activeElement === box) {
-            const y = AXIS + lane.y - box.scrollTop;
+            const y = AXIS + lane.y - scrolled();
             ctx.fillStyle = css('--accent');
             if (y >= AXIS - lane.h) ctx.fillRect(0, Math.max(y, AXIS), 4, lane.h - 1);
         }

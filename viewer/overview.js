@@ -108,32 +108,52 @@ waitscope.overview = (function () {
         }
     }
 
-    /** @param {CanvasRenderingContext2D} ctx @param {Header} header @param {number} w @param {number} height */
-    function words(ctx, header, w, height) {
+    /** What the strips stand for, in the space before them, where no data stands. */
+    function labels() {
+        const { header } = /** @type {Model} */ (app.model);
         const most = scales(header).threads;
         const all = strips(header);
-        ctx.font = '11px system-ui, sans-serif';
-        ctx.textBaseline = 'top';
-        const plate = (/** @type {string} */ text, /** @type {number} */ y) => {
-            ctx.globalAlpha = 0.82;
-            dom.rect(ctx, '--panel', 3, y - 1, ctx.measureText(text).width + 6, 14);
-            ctx.globalAlpha = 1;
-            ctx.fillStyle = app.css('--muted');
-            ctx.fillText(text, 6, y);
-        };
-        all.forEach(({ o }, i) => {
-            const from = (height * i) / all.length;
-            const h = height / all.length;
+        return all.flatMap(({ o }, i) => {
+            const h = box.clientHeight / all.length;
+            const from = h * i;
             const letter = all.length > 1 ? `${'AB'[i]} · ` : '';
             const top = h - low(h) - GAP;
             const threads = Math.floor(most / 1000);
             const flight = Math.round(Math.max(...o.in_flight, 0) / 1000);
-            const y = from + top - (threads * 1000 * top) / most;
+            const at = from + top - (threads * 1000 * top) / most;
+            return [
+                { y: Math.max(at - 1, from + 1), text: letter + (i ? 'same scale: ' : '') + format.plural(threads, 'thread') },
+                { y: from + h - low(h), text: letter + (flight ? `up to ${format.plural(flight, 'request')} in flight` : 'requests in flight') },
+            ];
+        });
+    }
+
+    let said = '';
+    function label() {
+        const list = labels();
+        const key = JSON.stringify(list);
+        if (key === said) return;
+        said = key;
+        dom.get('overview-scale').replaceChildren(
+            ...list.map(({ y, text }) => {
+                const e = dom.el('span', null, text);
+                e.style.top = `${y}px`;
+                return e;
+            }),
+        );
+    }
+
+    /** @param {CanvasRenderingContext2D} ctx @param {Header} header @param {number} w @param {number} height */
+    function lines(ctx, header, w, height) {
+        const most = scales(header).threads;
+        const all = strips(header);
+        all.forEach((_, i) => {
+            const h = height / all.length;
+            const from = h * i;
+            const top = h - low(h) - GAP;
             if (i) dom.rect(ctx, '--muted', 0, from - 1, w, 2);
-            dom.rect(ctx, '--muted', 0, y, 3, 1);
-            plate(letter + (i ? 'same scale: ' : '') + format.plural(threads, 'thread'), Math.max(y - 1, from + 1));
+            dom.rect(ctx, '--muted', 0, from + top - (Math.floor(most / 1000) * 1000 * top) / most, 3, 1);
             dom.rect(ctx, '--line', 0, from + top + GAP / 2 - 0.5, w, 1);
-            plate(letter + (flight ? `up to ${format.plural(flight, 'request')} in flight` : 'requests in flight'), from + h - low(h) + 1);
         });
     }
 
@@ -141,6 +161,8 @@ waitscope.overview = (function () {
      * @param {CanvasRenderingContext2D} ctx @param {Model} m @param {number} w @param {number} height */
     function ranOut(ctx, m, w, height) {
         const h = height / strips(m.header).length;
+        ctx.font = '11px system-ui, sans-serif';
+        ctx.textBaseline = 'top';
         m.header.processes.forEach((p, i) => {
             if (!waitscope.story.isOut(p)) return;
             const from = h * (p.recording || 0);
@@ -165,7 +187,8 @@ waitscope.overview = (function () {
         if (w < 10) return;
         const { ctx, ratio, pw, ph, codes } = dom.fit(canvas, w, h);
         ctx.putImageData(background(m.header, pw, ph, ratio, codes), 0, 0);
-        words(ctx, m.header, w, h);
+        lines(ctx, m.header, w, h);
+        label();
         const { x0, x1 } = window_();
         dom.rect(ctx, '--shade', 0, 0, x0, h);
         ctx.fillRect(x1, 0, w - x1, h);
@@ -273,5 +296,5 @@ waitscope.overview = (function () {
 
     app.onPaint('overview', paint);
     new ResizeObserver(() => app.invalidate('overview')).observe(box);
-    return { key: buildKey };
+    return { key: buildKey, labels };
 })();

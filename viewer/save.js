@@ -7,21 +7,43 @@ var waitscope = waitscope || {};
 waitscope.save = (function () {
     'use strict';
 
-    const { app, dom, hash, layout, model: M, portion, svg } = waitscope;
+    const { app, dom, format, hash, layout, model: M, portion, svg } = waitscope;
     const { el, get } = dom;
-    const { box, trackOf, visible } = waitscope.lanes;
+    const { AXIS, box, trackOf, visible } = waitscope.lanes;
     const PAD = 12;
     const SMALL = '12px system-ui, sans-serif';
+    const SCALE = '11px system-ui, sans-serif';
+    const PNG_HIGH = 4000; /* pixels of the lanes; a canvas takes no more than some 16,000 twice over */
+    const SVG_HIGH = 8000;
     const MANY = 150000; /* rectangles, from which on a drawing takes coarser pixels */
     const menu = get('export');
 
     /** @typedef {{text: string, font: string, colour: string, x: number, y: number}} Line */
     /** @typedef {(x: number, y: number, w: number, h: number) => ReturnType<typeof dom.fit>} Place_ */
 
-    /** What goes where. @param {CanvasRenderingContext2D} ctx that measures */
-    function plan(ctx) {
+    /** All lanes that are unfolded, whatever the window shows of them; of more than there is room for,
+     * those that the window begins with. @param {number} most pixels */
+    function partOf(most) {
+        const all = AXIS + app.lanes.height;
+        return all <= most ? { top: 0, high: all } : { top: Math.min(box.scrollTop, all - most), high: most };
+    }
+
+    /** How many rows and threads stand above or below what is shown.
+     * @param {{top: number, high: number}} part */
+    function beyond({ top, high }) {
+        const rows = app.lanes.lanes.filter((l) => trackOf(l));
+        const above = rows.filter((l) => l.y + l.h <= top).length;
+        const below = rows.filter((l) => l.y >= top + high - AXIS).length;
+        const word = (/** @type {number} */ n, /** @type {string} */ where) => (n ? [`${format.plural(n, 'more row')} ${where}`] : []);
+        return [...word(above, 'above'), ...word(below, 'below')].join(', ');
+    }
+
+    /** What goes where. @param {CanvasRenderingContext2D} ctx that measures
+     * @param {{top: number, high: number}} part of the lanes */
+    function plan(ctx, part) {
         const strip = get('overview-box');
-        const room = Math.max(box.clientWidth, strip.clientWidth);
+        const left = waitscope.lanes.gutter();
+        const room = Math.max(box.clientWidth, left + strip.clientWidth);
         /** @type {Line[]} */
         const lines = [];
         let y = PAD;
@@ -41,16 +63,23 @@ waitscope.save = (function () {
         }
         write([get('range').textContent, app.query && `Requests: ${app.query}`].filter(Boolean).join(' · '), SMALL, '--muted', 2);
         y += 6;
-        /** @type {{part: 'overview' | 'lanes' | 'overlay', y: number}[]} */
-        const parts = [{ part: 'overview', y }];
+        /** @type {{part: 'overview' | 'lanes' | 'overlay', x: number, y: number}[]} */
+        const parts = [{ part: 'overview', x: PAD + left, y }];
+        ctx.font = SCALE;
+        for (const label of waitscope.overview.labels()) {
+            const of = wrap(ctx, label.text, left - 12, 2);
+            of.forEach((text, i) => lines.push({ text, font: SCALE, colour: '--muted', x: PAD, y: y + label.y + 12 * i }));
+        }
         y += strip.clientHeight + 8;
-        for (const part of /** @type {const} */ (['lanes', 'overlay'])) parts.push({ part, y });
-        y += box.clientHeight + 10;
+        for (const layer of /** @type {const} */ (['lanes', 'overlay'])) parts.push({ part: layer, x: PAD, y });
+        y += part.high + 10;
+        const hidden = beyond(part);
+        if (hidden) write(hidden, `600 ${SMALL}`, '--ink', 1);
         /** @type {{cat: number, x: number, y: number}[]} */
         const legend = [];
         ctx.font = SMALL;
         let x = PAD;
-        for (const cat of occurring()) {
+        for (const cat of waitscope.lanes.as(part, occurring)) {
             const wide = 30 + ctx.measureText(M.CATEGORIES[cat].word).width + 16;
             if (x + wide > room && x > PAD) {
                 x = PAD;
@@ -59,7 +88,7 @@ waitscope.save = (function () {
             legend.push({ cat, x, y });
             x += wide;
         }
-        return { w: room + 2 * PAD, h: y + 20 + PAD, lines, parts, legend };
+        return { w: room + 2 * PAD, h: y + 20 + PAD, part, lines, parts, legend };
     }
 
     /** The text in lines that fit. @param {CanvasRenderingContext2D} ctx @param {string} text @param {number} room @param {number} most */
@@ -104,11 +133,11 @@ waitscope.save = (function () {
             ctx.fillText(M.CATEGORIES[cat].word, x + 30, y + 1);
         }
         const state = waitscope.overlay;
-        for (const { part, y } of p.parts) {
+        for (const { part, x, y } of p.parts) {
             if (part !== 'overlay') yield; /* which stands over the lanes as they are */
             const { mouse } = state;
             state.mouse = null;
-            dom.divert((w, h) => place(PAD, y, w, h), app.painter(part));
+            waitscope.lanes.as(p.part, () => dom.divert((w, h) => place(x, y, w, h), app.painter(part)));
             state.mouse = mouse;
         }
     }
@@ -118,7 +147,7 @@ waitscope.save = (function () {
     function* png() {
         const canvas = document.createElement('canvas');
         const main = /** @type {CanvasRenderingContext2D} */ (canvas.getContext('2d'));
-        const p = plan(main);
+        const p = plan(main, partOf(PNG_HIGH));
         canvas.width = p.w * 2;
         canvas.height = p.h * 2;
         /** @type {{canvas: HTMLCanvasElement, x: number, y: number}[]} */
@@ -137,7 +166,7 @@ waitscope.save = (function () {
     }
 
     function* vectors() {
-        const p = plan(/** @type {CanvasRenderingContext2D} */ (document.createElement('canvas').getContext('2d')));
+        const p = plan(/** @type {CanvasRenderingContext2D} */ (document.createElement('canvas').getContext('2d')), partOf(SVG_HIGH));
         for (const ratio of [2, 1]) {
             const d = svg.drawing(p.w, p.h, ratio);
             yield* draw(p, d.surface);

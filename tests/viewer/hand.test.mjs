@@ -531,7 +531,7 @@ for (const scheme of ['light', 'dark'])
                 };
                 const lane = app.lanes.lanes.find((l) => l.thread === thread);
                 const legend = 20 + 12 + 10;
-                const y = c.height - 2 * (legend + box.clientHeight - 26 - lane.y + box.scrollTop) + 2 * lane.h - 12;
+                const y = c.height - 2 * (legend + app.lanes.height - lane.y) + 2 * lane.h - 12;
                 const x0 = 2 * (12 + 184);
                 const x1 = 2 * (12 + box.clientWidth);
                 return { w: bitmap.width, h: bitmap.height, blocked: count(M.BLOCKED, x0, x1, y), idle: count(M.IDLE, x0, x1, y), corner: px[0], panel: palette.pixel(app.css('--panel').trim()), occur: [M.BLOCKED, M.IDLE, M.BY_KEY.lock].map((cat) => count(cat, 24, c.width, c.height - 2 * 12 - 2 * 12)) };
@@ -545,6 +545,35 @@ for (const scheme of ['light', 'dark'])
         near(got.idle, all.idle / w.end, 0.1);
         assert.ok(got.occur.every((v) => v > 0), `legend ${got.occur}`);
     });
+
+pageTest('a picture has the lanes that the window does not show, or says how many it lacks', { width: 1300, height: 600 }, async (page) => {
+    const lanes = () => page.evaluate(() => ({ high: globalThis.waitscope.app.lanes.height, box: document.getElementById('lanes').clientHeight, top: document.getElementById('lanes').scrollTop, names: globalThis.waitscope.app.lanes.lanes.filter((l) => l.thread >= 0).map((l) => l.note) }));
+    await page.evaluate(() => (document.getElementById('lanes').scrollTop = 30));
+    const { high, box, top, names } = await lanes();
+    assert.ok(high > box + 50, 'more than the window shows');
+    const read = async (id) => {
+        const { bytes } = await saved(page, id);
+        return id === 'save-svg' ? bytes.toString('utf8') : { w: bytes.readUInt32BE(16), h: bytes.readUInt32BE(20) };
+    };
+    const svg = await read('save-svg');
+    for (const tid of names) assert.ok(svg.includes(`>${tid}<`), `thread ${tid} is in it`);
+    assert.doesNotMatch(svg, /more rows? (above|below)/);
+    assert.ok((await read('save-png')).h >= 2 * high);
+    assert.deepEqual([(await lanes()).top, (await lanes()).box], [top, box], 'the window shows what it did');
+    /* far more of them than any picture takes */
+    await page.evaluate(() => {
+        const { app } = globalThis.waitscope;
+        const { lanes: all } = app.lanes;
+        const last = all[all.length - 1];
+        const one = all.find((l) => l.thread >= 0);
+        for (let i = 0, y = last.y + last.h; i < 3000; i++, y += 20) all.push({ ...one, key: `more ${i}`, y, h: 20 });
+        app.lanes.height = all[all.length - 1].y + 20;
+    });
+    const png = await read('save-png');
+    assert.ok(png.h < 16384 && png.h > 7000, `${png.h}`);
+    const said = (await read('save-svg')).match(/>([\d,]+) more rows below</);
+    assert.ok(said && Number(said[1].replace(',', '')) > 2000, String(said));
+});
 
 const HOSTILE = ']]>"><script>pwned=1</script>&amp;&\u0000\u0008\ud800\ufffe\u202e</svg>';
 

@@ -47,3 +47,21 @@ for (const [name, file] of [['one', report], ['two', two]])
         await page.keyboard.press('ArrowUp');
         await page.waitForFunction(() => !document.getElementById('verdict-more').hidden);
     });
+
+for (const [name, file] of [['one', report], ['two', two]])
+    pageTest(`the strip above and the lanes of ${name} share their time axis`, { file }, async (page) => {
+        for (const [width, height] of [[360, 740], [620, 800], [1000, 700], [1280, 720], [1920, 1080], [3840, 2160]]) {
+            await page.setViewportSize({ width, height });
+            await settled(page);
+            const [strip, lanes] = await page.evaluate(() => {
+                const canvas = document.getElementById('overview-canvas').getBoundingClientRect();
+                const box = document.getElementById('lanes').getBoundingClientRect();
+                const { left, w: wide } = globalThis.waitscope.lanes.plot();
+                return [[canvas.left, canvas.right], [box.left + left, box.left + left + wide]];
+            });
+            assert.deepEqual(strip, lanes, `${width} × ${height}`);
+            const labels = await page.$$eval('#overview-scale span', (all) => all.map((e) => [e.textContent, e.getBoundingClientRect().right, e.getBoundingClientRect().bottom]));
+            assert.equal(labels.length, file === two ? 4 : 2);
+            for (const [text, right] of labels) assert.ok(right <= strip[0], `“${text}” stands before the strip`);
+        }
+    });
