@@ -20,8 +20,11 @@ waitscope.lanes = (function () {
     const picture = dom.get('picture');
     const space = dom.get('lanes-space');
 
-    /** @type {{key: string, side: number, data: Uint32Array}} */
-    let tiles = { key: '', side: 8, data: new Uint32Array(0) };
+    const NONE = { side: 8, data: new Uint32Array(0) };
+    const SMALL = 12; /* pixels of a lane, below which its hatches are fine */
+    /** @typedef {{side: number, data: Uint32Array}} Tiles */
+    /** @type {{key: string, usual: Tiles, fine: Tiles}} */
+    let tiles = { key: '', usual: NONE, fine: NONE };
     let image = new ImageData(1, 1);
     let px = new Uint32Array(image.data.buffer);
     /** @type {Map<number, Track>} */
@@ -103,7 +106,7 @@ waitscope.lanes = (function () {
         const { from, to, top } = visible();
         const dark = app.dark();
         const key = codes ? 'codes' : `${dark} ${Math.round(ratio)}`;
-        if (tiles.key !== key) tiles = { key, ...(codes || palette.tiles(dark, ratio)) };
+        if (tiles.key !== key) tiles = { key, usual: codes || palette.tiles(dark, ratio), fine: codes || palette.tiles(dark, ratio, true) };
 
         const x0 = Math.round(left * ratio);
         const y0 = Math.round(AXIS * ratio);
@@ -136,7 +139,7 @@ waitscope.lanes = (function () {
             const h = Math.max(Math.round((lane.h - pad) * ratio), 1);
             const target = { px, stride: iw, rows: ih, x: 0, y, w: iw, h };
             const min = lane.h < 14 ? Infinity : WIDE * ratio;
-            paint.track(target, track, app.view.t0, perPx, tiles, phase, min, (i, a, b) => {
+            paint.track(target, track, app.view.t0, perPx, lane.h < SMALL ? tiles.fine : tiles.usual, phase, min, (i, a, b) => {
                 if (wide.length < 4000) wide.push({ lane, i, x0: a / ratio, x1: b / ratio });
             });
         }

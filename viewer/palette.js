@@ -1,34 +1,35 @@
 /*
  * Colours and hatches of the categories. Blue against vermilion carries the main contrast, which
  * every kind of colour vision tells apart; the hatch says the same again without colour. Okabe
- * and Ito's set is the base, shifted in lightness so that neighbours also differ in grey.
+ * and Ito's set is the base, shifted in lightness until all that matter differ in grey as well, from
+ * step to step: in light queued, lock, running, loop busy, blocked, yielded, runnable, awaiting.
  */
 var waitscope = waitscope || {};
 
 waitscope.palette = waitscope.pure('palette', function () {
     'use strict';
 
-    const SIDE = 8; /* of a hatch's tile, in pixels of the page */
+    const SIDE = 8; /* of a hatch's tile, in pixels of the page; a power of two, for masks */
 
     /* By category: colour and hatch line in light and in dark, the hatch, and whether text on it
      * is light. An empty colour is transparent. */
     /** @type {{light: [string, string], dark: [string, string], hatch: string, ink: [string, string]}[]} */
     const LOOKS = [
-        { light: ['#005ab5', '#3d86cc'], dark: ['#2e86ec', '#6aabf5'], hatch: 'lines', ink: ['#fff', '#020f20'] },
-        { light: ['#f2c733', '#c89b06'], dark: ['#f5d63f', '#b69a1e'], hatch: 'dots', ink: ['#1d1700', '#1d1700'] },
-        { light: ['#d95400', '#b84500'], dark: ['#f26b1d', '#c4500c'], hatch: 'slash', ink: ['#fff', '#1f0b00'] },
-        { light: ['#8fd0ba', '#6bb59c'], dark: ['#386c65', '#548d84'], hatch: 'waves', ink: ['#06281e', '#fff'] },
-        { light: ['#9f508d', '#7a2c69'], dark: ['#b56cb2', '#85467f'], hatch: 'cross', ink: ['#fff', '#170415'] },
-        { light: ['#aab0e3', '#8a90cb'], dark: ['#605f83', '#8281a8'], hatch: 'bars', ink: ['#14173a', '#fff'] },
+        { light: ['#0058bd', '#5b9be6'], dark: ['#238bf5', '#156bc2'], hatch: 'lines', ink: ['#fff', '#020f20'] },
+        { light: ['#f8c922', '#b98f00'], dark: ['#fde976', '#b9a22a'], hatch: 'dots', ink: ['#1d1700', '#1d1700'] },
+        { light: ['#e25f02', '#ff9c52'], dark: ['#f9781b', '#bf4f08'], hatch: 'slash', ink: ['#1f0b00', '#1f0b00'] },
+        { light: ['#73c0bb', '#4a9691'], dark: ['#39675e', '#5f978c'], hatch: 'waves', ink: ['#06281e', '#fff'] },
+        { light: ['#601f6d', '#9a5aa8'], dark: ['#905aa2', '#ad7cbe'], hatch: 'cross', ink: ['#fff', '#fff'] },
+        { light: ['#aab0e3', '#7d84c4'], dark: ['#605f83', '#8786b0'], hatch: 'bars', ink: ['#14173a', '#fff'] },
         { light: ['#6b3f0f', '#a67437'], dark: ['#8a5a28', '#5f3a12'], hatch: 'checks', ink: ['#fff', '#fff'] },
-        { light: ['#8d9097', '#6f727a'], dark: ['#87907c', '#646c5a'], hatch: 'rows', ink: ['#0b0c0e', '#0b0d08'] },
+        { light: ['#8d9097', '#62656d'], dark: ['#87907c', '#5c6452'], hatch: 'rows', ink: ['#0b0c0e', '#0b0d08'] },
         { light: ['', '#c3c8cf'], dark: ['', '#454c55'], hatch: 'net', ink: ['#30353b', '#ccd2d9'] },
         { light: ['#edf0f3', '#d9dee4'], dark: ['#1e242b', '#2d353f'], hatch: 'specks', ink: ['#4b545e', '#a5afba'] },
         { light: ['', ''], dark: ['', ''], hatch: '', ink: ['', ''] },
-        { light: ['#232338', '#555a70'], dark: ['#c9d2f5', '#929dca'], hatch: 'backslash', ink: ['#fff', '#0c0f18'] },
-        { light: ['#c6f0d3', '#93d3aa'], dark: ['#1e5c49', '#2f7a62'], hatch: 'specks', ink: ['#0a2d1a', '#e2f5ee'] },
-        { light: ['#a13650', '#c56d83'], dark: ['#ef88ab', '#b9557a'], hatch: 'posts', ink: ['#fff', '#22030f'] },
-        { light: ['#d6d4de', '#aeabba'], dark: ['#393d4d', '#565c70'], hatch: 'net', ink: ['#272b31', '#e1e5ea'] },
+        { light: ['#211c28', '#5d5a75'], dark: ['#bdcdfd', '#7f90cc'], hatch: 'backslash', ink: ['#fff', '#0c0f18'] },
+        { light: ['#b4eec9', '#6fc291'], dark: ['#175643', '#35876c'], hatch: 'dashes', ink: ['#0a2d1a', '#e2f5ee'] },
+        { light: ['#b24b6a', '#d07890'], dark: ['#f29dae', '#cf768b'], hatch: 'posts', ink: ['#fff', '#22030f'] },
+        { light: ['#d6d4de', '#a39fb2'], dark: ['#393d4d', '#61677d'], hatch: 'net', ink: ['#272b31', '#e1e5ea'] },
     ];
 
     /* True where a hatch's line runs; x and y from 0 to 7. */
@@ -46,6 +47,26 @@ waitscope.palette = waitscope.pure('palette', function () {
         checks: (x, y) => (x >> 1) % 2 === (y >> 1) % 2,
         waves: (x, y) => y === [5, 5, 4, 3, 2, 2, 3, 4][x],
         specks: (x, y) => x === 2 && y === 2,
+        dashes: (x, y) => (y === 2 && x < 4) || (y === 6 && x > 3),
+        '': () => false,
+    };
+
+    /* The same within 4 pixels, for rows and stretches so small that little of the others shows. */
+    /** @type {Record<string, (x: number, y: number) => boolean>} */
+    const FINE = {
+        lines: (_x, y) => y === 1,
+        rows: (_x, y) => y % 2 === 1,
+        bars: (x) => x === 1,
+        posts: (x) => x % 2 === 0,
+        slash: (x, y) => (x + y) % 4 === 0,
+        backslash: (x, y) => (x - y + 4) % 4 === 0,
+        cross: (x, y) => (x + y) % 4 === 0 || (x - y + 4) % 4 === 0,
+        net: (x, y) => x === y && x % 2 === 0,
+        dots: (x, y) => x % 2 === 1 && y % 2 === 1,
+        checks: (x, y) => (x >> 1) % 2 === (y >> 1) % 2,
+        waves: (x, y) => y === [2, 1, 2, 3][x],
+        specks: (x, y) => x === 1 && y === 1,
+        dashes: (x, y) => (y === 0 && x < 2) || (y === 2 && x > 1),
         '': () => false,
     };
 
@@ -61,16 +82,18 @@ waitscope.palette = waitscope.pure('palette', function () {
     }
 
     /** The tiles of all categories, one behind the other.
-     * @param {boolean} dark @param {number} scale pixels of the screen for one of the page */
-    function tiles(dark, scale) {
-        const s = Math.max(1, Math.round(scale));
-        const side = SIDE * s;
+     * @param {boolean} dark @param {number} scale pixels of the screen for one of the page
+     * @param {boolean} [fine] for small rows */
+    function tiles(dark, scale, fine) {
+        const s = Math.max(1, 2 ** Math.round(Math.log2(scale)));
+        const side = (fine ? SIDE / 2 : SIDE) * s;
+        const hatches = fine ? FINE : HATCHES;
         const data = new Uint32Array(LOOKS.length * side * side);
         LOOKS.forEach((look, cat) => {
             const [base, line] = (dark ? look.dark : look.light).map(pixel);
             for (let y = 0; y < side; y++)
                 for (let x = 0; x < side; x++) {
-                    const on = HATCHES[look.hatch]((x / s) | 0, (y / s) | 0);
+                    const on = hatches[look.hatch]((x / s) | 0, (y / s) | 0);
                     data[(cat * side + y) * side + x] = on ? line : base;
                 }
         });

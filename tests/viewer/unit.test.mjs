@@ -554,9 +554,36 @@ test('the colours that matter differ for every kind of colour vision, in both th
                     if (a >= b) continue;
                     const [p, q] = [seen(palette.colour(a, dark), kind), seen(palette.colour(b, dark), kind)];
                     const d = Math.hypot(p[0] - q[0], p[1] - q[1], p[2] - q[2]);
-                    assert.ok(d > 22, `${M.CATEGORIES[a].key} and ${M.CATEGORIES[b].key}, ${kind}, ${dark ? 'dark' : 'light'}: ${d.toFixed(1)}`);
+                    assert.ok(d > 26, `${M.CATEGORIES[a].key} and ${M.CATEGORIES[b].key}, ${kind}, ${dark ? 'dark' : 'light'}: ${d.toFixed(1)}`);
                 }
 });
+
+test('in grey, too, what matters differs from step to step, and hatches from their ground', () => {
+    const main = ['running', 'runnable', 'blocked', 'yielded', 'lock', 'queued', 'loop_busy', 'awaiting'];
+    for (const dark of [false, true]) {
+        const grey = main.map((k) => [lab(rgb(palette.colour(M.BY_KEY[k], dark)))[0], k]).sort((a, b) => a[0] - b[0]);
+        for (let i = 1; i < grey.length; i++) assert.ok(grey[i][0] - grey[i - 1][0] > 6, `${grey[i - 1]} and ${grey[i]}, ${dark ? 'dark' : 'light'}`);
+        M.CATEGORIES.forEach((c, i) => {
+            const [base, line] = palette.LOOKS[i][dark ? 'dark' : 'light'];
+            if (base && c.key !== 'idle') assert.ok(Math.abs(lab(rgb(base))[0] - lab(rgb(line))[0]) > 12, `the hatch of ${c.key}, ${dark ? 'dark' : 'light'}`);
+        });
+    }
+});
+
+for (const fine of [false, true])
+    test(`what is painted keeps its step in grey, hatch and all${fine ? ', in small rows too' : ''}`, () => {
+        const main = ['running', 'runnable', 'blocked', 'yielded', 'lock', 'queued', 'loop_busy', 'awaiting'];
+        for (const dark of [false, true]) {
+            const { side, data } = palette.tiles(dark, 1, fine);
+            const grey = main.map((k) => {
+                const tile = data.slice(M.BY_KEY[k] * side * side, (M.BY_KEY[k] + 1) * side * side);
+                const sum = tile.reduce((a, v) => a + lab([v & 255, (v >> 8) & 255, (v >> 16) & 255])[0], 0);
+                return [sum / tile.length, k];
+            });
+            grey.sort((a, b) => a[0] - b[0]);
+            for (let i = 1; i < grey.length; i++) assert.ok(grey[i][0] - grey[i - 1][0] > 3, `${grey[i - 1]} and ${grey[i]}, ${dark ? 'dark' : 'light'}`);
+        }
+    });
 
 test('text on a category can be read', () => {
     const luminance = (hex) => {
@@ -568,12 +595,13 @@ test('text on a category can be read', () => {
         M.CATEGORIES.forEach((c, i) => {
             if (!c.key || c.key === 'unknown') return;
             const [x, y] = [luminance(palette.colour(i, dark)), luminance(palette.ink(i, dark))].sort((p, q) => q - p);
-            assert.ok((x + 0.05) / (y + 0.05) >= 4, `${c.key} ${dark}: ${((x + 0.05) / (y + 0.05)).toFixed(2)}`);
+            assert.ok((x + 0.05) / (y + 0.05) >= 4.5, `${c.key} ${dark}: ${((x + 0.05) / (y + 0.05)).toFixed(2)}`);
         });
 });
 
-test('each category has a hatch of its own', () => {
-    const { side, data } = palette.tiles(false, 1);
+for (const fine of [false, true]) test(`each category has a hatch of its own${fine ? ', in small rows too' : ''}`, () => {
+    const { side, data } = palette.tiles(false, 1, fine);
+    assert.equal(side, fine ? 4 : 8);
     const shapes = new Map();
     M.CATEGORIES.forEach((c, i) => {
         if (!c.key) return;
@@ -584,8 +612,17 @@ test('each category has a hatch of its own', () => {
         const shape = Array.from(tile, (v) => (v === base ? 0 : 1)).join('');
         shapes.set(shape, [...(shapes.get(shape) || []), c.key]);
     });
-    /* Two pairs share one: they never stand in the same lane or differ in colour from nothing. */
-    for (const keys of shapes.values()) assert.ok(keys.length === 1 || ['unknown,unattributed', 'idle,awaiting'].includes(keys.join()), keys.join());
+    /* One pair shares one: they never stand in the same lane. */
+    for (const keys of shapes.values()) assert.ok(keys.length === 1 || keys.join() === 'unknown,unattributed', keys.join());
+});
+
+test('tiles are of a side that masks fit, on every screen', () => {
+    for (const scale of [0.5, 0.8, 1, 1.25, 1.5, 1.75, 2, 2.625, 3, 4])
+        for (const fine of [false, true]) {
+            const { side, data } = palette.tiles(false, scale, fine);
+            assert.equal(side & (side - 1), 0, `${side} at ${scale}`);
+            assert.equal(data.length, side * side * palette.LOOKS.length);
+        }
 });
 
 /** Draws a track and counts the pixels of each category. */
