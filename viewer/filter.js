@@ -80,7 +80,7 @@ waitscope.filter = waitscope.pure('filter', function () {
         if (key === 'hold')
             return low === 'yes' || low === 'no' ? { key: 'is', op: '=', value: 'holder', not: not !== (low === 'no') } : 'hold: wants yes or no';
         const state = LEDGER.includes(low) ? low : ALIASES[low];
-        return LEDGER.includes(state) ? { key: state, op: '>', value: 0, not } : `state: wants one of ${LEDGER.join(', ')}`;
+        return LEDGER.includes(state) ? { key: state, op: '>', value: 0, not } : `state: wants one of ${LEDGER.join(', ').replace('loop_busy', 'loop')}`;
     }
 
     /** @param {string} text @returns {{terms: Term[], error: string}} */

@@ -225,7 +225,7 @@ waitscope.layout = waitscope.pure('layout', function () {
     }
 
     /* Threads that serve come first; `fold` is the order of the rest. */
-    const ROLES = ['loop', 'worker', 'acceptor', 'helper'];
+    const ROLES = ['loop', 'acceptor', 'worker', 'helper']; /* who takes requests in stands first */
     const SERVING = { loop: 'event loops', worker: 'workers', acceptor: 'acceptors', helper: 'helpers' };
     const MOST = 40; /* lanes of a group before it folds */
 

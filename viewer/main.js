@@ -227,6 +227,7 @@ waitscope.main = (function () {
             t1 - t0 >= m.header.duration_ns
                 ? `all ${format.time(t1 - t0)}`
                 : `${format.time(t1 - t0)} from ${format.axis(t0, (t1 - t0) / 100, m.header.duration_ns)}`;
+        get('range').title = get('range').textContent; /* which may be cut */
         for (const b of get('show').querySelectorAll('button')) b.setAttribute('aria-pressed', String(b.dataset.show === app.how.show));
         get('by-name').setAttribute('aria-pressed', String(app.how.named));
     });

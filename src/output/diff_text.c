@@ -231,7 +231,7 @@ static void add_keys(struct view *v, struct grid *g, const struct diff_pair *pai
             return;
         unsigned key = (unsigned)most;
         char title[40] = "    ";
-        strncat(title, ledger_key_name(key), sizeof(title) - 5);
+        strncat(title, ledger_key_word(key), sizeof(title) - 5);
         used[key] = true;
         add_row(v, g, title, group_mean_ns(pair->a, key), group_mean_ns(pair->b, key),
                 diff_mean_is_clear(pair, key));

@@ -49,7 +49,7 @@ void sheet_ledger_shares(struct buf *out, const uint64_t *ledger_ns, uint64_t wh
         if (most < 0)
             return;
         used[most] = true;
-        buf_addf(out, "%s%s ", before, ledger_key_name((unsigned)most));
+        buf_addf(out, "%s%s ", before, ledger_key_word((unsigned)most));
         sheet_share(out, ledger_ns[most], whole_ns);
     }
 }

@@ -20,7 +20,7 @@ static const struct {
     {"awaiting",
      "a reply, a timer or another request that its own handler waits for was outstanding, and no "
      "thread was held"},
-    {"loop_busy", "ready to go on, while its event loop was busy with something else"},
+    {"loop busy", "ready to go on, while its event loop was busy with something else"},
     {"unattributed", "not known; never guessed"},
     {"unknown", "not known: before the first record, or where records were lost"},
     {"idle", "the thread waited for work; in no ranking above"},

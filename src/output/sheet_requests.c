@@ -212,7 +212,7 @@ static void fill_slowest(struct sheet *sheet, struct grid *g, const struct slow_
     unsigned count = 2;
     for (unsigned key = 0; key < LEDGER_COUNT; key++)
         if (shown[key])
-            columns[count++] = (struct grid_column){ledger_key_name(key), true, GRID_WHOLE};
+            columns[count++] = (struct grid_column){ledger_key_word(key), true, GRID_WHOLE};
     if (rest)
         columns[count++] = (struct grid_column){"rest", true, GRID_WHOLE};
     grid_init(g, columns, count);

@@ -179,7 +179,7 @@ static void add_mean(const struct words *w)
         used[most] = true;
         buf_adds(w->out, before);
         text_duration(w->out, s->ledger_ns[most] / s->complete);
-        buf_addf(w->out, " %s", ledger_key_name((unsigned)most));
+        buf_addf(w->out, " %s", ledger_key_word((unsigned)most));
     }
     buf_adds(w->out, ".\n");
 }

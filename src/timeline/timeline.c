@@ -42,6 +42,11 @@ const char *ledger_key_name(unsigned key)
     return word(words, COUNT(words), key);
 }
 
+const char *ledger_key_word(unsigned key)
+{
+    return key == LEDGER_LOOP_BUSY ? "loop busy" : ledger_key_name(key);
+}
+
 const char *grade_name(unsigned grade)
 {
     static const char *const words[] = {

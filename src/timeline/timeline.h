@@ -77,6 +77,8 @@ enum role {
 /* The words for the numbers above, as they stand in JSON and text; "?" outside the range. */
 const char *state_name(unsigned state);
 const char *ledger_key_name(unsigned key);
+/* The same as people read it: "loop busy". */
+const char *ledger_key_word(unsigned key);
 const char *grade_name(unsigned grade);
 const char *model_name(unsigned model);
 const char *role_name(unsigned role);

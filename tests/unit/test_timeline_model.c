@@ -49,6 +49,9 @@ static void test_words(void **state)
     assert_string_equal(state_name(STATE_YIELDED), "yielded");
     assert_string_equal(state_name(STATE_COUNT), "?");
     assert_string_equal(ledger_key_name(LEDGER_LOOP_BUSY), "loop_busy");
+    assert_string_equal(ledger_key_word(LEDGER_LOOP_BUSY), "loop busy"); /* for people */
+    for (unsigned key = 0; key < LEDGER_COUNT; key++)
+        assert_null(strchr(ledger_key_word(key), '_'));
     assert_string_equal(ledger_key_name(LEDGER_COUNT), "?");
     assert_string_equal(grade_name(GRADE_AMBIGUOUS), "ambiguous");
     assert_string_equal(grade_name(99), "?");

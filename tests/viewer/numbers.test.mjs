@@ -86,6 +86,9 @@ test('the filter’s words for waits find the requests that had them', async () 
         assert.deepEqual(hits(s), ids, s);
         if (fits.length) assert.ok(ids.length > 0 && ids.length < q.n, `${s} finds ${ids.length}`);
     }
+    const { error } = filter.parse('state:yielded');
+    assert.doesNotMatch(error, /_/, 'what people read has no underscore');
+    for (const word of error.replace(/.*one of /, '').split(', ')) assert.equal(filter.parse(`state:${word}`).error, '', word);
     for (const s of ['state:yielded', 'state:', 'hold:maybe', 'state>5', 'call>5']) assert.notEqual(filter.parse(s).error, '', s);
 });
 

@@ -466,6 +466,11 @@ test('lanes: requests, then serving threads, others folded, every pixel of heigh
     const unfolded = layout.lanes(m, new Set([others.key]), size).lanes;
     assert.equal(unfolded.filter((l) => l.kind === 'thread').length, m.header.threads.length);
     const kinds = lanes.map((l) => l.kind + l.label);
+    /* who takes requests in stands beside the loops */
+    const roles = ['worker', 'acceptor', 'helper', 'loop'];
+    const mixed = { ...m, header: { ...m.header, threads: m.header.threads.map((t, i) => (t.process === 0 ? { ...t, role: roles[i % 4] } : t)) } };
+    const labels = layout.lanes(mixed, new Set(), size).lanes.filter((l) => l.kind === 'group' && l.process === 0).map((l) => l.label);
+    assert.deepEqual(labels.slice(1), ['event loops', 'acceptors', 'workers', 'helpers']);
     assert.ok(kinds.indexOf('grouprequests') >= 0 && kinds.indexOf('groupworkers') > kinds.indexOf('grouprequests'));
 });
 
