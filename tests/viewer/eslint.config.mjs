@@ -7,7 +7,7 @@ const PURE = ['ns', 'format', 'scale', 'model', 'layout', 'merge', 'diff', 'head
 const EVERYWHERE = names('waitscope TextDecoder DecompressionStream Blob setTimeout atob Transferable', 'readonly');
 const PAGE = names(
     'window document navigator matchMedia requestAnimationFrame performance setTimeout clearTimeout addEventListener ' +
-        'innerWidth innerHeight devicePixelRatio getComputedStyle localStorage ResizeObserver MutationObserver ImageData DOMMatrix URL Blob Worker waitscope ' +
+        'innerWidth innerHeight scrollBy devicePixelRatio getComputedStyle localStorage ResizeObserver MutationObserver ImageData DOMMatrix URL Blob Worker waitscope ' +
         'cancelAnimationFrame history location XMLSerializer Image Response DecompressionStream atob',
 );
 

@@ -1,6 +1,6 @@
 /* Windows of all sizes: nothing is cut without a word, and what belongs together stands together. */
 import assert from 'node:assert/strict';
-import { settled } from './browser.mjs';
+import { settled, violations } from './browser.mjs';
 import { elements, text, world } from './make.mjs';
 import { pageOfTwo, pages, reportOf } from './suite.mjs';
 
@@ -64,4 +64,84 @@ for (const [name, file] of [['one', report], ['two', two]])
             assert.equal(labels.length, file === two ? 4 : 2);
             for (const [text, right] of labels) assert.ok(right <= strip[0], `“${text}” stands before the strip`);
         }
+    });
+
+/** Where the details stand, in the window. */
+const side = (page) =>
+    page.evaluate(() => {
+        const r = document.getElementById('side').getBoundingClientRect();
+        return { top: r.top, bottom: r.bottom, high: innerHeight, over: getComputedStyle(document.getElementById('side')).position === 'fixed' };
+    });
+/** The middle of the first blocked interval of a worker, on the screen. */
+const spot = async (page) => {
+    await page.evaluate(() => document.getElementById('lanes').scrollIntoView({ block: 'center' }));
+    await settled(page);
+    return page.evaluate(() => {
+        const { app, lanes, model: M } = globalThis.waitscope;
+        const lane = app.lanes.lanes.find((l) => l.thread >= 0);
+        const box = document.getElementById('lanes');
+        box.scrollTop = Math.max(lane.y - 40, 0);
+        const track = app.model.threads[lane.thread];
+        let best = 0;
+        for (let i = 0; i < track.n; i++) if ((track.cat[i] & 15) === M.BLOCKED && track.t[i + 1] - track.t[i] > track.t[best + 1] - track.t[best]) best = i;
+        const { left, per } = lanes.plot();
+        const r = box.getBoundingClientRect();
+        return { x: r.left + left + ((track.t[best] + track.t[best + 1]) / 2 - app.view.t0) / per, y: r.top + lanes.AXIS + lane.y - box.scrollTop + lane.h / 2 };
+    });
+};
+
+for (const touch of [false, true])
+    pageTest(`in a narrow window a choice is told where it was made, ${touch ? 'by finger' : 'by mouse and keys'}`, { width: 360, height: 740, touch }, async (page) => {
+        assert.ok(!(await side(page)).over);
+        const press = async () => {
+            const { x, y } = await spot(page);
+            if (touch) await page.touchscreen.tap(x, y);
+            else await page.mouse.click(x, y);
+            await settled(page);
+        };
+        const open = async () => {
+            const s = await side(page);
+            assert.ok(s.over && s.top > s.high * 0.3 && s.bottom === s.high, JSON.stringify(s));
+            assert.ok(await page.isVisible('#details h2'));
+        };
+        await press();
+        await open();
+        /* what was chosen stands above it */
+        const lane = await page.evaluate(() => {
+            const { app, lanes } = globalThis.waitscope;
+            const l = app.lanes.lanes.find((o) => o.thread === app.selection.thread);
+            return document.getElementById('lanes').getBoundingClientRect().top + lanes.AXIS + l.y + l.h - document.getElementById('lanes').scrollTop;
+        });
+        assert.ok(lane <= (await side(page)).top, `${lane}`);
+        /* closed, it is where it was, and the hand is back at the picture */
+        if (touch) await page.touchscreen.tap(340, (await side(page)).top + 20);
+        else await page.click('#sheet-close');
+        await settled(page);
+        assert.ok(!(await side(page)).over);
+        assert.equal(await page.evaluate(() => document.activeElement.id), 'lanes');
+        assert.notEqual(await page.evaluate(() => globalThis.waitscope.app.selection), null);
+        await press();
+        await open();
+        if (touch) {
+            const client = await page.context().newCDPSession(page);
+            const send = (type, points) => client.send('Input.dispatchTouchEvent', { type, touchPoints: points });
+            const at = (await side(page)).top + 20;
+            await send('touchStart', [{ x: 100, y: at }]);
+            for (let i = 1; i <= 6; i++) await send('touchMove', [{ x: 100, y: at + i * 15 }]);
+            await send('touchEnd', []);
+        } else {
+            await page.focus('#details');
+            await page.keyboard.press('Escape');
+        }
+        await settled(page);
+        assert.ok(!(await side(page)).over);
+        if (touch) return;
+        assert.equal(await page.evaluate(() => document.activeElement.id), 'lanes');
+        await page.keyboard.press('.');
+        await settled(page);
+        await open();
+        assert.deepEqual(await violations(page), []);
+        await page.setViewportSize({ width: 1280, height: 720 });
+        await settled(page);
+        assert.ok(!(await side(page)).over, 'where there is room it stands beside');
     });
