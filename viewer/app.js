@@ -128,6 +128,7 @@ waitscope.app = (function () {
     /* ---- lanes */
 
     const TOUCH = matchMedia('(pointer: coarse)');
+    const TALL = 1300; /* pixels of a window that has room for requests and threads of two */
 
     function relayout() {
         if (!model) return;
@@ -137,12 +138,19 @@ waitscope.app = (function () {
         const some = Math.max(6, Math.floor((waitscope.lanes.box.clientHeight * (model.header.recordings ? 0.2 : 0.42)) / row));
         /* Nor does one of two recordings hide the other. */
         const threads = model.header.recordings && how.show === 'both' ? Math.max(3, Math.floor((waitscope.lanes.box.clientHeight * 0.18) / 17)) : undefined;
-        lanes = layout.lanes(
-            model,
-            toggled,
-            { row, thread: model.header.recordings ? 17 : 20, head: TOUCH.matches ? 32 : 28, group: TOUCH.matches ? 28 : 20 },
-            { show: how.show, rows: how.show === 'both' ? some : 200, threads, opened: how.opened },
-        );
+        const m = model;
+        const size = { row, thread: m.header.recordings ? 17 : 20, head: TOUCH.matches ? 32 : 28, group: TOUCH.matches ? 28 : 20 };
+        const lay = (/** @type {number} */ more, /** @type {number} */ high) =>
+            layout.lanes(m, toggled, { ...size, row: high }, { show: how.show, rows: how.show === 'both' ? some + more : 200, threads: threads && threads + more, opened: how.opened });
+        lanes = lay(0, row);
+        /* Room that is left goes to what was left out, and then to the height of the rows. */
+        const room = () => waitscope.lanes.box.clientHeight - waitscope.lanes.AXIS - 8 - lanes.height;
+        const out = lanes.lanes.filter((l) => l.kind === 'more' && !l.open).length;
+        const more = out ? Math.floor(room() / (out * (threads ? size.thread : row))) : 0;
+        if (how.show === 'both' && more > 0) lanes = lay(more, row);
+        const seen = lanes.lanes.filter((l) => l.row >= 0).length;
+        const high = [17, 14].find((h) => h > row && room() >= seen * (h - row));
+        if (how.show === 'both' && high && !lanes.lanes.some((l) => l.kind === 'more' && !l.open)) lanes = lay(Math.max(more, 0), high);
         waitscope.lanes.laidOut();
         invalidate('lanes', 'overlay', 'mirror', 'bar');
     }
@@ -395,8 +403,8 @@ waitscope.app = (function () {
         allRows = m.pack;
         how.named = false;
         how.opened = -1;
-        /* Of two, the threads of both come first: many rows of requests would keep them apart. */
-        toggled = new Set(m.header.recordings ? m.header.processes.map((_, p) => `p${p} requests`) : []);
+        /* Of two, the threads of both come first: many rows of requests would keep them apart, but where there is room for all. */
+        toggled = new Set(m.header.recordings && innerHeight < TALL ? m.header.processes.map((_, p) => `p${p} requests`) : []);
         query = '';
         view = scale.clamp({ t0: 0, t1: m.header.duration_ns }, m.header.duration_ns);
         waitscope.lanes.forget();

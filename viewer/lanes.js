@@ -12,6 +12,7 @@ waitscope.lanes = (function () {
     const { rect } = dom;
     const AXIS = 26;
     const WIDE = 40; /* pixels from which on an interval carries text */
+    const QUIET = 90; /* the same of idle ones, of which there are many that nobody asks for */
     const FONT = '11px system-ui, sans-serif';
 
     /** @type {HTMLElement} */
@@ -217,7 +218,7 @@ waitscope.lanes = (function () {
             const track = trackOf(lane);
             if (!track) continue;
             const cat = track.cat[i] & 15;
-            if (cat === M.EMPTY || cat === M.UNKNOWN) continue;
+            if (cat === M.EMPTY || cat === M.UNKNOWN || (cat === M.IDLE && x1 - x0 < QUIET)) continue;
             let text = wordsOf(m, lane, i, named);
             const s = segmentAt(lane, i);
             if (s >= 0 && m.requests) named = m.requests.segRequest[s];
@@ -361,7 +362,7 @@ waitscope.lanes = (function () {
             triangle(ctx, indent + 4, mid, lane.open, muted);
             const font = lane.kind === 'recording' ? '700 13px system-ui, sans-serif' : wide ? '600 12px system-ui, sans-serif' : FONT;
             const at = indent + 12;
-            const room = wide ? width - at - 8 : left - at - 6;
+            const room = width - at - 8; /* nothing else stands in its line */
             const used = clipped(ctx, lane.label, at, mid, room, lane.kind === 'more' ? css('--accent') : ink, font);
             if (lane.note && room - used > 48) clipped(ctx, lane.note, at + used + 8, mid, room - used - 8, muted, FONT);
         }

@@ -145,3 +145,20 @@ for (const touch of [false, true])
         await settled(page);
         assert.ok(!(await side(page)).over, 'where there is room it stands beside');
     });
+
+pageTest('no row is left out where there is room for it', {}, async (page) => {
+    const look = () =>
+        page.evaluate(() => {
+            const { app, lanes } = globalThis.waitscope;
+            return { out: app.lanes.lanes.filter((l) => l.kind === 'more').length, rows: app.lanes.lanes.filter((l) => l.row >= 0).map((l) => l.h), high: app.lanes.height, room: lanes.box.clientHeight - lanes.AXIS, of: app.model.pack.rows };
+        });
+    for (const [width, height] of [[1280, 720], [1600, 1000], [1920, 1400], [3840, 2160]]) {
+        await page.setViewportSize({ width, height });
+        await settled(page);
+        const { out, rows, high, room } = await look();
+        assert.ok(out === 0 || room - high < out * rows[0] + 8, `${width} × ${height}: ${room - high} of ${room} are free, and ${out} lists are cut`);
+        if (out === 0) assert.ok(rows[0] === 17 || room - high < rows.length * 9, `${room - high} are free for rows of ${rows[0]}`);
+    }
+    const { rows, of } = await look();
+    assert.equal(rows.length, of, 'all in the largest');
+});
