@@ -128,12 +128,12 @@ waitscope.app = (function () {
     /* ---- lanes */
 
     const TOUCH = matchMedia('(pointer: coarse)');
-    const TALL = 1300; /* pixels of a window that has room for requests and threads of two */
+    const LOW = 280; /* pixels of the lanes, below which rows are as flat as they may be */
 
     function relayout() {
         if (!model) return;
         const rows = model.pack ? model.pack.rows : 0;
-        const row = rows > 60 ? 9 : rows > 16 ? 14 : 17;
+        const row = rows > 60 || waitscope.lanes.box.clientHeight < LOW ? 9 : rows > 16 ? 14 : 17;
         /* Both views are to be seen at once: the requests take less than half of the height. */
         const some = Math.max(6, Math.floor((waitscope.lanes.box.clientHeight * (model.header.recordings ? 0.2 : 0.42)) / row));
         /* Nor does one of two recordings hide the other. */
@@ -403,12 +403,13 @@ waitscope.app = (function () {
         allRows = m.pack;
         how.named = false;
         how.opened = -1;
-        /* Of two, the threads of both come first: many rows of requests would keep them apart, but where there is room for all. */
-        toggled = new Set(m.header.recordings && innerHeight < TALL ? m.header.processes.map((_, p) => `p${p} requests`) : []);
+        toggled = new Set();
         query = '';
         view = scale.clamp({ t0: 0, t1: m.header.duration_ns }, m.header.duration_ns);
         waitscope.lanes.forget();
         relayout();
+        /* Of two, the threads of both come first: many rows of requests would keep them apart. */
+        if (m.header.recordings && lanes.height > waitscope.lanes.box.clientHeight) fold(m.header.processes.map((_, p) => `p${p} requests`));
         all();
     }
 

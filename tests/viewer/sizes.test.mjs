@@ -162,3 +162,16 @@ pageTest('no row is left out where there is room for it', {}, async (page) => {
     const { rows, of } = await look();
     assert.equal(rows.length, of, 'all in the largest');
 });
+
+pageTest('requests and threads are both in sight at first', {}, async (page) => {
+    for (const [width, height] of [[1440, 900], [1600, 1000], [1920, 1080]]) {
+        await page.setViewportSize({ width, height });
+        await settled(page);
+        const seen = await page.evaluate(() => {
+            const { app, lanes } = globalThis.waitscope;
+            const all = app.lanes.lanes.filter((l) => l.y + l.h <= lanes.box.clientHeight - lanes.AXIS);
+            return [all.filter((l) => l.row >= 0).length, all.filter((l) => l.thread >= 0).length];
+        });
+        assert.ok(seen[0] >= 5 && seen[1] >= 1, `${width} × ${height}: ${seen[0]} rows, ${seen[1]} threads`);
+    }
+});
