@@ -9,11 +9,14 @@ var waitscope = waitscope || {};
     const { el } = dom;
     const AXIS = 17; /* pixels of the axis, and beside the bars */
     const LEFT = 46;
-    /** Pixels of the bars, of the strip below them, and of all: of one recording, and of each of two. */
+    /** Pixels of the bars, of the strip below them, and of all: of one recording, of each of two, and of
+     * these where the panel is so low that one would hide the other. */
     const ONE = { high: 84, strip: 20, all: 108 };
     const TWO = { high: 64, strip: 10, all: 84 };
+    const FLAT = { high: 36, strip: 6, all: 49 };
     const HINT = 'Bars: how many requests took so long. The strip below: what their time was made of. Click for only these.';
 
+    /** @typedef {{high: number, strip: number, all: number}} Size */
     /** @typedef {{n: number, bins: Bin[], bands: Band[], letter?: string, sorted?: Float64Array}} Side sorted: their latencies */
 
     /** @param {Model} m @param {Bin} b @param {Side} side */
@@ -56,10 +59,9 @@ var waitscope = waitscope || {};
     }
 
     /** Of one recording the bars count requests; of two they are shares of each one's, so that the
-     * larger does not hide the smaller. @param {Model} m @param {Side[]} sides @param {number} width */
-    function draw(m, sides, width) {
+     * larger does not hide the smaller. @param {Model} m @param {Side[]} sides @param {number} width @param {Size} size */
+    function draw(m, sides, width, size) {
         const two = sides.length > 1;
-        const size = two ? TWO : ONE;
         const { bins } = sides[0];
         const canvas = el('canvas', { 'aria-hidden': 'true' });
         const { ctx, ratio } = dom.fit(canvas, width, size.all * sides.length + AXIS);
@@ -84,13 +86,15 @@ var waitscope = waitscope || {};
                 stack(ctx, m, b, x, w, base, Math.max((heightOf(side, b) / most) * (size.high - 6), 2), ratio);
                 stack(ctx, m, b, x, w, base + 4 + size.strip, size.strip, ratio);
             });
-            if (two) ranks(ctx, side, top, width, step);
+            if (two) ranks(ctx, side, top, width, step, size);
         });
         ctx.fillStyle = app.css('--muted');
         const every = Math.ceil(64 / step);
         for (let i = 0; i <= bins.length; i += every) {
-            ctx.textAlign = i === bins.length ? 'right' : 'center';
-            ctx.fillText(format.time(i < bins.length ? bins[i].lo : bins[i - 1].hi), LEFT + i * step, size.all * sides.length + 6);
+            const text = format.time(i < bins.length ? bins[i].lo : bins[i - 1].hi);
+            const x = LEFT + i * step;
+            ctx.textAlign = x + ctx.measureText(text).width / 2 > width ? 'right' : 'center';
+            ctx.fillText(text, ctx.textAlign === 'right' ? width : x, size.all * sides.length + 6);
         }
         return canvas;
     }
@@ -104,8 +108,8 @@ var waitscope = waitscope || {};
 
     /** The letter of a recording, and lines at its percentiles; words that would stand on one another
      * stand below one another. @param {CanvasRenderingContext2D} ctx @param {Side} side
-     * @param {number} top @param {number} width @param {number} step */
-    function ranks(ctx, side, top, width, step) {
+     * @param {number} top @param {number} width @param {number} step @param {Size} size */
+    function ranks(ctx, side, top, width, step, size) {
         const plate = (/** @type {string} */ text, /** @type {number} */ x, /** @type {number} */ y, /** @type {number} */ wide) => {
             ctx.globalAlpha = 0.9;
             dom.rect(ctx, '--panel', x, y, wide, 14);
@@ -116,16 +120,16 @@ var waitscope = waitscope || {};
         ctx.textAlign = 'left';
         ctx.font = `700 13px system-ui, sans-serif`;
         ctx.fillStyle = app.css('--accent');
-        ctx.fillText(side.letter || '', 4, top + TWO.high / 2);
+        ctx.fillText(side.letter || '', 4, top + size.high / 2);
         ctx.font = waitscope.lanes.FONT;
-        if (!side.n) plate('No answered request fits.', LEFT + 4, top + TWO.high / 2 - 7, 160);
+        if (!side.n) plate('No answered request fits.', LEFT + 4, top + size.high / 2 - 7, 160);
         const { sorted } = side;
         if (!side.n || !sorted) return;
         const all = [500, 900, 990].map((mille) => {
             const ns = sorted[stats.rank(side.n, mille)];
             return { x: LEFT + placeOf(side.bins, ns) * step, text: `p${mille / 10} ${format.time(ns)}` };
         });
-        for (const { x } of all) dom.rect(ctx, '--ink', x - 0.75, top + 2, 1.5, TWO.high - 2);
+        for (const { x } of all) dom.rect(ctx, '--ink', x - 0.75, top + 2, 1.5, size.high - 2);
         let [edge, row] = [-1, 0];
         for (const { x, text } of all) {
             const wide = ctx.measureText(text).width + 6;
@@ -137,10 +141,9 @@ var waitscope = waitscope || {};
     }
 
     /** A button over each bin, one of which Tab reaches; the arrows go to the others.
-     * @param {Model} m @param {Side} side @param {number} k @param {number} width @param {any} line */
-    function buttons(m, side, k, width, line) {
+     * @param {Model} m @param {Side} side @param {number} k @param {number} width @param {Size} size @param {any} line */
+    function buttons(m, side, k, width, size, line) {
         const { letter } = side;
-        const size = letter ? TWO : ONE;
         const step = (width - LEFT) / side.bins.length;
         const name = `Histogram of latency${letter ? ` of ${letter}` : ''}; arrows go from bin to bin`;
         const box = el('div', { class: 'bins', role: 'group', 'aria-label': name, pointerleave: () => (line.textContent = HINT) });
@@ -197,9 +200,9 @@ var waitscope = waitscope || {};
         return beside.table(columns, rows, null, 'Bands of latency, A beside B');
     }
 
-    /** @param {Model} m @param {Requests} q @param {number} width @param {any} back
+    /** @param {Model} m @param {Requests} q @param {any} panel @param {number} width @param {any} back
      * @returns {Generator<void, (Node | string)[]>} */
-    function* workOfTwo(m, q, width, back) {
+    function* workOfTwo(m, q, panel, width, back) {
         const pair = yield* diff.total(m, app.matches);
         const both = yield* stats.latencies(m, q, app.matches, binsIn(width));
         const sides = both.map((side, i) => ({ ...side, letter: 'AB'[i], sorted: (i ? pair.b : pair.a)?.sorted }));
@@ -208,10 +211,11 @@ var waitscope = waitscope || {};
         yield* all.fill();
         const bands = bandsOfTwo(m, sides);
         yield* bands.fill();
+        const size = panel.clientHeight < 2 * TWO.all ? FLAT : TWO;
         const line = el('p', { class: 'quiet' }, HINT);
-        const picture = sides.some((s) => s.n > 0) ? [el('div', { class: 'histogram' }, draw(m, sides, width), ...sides.map((s, k) => buttons(m, s, k, width, line))), line] : [];
+        const picture = sides.some((s) => s.n > 0) ? [el('div', { class: 'histogram' }, draw(m, sides, width, size), ...sides.map((s, k) => buttons(m, s, k, width, size, line))), line] : [];
         return [
-            el('div', { class: 'above' }, back),
+            back && el('div', { class: 'above' }, back),
             ...picture,
             all.node,
             el('div', { class: 'above' }, ...sides.map((s) => answer(m, s)).filter((p) => p !== null)),
@@ -235,14 +239,14 @@ var waitscope = waitscope || {};
         const back = narrowed ? el('button', { type: 'button', 'data-focus': 'back', click: () => numbers.refine([], keys) }, keys.length > 1 ? '← all of both' : '← every latency') : '';
         if (!q || why) return [...(why || []), back];
         const width = Math.max(panel.clientWidth - 24, 200);
-        if (m.header.recordings) return yield* workOfTwo(m, q, width, back);
+        if (m.header.recordings) return yield* workOfTwo(m, q, panel, width, back);
         const all = yield* stats.latency(q, app.matches, binsIn(width));
         const t = bandTable(m, all);
         yield* t.fill();
         const line = el('p', { class: 'quiet' }, HINT);
         return [
             el('div', { class: 'above' }, back, answer(m, all)),
-            el('div', { class: 'histogram' }, draw(m, [all], width), buttons(m, all, 0, width, line)),
+            el('div', { class: 'histogram' }, draw(m, [all], width, ONE), buttons(m, all, 0, width, ONE, line)),
             line,
             t.node,
             el('p', { class: 'quiet' }, `${numbers.RANK} A band holds the requests between two of them; under the words of the ledger: the mean of a request, and its share.`),
@@ -250,10 +254,11 @@ var waitscope = waitscope || {};
     }
 
     numbers.add({ key: 'latency', word: 'Latency', paint: numbers.painter(work) });
-    let wide = 0;
+    let shape = '';
     new ResizeObserver(() => {
-        const now = dom.get('view-latency').clientWidth;
-        if (now && now !== wide) app.invalidate('numbers');
-        wide = now || wide;
+        const { clientWidth: w, clientHeight: h } = dom.get('view-latency');
+        const now = `${w} ${h < 2 * TWO.all}`;
+        if (w && now !== shape) app.invalidate('numbers');
+        if (w) shape = now;
     }).observe(dom.get('view-latency'));
 })();

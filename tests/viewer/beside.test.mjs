@@ -339,6 +339,23 @@ pageTest('waits: sums of A and of B, never of both; in view, and of the filtered
     await check([waitsOf(A, 1e7, 6e7), waitsOf(B, -1e7, 4e7)]);
 });
 
+pageTest('in a low window both distributions are still in sight', {}, async (page) => {
+    for (const [width, height] of [[1440, 900], [1280, 720], [1920, 1200]]) {
+        await page.setViewportSize({ width, height });
+        await tab(page, 'latency');
+        await page.waitForTimeout(200);
+        await settled(page);
+        const [box, buttons] = await page.evaluate(() => {
+            const r = (e) => e.getBoundingClientRect();
+            return [r(document.getElementById('view-latency')).bottom, [...document.querySelectorAll('#view-latency .bins')].map((b) => r(b.firstElementChild).bottom)];
+        });
+        assert.equal(buttons.length, 2);
+        assert.ok(buttons[1] <= box, `${width} × ${height}: B ends ${buttons[1] - box} below the panel`);
+        const { high, sides } = await page.evaluate(() => ({ high: document.querySelector('#view-latency canvas').clientHeight, sides: 2 * document.querySelector('#view-latency .bins button').clientHeight }));
+        assert.ok(high >= sides, 'a button for each bar, no higher than its picture');
+    }
+});
+
 for (const scheme of ['light', 'dark'])
     pageTest(`the tabs of two break no rule of accessibility, ${scheme}`, { scheme }, async (page) => {
         for (const key of ['groups', 'latency', 'waits']) {

@@ -31,6 +31,7 @@ for (const [name, file] of [['one', report], ['two', two]])
         for (const details of await page.$$('#verdict summary')) await details.click();
         await settled(page);
         assert.ok((await cut(page)).said, 'unfolded it is longer than its place');
+        assert.deepEqual(await violations(page), []);
         /* by keyboard, to its end */
         await page.focus('#verdict');
         let steps = 0;
