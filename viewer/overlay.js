@@ -119,7 +119,12 @@ waitscope.overlay = (function () {
         const shown = state.area || app.selection;
         const { mouse } = state;
         if (shown) drawSelection(ctx, m, shown);
+        ctx.save();
+        ctx.beginPath();
+        ctx.rect(left, AXIS, w, h); /* to what has scrolled away they do not lead over the times */
+        ctx.clip();
         waitscope.arrows.draw(ctx);
+        ctx.restore();
         if (mouse && mouse.x >= left) {
             const hit = hitAt(mouse.x, mouse.y);
             if (hit && hit.track && hit.i >= 0 && hit.i < hit.track.n && !state.dragging) {

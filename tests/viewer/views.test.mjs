@@ -186,6 +186,26 @@ pageTest('the story says what the header says, and leads there', {}, async (page
     assert.equal(blocked(w.reqs[r]), Math.max(...w.reqs.filter((x) => x.process === w.reqs[r].process).map(blocked)));
 });
 
+pageTest('lines to what has scrolled away stay below the times', { height: 700 }, async (page) => {
+    await page.locator('#verdict .fact', { hasText: 'Loop hold' }).click();
+    await settled(page);
+    /* The rows of its victims are above the loop: out of sight, their lines are not. */
+    await page.evaluate(() => {
+        const { app } = globalThis.waitscope;
+        const lane = app.lanes.lanes.find((l) => l.thread === app.selection.thread);
+        document.getElementById('lanes').scrollTop = lane.y - 4;
+    });
+    await settled(page);
+    const dark = await page.evaluate(() => {
+        const canvas = document.getElementById('overlay');
+        const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
+        const count = (y0, y1) => data.subarray(y0 * canvas.width * 4, y1 * canvas.width * 4).reduce((n, v, i) => n + (i % 4 === 3 && v > 200 ? 1 : 0), 0);
+        return [count(0, 25), count(26, canvas.height)];
+    });
+    assert.equal(dark[0], 0);
+    assert.ok(dark[1] > 20, String(dark));
+});
+
 pageTest('a number of a request in the story leads to it', {}, async (page) => {
     await page.evaluate(() => {
         const { app } = globalThis.waitscope;
