@@ -38,6 +38,12 @@ waitscope.header = waitscope.pure('header', function () {
         return list(v).map(str);
     }
 
+    /** @param {any} v of 0 to 1 */
+    const share = (v) => (typeof v === 'number' ? Math.min(Math.max(v, 0), 1) : 0);
+
+    /** @param {any} l how far threads of one kind are taken; absent from files before 1.3 */
+    const load = (l) => ({ threads: num(record(l).threads), share: share(record(l).share), busiest: share(record(l).busiest), busiest_ns: num(record(l).busiest_ns) });
+
     /** @param {any} p */
     function process(p) {
         const v = record(record(p).verdict);
@@ -55,6 +61,10 @@ waitscope.header = waitscope.pure('header', function () {
                 efficiency: typeof v.efficiency === 'number' ? v.efficiency : 0,
                 capacity: typeof v.capacity === 'number' ? v.capacity : 0,
                 offered: typeof v.offered === 'number' ? v.offered : 0,
+                limit: str(v.limit),
+                loops: load(v.loops),
+                workers: load(v.workers),
+                window_ns: num(v.window_ns),
                 queued_requests: num(v.queued_requests),
                 peak_in_flight: num(v.peak_in_flight),
                 saturated: v.saturated === true,

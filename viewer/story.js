@@ -12,6 +12,8 @@ waitscope.story = (function () {
     const { el } = dom;
     const section = dom.get('verdict');
     const LONGEST = 5000; /* characters of a sentence */
+    /* As in the sentences: how much busier is worth a word, how busy is at all, and hardly ever free. */
+    const [BUSIER, BUSY, FULL] = [0.05, 0.5, 0.9];
 
     /** What the reader folded or unfolded, by process; a new file begins anew.
      * @type {Map<number, boolean>} */
@@ -78,8 +80,19 @@ waitscope.story = (function () {
         const v = m.header.processes[p].verdict;
         if (!(v.capacity > 0)) return fact('Load', `${format.count(v.offered)} requests/s, up to ${format.count(v.peak_in_flight)} at once; how many it can carry is not known`, null);
         const share = v.offered / v.capacity;
-        const text = `${format.count(v.offered)} requests/s on average, of ${format.count(v.capacity)} that ${format.plural(v.serving_threads, 'thread')} can carry (${format.percent(share)})`;
-        return fact('Load', text, null, share >= 0.9 || isOut(m.header.processes[p]) ? 'bad' : '');
+        const who = v.limit === 'loops' ? format.plural(v.loops.threads, 'event loop') : format.plural(v.serving_threads, 'thread');
+        const text = `${format.count(v.offered)} requests/s on average, of ${format.count(v.capacity)} that ${who} can carry (${format.percent(share)})`;
+        return fact('Load', text, null, share >= 0.9 ? 'bad' : '');
+    }
+
+    /** How far threads of one kind were taken, where their busiest moment says more than the mean.
+     * @param {Model} m @param {number} p @param {Load} of_ @param {string} name */
+    function taken(m, p, of_, name) {
+        const { window_ns } = m.header.processes[p].verdict;
+        if (!of_.threads || (of_.busiest < of_.share + BUSIER && of_.busiest < BUSY)) return null;
+        const text = `taken for ${format.percent(of_.share)} of the time; for ${format.percent(of_.busiest)} in the busiest ${format.time(window_ns)}`;
+        const go = () => around(of_.busiest_ns + M.shiftOf(m, p), window_ns);
+        return fact(of_.threads === 1 ? name : `${format.count(of_.threads)} ${name.toLowerCase()}s`, text, go, of_.busiest >= FULL ? 'bad' : '');
     }
 
     /** A stretch with what led there and what followed. @param {number} at @param {number} [long] */
@@ -118,7 +131,8 @@ waitscope.story = (function () {
         const own = [];
         for (let i = 0; i < o.n; i++) if (m.header.threads[o.thread[i]].process === p) own.push({ i, lost: lost(i) });
         const loops = m.header.threads.some((t) => t.process === p && t.role === 'loop');
-        if (own.length === 0) return loops ? fact('Loop holds', 'none', null, 'good') : null;
+        const free = m.header.processes[p].verdict.loops.busiest < FULL;
+        if (own.length === 0) return loops ? fact('Loop holds', 'none', null, free ? 'good' : '') : null;
         own.sort((a, b) => b.lost - a.lost || o.dur[b.i] - o.dur[a.i]);
         const { i } = own[0];
         const victims = o.victimFirst[i + 1] - o.victimFirst[i] + o.more[i];
@@ -141,8 +155,9 @@ waitscope.story = (function () {
     /** One process. @param {Model} m @param {number} p */
     function article(m, p) {
         const process = m.header.processes[p];
-        const { text } = process.verdict;
-        const facts = process.verdict.requests ? [waits(m, p), blocked(m, p), load(m, p), ranOut(m, p), queued(m, p), held(m, p)].filter((f) => f !== null) : [];
+        const { text, loops, workers } = process.verdict;
+        const worker = process.model === 'non-blocking with blocking workers' ? 'Worker thread' : 'Thread';
+        const facts = process.verdict.requests ? [waits(m, p), blocked(m, p), load(m, p), taken(m, p, workers, worker), taken(m, p, loops, 'Event loop'), ranOut(m, p), queued(m, p), held(m, p)].filter((f) => f !== null) : [];
         const more = text.slice(1).map((t) => el('li', null, ...linked(m, t, p)));
         const words = el('details', { open: open.get(p) === true }, el('summary', null, 'In words'), el('ul', null, ...more));
         words.addEventListener('toggle', () => open.set(p, words.open));

@@ -186,6 +186,16 @@ pageTest('the story says what the header says, and leads there', {}, async (page
     assert.equal(blocked(w.reqs[r]), Math.max(...w.reqs.filter((x) => x.process === w.reqs[r].process).map(blocked)));
 });
 
+pageTest('the busiest window is said, and the way to it', {}, async (page) => {
+    const facts = await page.$$eval('#verdict .fact', (all) => all.map((e) => e.textContent));
+    assert.ok(facts.some((t) => /^8 threads.*taken for 71.% of the time; for 97.% in the busiest 20(\.0)?.ms$/.test(t)), facts.join('\n'));
+    assert.ok(facts.some((t) => /^Event loop.*taken for 25.% of the time; for 80.% in the busiest/.test(t)), facts.join('\n'));
+    assert.equal(facts.filter((t) => /^Threads?\b.*taken for/.test(t)).length, 0, 'of none nothing is said');
+    await page.locator('#verdict .fact', { hasText: '8 threads' }).click();
+    const v = await view(page);
+    assert.ok(v.t0 <= 200e6 && v.t0 > 100e6 && v.t1 >= 220e6 && v.t1 < 320e6, JSON.stringify(v));
+});
+
 pageTest('a number of a request in the story leads to it', {}, async (page) => {
     await page.evaluate(() => {
         const { app } = globalThis.waitscope;
