@@ -53,8 +53,10 @@ waitscope.app = (function () {
         if (!frame) frame = requestAnimationFrame(paintDirty);
     }
 
+    /** All that a filter, a theme or a window may change. The story tells of the data alone: built
+     * again it would be read through again, and the keyboard would lose its place in it. */
     function all() {
-        invalidate('lanes', 'overlay', 'overview', 'story', 'table', 'numbers', 'details', 'bar', 'mirror');
+        invalidate('lanes', 'overlay', 'overview', 'table', 'numbers', 'details', 'bar', 'mirror');
     }
 
     function paintDirty() {
@@ -402,6 +404,7 @@ waitscope.app = (function () {
         waitscope.lanes.forget();
         relayout();
         all();
+        invalidate('story');
     }
 
     /** The model whose times are on the move, and where to. @type {{of: Model | null, by: number}} */
@@ -436,6 +439,7 @@ waitscope.app = (function () {
             setFilter(query);
             setView(whole ? { t0: 0, t1: m.header.duration_ns } : view);
             all();
+            invalidate('story');
             done();
         });
     }
@@ -459,6 +463,7 @@ waitscope.app = (function () {
             allRows = model.pack;
             relayout();
             all();
+            invalidate('story');
         }
     }
 
@@ -489,8 +494,10 @@ waitscope.app = (function () {
         get loading() {
             return loading;
         },
+        /** All of it was read, or as much as could be. */
         ended() {
             loading = false;
+            invalidate('story');
         },
         get toggled() {
             return toggled;
