@@ -296,6 +296,15 @@ waitscope.model = waitscope.pure('model', function () {
         return m.tids.get(tid + TIDS * recordingOf(m, m.header.threads[beside].process));
     }
 
+    /** The request of a number in one of two recordings, -1: there is none.
+     * @param {Model} m @param {number} id @param {number} recording 0, also where there is but one; or 1 */
+    function requestOf(m, id, recording) {
+        const q = m.requests;
+        let r = q ? q.id.indexOf(id) : -1;
+        while (q && r >= 0 && recordingOf(m, q.process[r]) !== recording) r = q.id.indexOf(id, r + 1);
+        return r;
+    }
+
     /** What people call an object. @param {Model} m @param {number} index -1: none */
     function objectName(m, index) {
         const o = m.objects;
@@ -413,6 +422,7 @@ waitscope.model = waitscope.pure('model', function () {
         prefix,
         shiftOf,
         threadOf,
+        requestOf,
         objectName,
         kindName,
         segments,

@@ -126,10 +126,7 @@ waitscope.place = (function () {
     /** @param {Model} m @param {string} text @returns {number} -1: there is none */
     function requestOf(m, text) {
         const [, letter, digits] = /^(B?)(\d+)$/.exec(text) || [];
-        const q = m.requests;
-        let r = q && digits ? q.id.indexOf(Number(digits)) : -1;
-        while (q && r >= 0 && waitscope.model.recordingOf(m, q.process[r]) !== (letter ? 1 : 0)) r = q.id.indexOf(Number(digits), r + 1);
-        return r;
+        return digits ? waitscope.model.requestOf(m, Number(digits), letter ? 1 : 0) : -1;
     }
 
     /** @param {Model} m @returns {Place} */

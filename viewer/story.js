@@ -12,6 +12,7 @@ waitscope.story = (function () {
     const { el } = dom;
     const section = dom.get('verdict');
     const LONGEST = 5000; /* characters of a sentence */
+    const PIECES = 200; /* of a sentence, every other of them a number that may lead somewhere */
 
     /** What the reader folded or unfolded, by process; a new file begins anew.
      * @type {Map<number, boolean>} */
@@ -26,21 +27,15 @@ waitscope.story = (function () {
         return el('li', { class: kind || '' }, el('button', { type: 'button', class: 'fact', click: go, title: 'Show it in the picture' }, ...words));
     }
 
-    /** The request of a number, in the recording of a process. @param {Model} m @param {Requests} q
-     * @param {number} id @param {number} p */
-    function requestOf(m, q, id, p) {
-        for (let r = q.id.indexOf(id); r >= 0; r = q.id.indexOf(id, r + 1)) if (M.recordingOf(m, q.process[r]) === M.recordingOf(m, p)) return r;
-        return -1;
-    }
-
     /** "#127" in a sentence leads to that request. @param {Model} m @param {string} text @param {number} p */
     function linked(m, text, p) {
-        const q = m.requests;
-        const parts = q ? text.slice(0, LONGEST).split(/(#\d+)/, 200) : [text.slice(0, LONGEST)];
-        return parts.map((part, i) => {
-            const r = q && i % 2 ? requestOf(m, q, Number(part.slice(1)), p) : -1;
-            return r < 0 ? part : el('button', { type: 'button', class: 'link', click: () => app.select({ kind: 'request', request: r }, true) }, part);
+        /* Half a number would lead to another request. */
+        const pieces = (text.length > LONGEST ? text.slice(0, LONGEST).replace(/#\d*$/, '') : text).split(/(#\d+)/);
+        const nodes = pieces.slice(0, PIECES).map((piece, i) => {
+            const r = i % 2 ? M.requestOf(m, Number(piece.slice(1)), M.recordingOf(m, p)) : -1;
+            return r < 0 ? piece : el('button', { type: 'button', class: 'link', click: () => app.select({ kind: 'request', request: r }, true) }, piece);
         });
+        return text.length > LONGEST || pieces.length > PIECES ? [...nodes, '…'] : nodes;
     }
 
     /** The request of a process with most of something. @param {Model} m @param {number} p
