@@ -201,14 +201,9 @@ waitscope.details = (function () {
     function holdsOf(m, fits) {
         const o = m.holds;
         if (!o) return [];
+        const all = [...o.thread.keys()].filter((i) => fits(o, i));
         const out = [];
-        let more = 0;
-        for (let i = 0; i < o.n; i++) {
-            if (!fits(o, i)) continue;
-            if (out.length >= 4 * HOLDS) {
-                more++;
-                continue;
-            }
+        for (const i of all.slice(0, HOLDS)) {
             const victims = o.victim.subarray(o.victimFirst[i], o.victimFirst[i + 1]);
             const lost = o.lost.subarray(o.victimFirst[i], o.victimFirst[i + 1]);
             const count = victims.length + o.more[i];
@@ -219,7 +214,7 @@ waitscope.details = (function () {
             );
             out.push(count ? longTable(['request', 'lost, ms', 'latency, ms'], victims.length, (v) => [requestLink(m, victims[v]), ms(lost[v]), ms(/** @type {Requests} */ (m.requests).latency[victims[v]])], 'figures') : '');
         }
-        if (more) out.push(el('p', { class: 'quiet' }, `and ${format.plural(more, 'more hold')}`));
+        if (all.length > HOLDS) out.push(el('p', { class: 'quiet' }, `and ${format.plural(all.length - HOLDS, 'more hold')}`));
         return out;
     }
 

@@ -47,3 +47,24 @@ for (const [what, sentence, links, end] of [
         assert.match(await first.textContent(), end);
         assert.equal(await first.locator('button').count(), links);
     });
+
+/* ---- loop holds */
+
+/** The world with its first hold eleven times. */
+function heldOften() {
+    const list = elements(w);
+    const holds = list.find((e) => e.type === 'holds');
+    for (const [key, column] of Object.entries(holds)) if (Array.isArray(column)) holds[key] = Array.from({ length: 11 }, () => column[0]);
+    return list;
+}
+
+pageTest('of many holds in one interval eight are told, and how many more there are', { file: reportOf('held', heldOften()) }, async (page) => {
+    await page.evaluate(() => {
+        const { app, model } = globalThis.waitscope;
+        const { thread, start } = app.model.holds;
+        app.select({ kind: 'interval', thread: thread[0], index: model.indexAt(app.model.threads[thread[0]], start[0]) }, true);
+    });
+    await settled(page);
+    assert.equal(await page.locator('#details h3:has-text("The event loop was held")').count(), 8);
+    assert.match(await page.textContent('#details'), /and 3 more holds/);
+});
