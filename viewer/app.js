@@ -159,23 +159,25 @@ waitscope.app = (function () {
 
     /** Requests in one pile, or name by name. @param {boolean} named */
     function setNamed(named) {
-        if (how.named === named) return;
-        how.named = named;
-        regroup();
-        setFilter(query);
+        if (regroup(named)) setFilter(query);
     }
 
-    /** The rows that are known are grouped in another way. */
-    function regroup() {
+    /** The rows that are known are grouped in another way; the filter that comes next packs them.
+     * @param {boolean} named @returns {boolean} is there anything to pack */
+    function regroup(named) {
+        if (how.named === named) return false;
+        how.named = named;
         allRows = null;
         invalidate('bar');
+        return true;
     }
 
-    /** Puts the threads that held a request below it, or takes them away. @param {number} request */
+    /** Puts the threads that held a request below it. @param {number} request -1: no more below any */
     function setOpened(request) {
-        how.opened = request === how.opened ? -1 : request;
-        if (how.opened >= 0) show({ kind: 'request', request });
+        how.opened = request;
+        if (request >= 0) show({ kind: 'request', request });
         relayout();
+        if (request < 0) return;
         const own = lanes.lanes.filter((l) => l.of === request);
         const row = lanes.lanes[lanes.lanes.indexOf(own[0]) - 1];
         if (row) for (const lane of [own[own.length - 1], row]) waitscope.hand.scrollTo(lane);

@@ -387,7 +387,7 @@ waitscope.main = (function () {
     ];
 
     function escape() {
-        if (app.how.opened >= 0) app.setOpened(app.how.opened);
+        if (app.how.opened >= 0) app.setOpened(-1);
         if (app.selection) app.select(null);
         else if (query.value) {
             query.value = '';

@@ -227,7 +227,7 @@ waitscope.place = (function () {
             const s = choiceOf(m, p);
             walking = true;
             const opened = requestOf(m, p.x);
-            if (opened !== app.how.opened) app.setOpened(opened < 0 ? app.how.opened : opened);
+            if (opened !== app.how.opened) app.setOpened(opened);
             app.select(s, s !== null && !(p.t && s.kind === 'area'));
             if (p.t) app.setView(p.t);
             else if (s) app.focus(s);
@@ -236,9 +236,7 @@ waitscope.place = (function () {
             endGesture();
         };
         known = true;
-        const regrouped = app.how.named !== (p.by === 'name');
-        app.how.named = p.by === 'name';
-        if (regrouped) app.regroup();
+        const regrouped = app.regroup(p.by === 'name');
         if (p.q === app.query && !regrouped) rest();
         else waitscope.main.find(p.q, rest);
     }
