@@ -409,8 +409,9 @@ waitscope.app = (function () {
         invalidate('story');
     }
 
-    /** The model whose times are on the move, and where to. @type {{of: Model | null, by: number}} */
-    const moving = { of: null, by: 0 };
+    /** The model whose times are on the move, where to, and what is to be done there.
+     * @type {{of: Model | null, by: number, done: () => void}} */
+    const moving = { of: null, by: 0, done: () => {} };
 
     /** Shows B later than A by so much, or earlier: then it is A that is moved. No time is
      * negative, so each is shown at its own begin or later. Half a move is none: it goes on to its
@@ -418,7 +419,7 @@ waitscope.app = (function () {
     function shift(by, done) {
         const m = model;
         const both = m && m.header.recordings;
-        moving.by = by;
+        Object.assign(moving, { by, done });
         if (!m || !both || moving.of === m) return;
         stopFilter(); /* what it packs would be of before and after */
         moving.of = m;
@@ -435,14 +436,14 @@ waitscope.app = (function () {
             moving.of = null;
             if (model !== m) return;
             if (both.some((r, i) => r.shift !== wants()[i])) {
-                shift(moving.by, done);
+                shift(moving.by, moving.done);
                 return;
             }
             setFilter(query);
             setView(whole ? { t0: 0, t1: m.header.duration_ns } : view);
             all();
             invalidate('story');
-            done();
+            moving.done();
         });
     }
 
@@ -484,6 +485,10 @@ waitscope.app = (function () {
         },
         get matches() {
             return matches;
+        },
+        /** Those of all requests, whatever is filtered; null: they are not packed yet. */
+        get rows() {
+            return allRows;
         },
         how,
         get query() {
