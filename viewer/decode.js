@@ -77,7 +77,7 @@ waitscope.decode = waitscope.pure('decode', function () {
             else unsaid++;
         }
 
-        /** Copies n numbers of a column; what is no number of its range becomes `missing`.
+        /** Copies n numbers of a column; what is no whole number of its range becomes `missing`.
          * @param {any} target @param {number} at @param {any} from @param {number} n
          * @param {number} most @param {string} what @param {number} [missing] */
         function copy(target, at, from, n, most, what, missing) {
@@ -86,13 +86,13 @@ waitscope.decode = waitscope.pure('decode', function () {
             let bad = 0;
             for (let i = 0; i < n; i++) {
                 let v = values[i];
-                if (!(typeof v === 'number' && v >= 0 && v <= most)) {
+                if (!(Number.isInteger(v) && v >= 0 && v <= most)) {
                     if (i < values.length) bad++;
                     v = missing || 0;
                 }
                 target[at + i] = v;
             }
-            if (bad) problem(`${what}: ${bad} values out of range`);
+            if (bad) problem(`${what}: ${bad} values out of range, or no whole numbers`);
         }
 
         /** @type {any} */
@@ -114,6 +114,9 @@ waitscope.decode = waitscope.pure('decode', function () {
         /** @param {any} b */
         function begin(b) {
             head = header(b);
+            const times = [b.duration_ns, ...list(b.threads).flatMap((t) => [record(t).start, record(t).end])];
+            const odd = times.filter((v) => v !== undefined && num(v) !== v).length;
+            if (odd) problem(`header: ${odd} times that are no whole numbers`);
             stateOf = head.states.map((s) => {
                 const c = model.BY_KEY[s];
                 return c !== undefined && c <= model.UNKNOWN ? c : model.UNKNOWN;
@@ -197,6 +200,14 @@ waitscope.decode = waitscope.pure('decode', function () {
             }
             h.ledger.forEach((k, i) => copy(c['ledger' + i], at, list(b.ledger)[i], n, MAX, `requests, ledger ${k}`));
             h.grades.forEach((k, i) => copy(c['grade' + i], at, list(b.grade)[i], n, MAX, `requests, grade ${k}`));
+            /* Beyond that no moment can be told from the next. */
+            let late = 0;
+            for (let r = at; r < at + n; r++) {
+                if (c.start[r] + c.latency[r] <= MAX) continue;
+                c.latency[r] = MAX - c.start[r];
+                late++;
+            }
+            if (late) problem(`requests: ${late} that end beyond what a number can tell`);
             req.n += n;
             onSegments(b, at, n);
         }
@@ -220,7 +231,7 @@ waitscope.decode = waitscope.pure('decode', function () {
                 const first = segs.n;
                 for (const stop = Math.min(i + c.segCount[r], dt.length); i < stop; i++) {
                     const d = dt[i];
-                    if (time > end || !(typeof d === 'number' && d >= 0)) break;
+                    if (time > end || !(Number.isSafeInteger(d) && d >= 0)) break;
                     const cat = typeof key[i] === 'number' ? ledgerOf[key[i]] : undefined;
                     const by = num(thread[i], U32);
                     if (by > threads) strange++;
@@ -326,17 +337,20 @@ waitscope.decode = waitscope.pure('decode', function () {
             const all = [];
             /** @type {number[]} */
             const ns = [];
+            let odd = 0;
             if (b.more_victims) copy(o.more, 0, b.more_victims, n, U32, 'holds, more_victims');
             for (let i = 0; i < n; i++) {
                 const times = list(lost[i]);
                 o.state[i] = stateOf[o.state[i]] === undefined ? model.UNKNOWN : stateOf[o.state[i]];
                 list(victims[i]).forEach((v, k) => {
                     if (num(v) !== v || v >= requests) return;
+                    if (times[k] !== undefined && num(times[k]) !== times[k]) odd++;
                     all.push(v);
                     ns.push(Math.min(num(times[k]), o.dur[i]));
                 });
                 o.victimFirst[i + 1] = all.length;
             }
+            if (odd) problem(`holds, lost: ${odd} values out of range, or no whole numbers`);
             o.victim = Uint32Array.from(all);
             o.lost = Float64Array.from(ns);
             emit({ type: 'holds', holds: o }, buffers(o));
@@ -388,6 +402,7 @@ waitscope.decode = waitscope.pure('decode', function () {
             if (dt.length !== state.length) problem(`${what}: ${dt.length} durations and ${state.length} states`);
             const n = Math.min(dt.length, state.length);
             const start = num(b.start);
+            if (b.start !== undefined && b.start !== start) problem(`${what}: a block whose begin is no whole number`);
             const iv = cur.iv;
             iv.reserve(n + 2);
             if (iv.n === 0) iv.cols.t[0] = cur.end = start;
@@ -409,8 +424,8 @@ waitscope.decode = waitscope.pure('decode', function () {
             let w = 0;
             let i = 0;
             for (; i < n; i++) {
-                const d = typeof dt[i] === 'number' ? Math.floor(dt[i]) : -1;
-                if (!(d >= 0 && time + d <= MAX)) break;
+                const d = dt[i];
+                if (!(Number.isInteger(d) && d >= 0 && time + d <= MAX)) break;
                 let s = typeof state[i] === 'number' ? stateOf[state[i]] : undefined;
                 if (s === undefined) {
                     problem(`${what}: a state that the header does not name`);
@@ -423,7 +438,7 @@ waitscope.decode = waitscope.pure('decode', function () {
                 time += d;
                 t[from + i + 1] = time;
             }
-            if (i < n) problem(`${what}: a duration that is no number; the rest of its block was left out`);
+            if (i < n) problem(`${what}: a duration that is no whole number; the rest of its block was left out`);
             cur.iv.n += i;
             cur.end = time;
 

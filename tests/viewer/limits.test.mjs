@@ -5,8 +5,10 @@
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import path from 'node:path';
+import test from 'node:test';
 import { ready, settled } from './browser.mjs';
 import { elements, text, world } from './make.mjs';
+import { load } from './pure.mjs';
 import { bundled, dir, pages, reportOf } from './suite.mjs';
 
 const w = world({ requests: 60 });
@@ -166,4 +168,116 @@ pageTest('one goes back to A though its file is another now, and its times are i
     assert.deepEqual(await times(page), before);
     assert.ok(await whole(page));
     assert.match(await page.textContent('#facts'), /^first\.json · /);
+});
+
+/* ---- numbers that are none */
+
+/** What the page would read of a timeline after a change.
+ * @param {(list: any[], one: (type: string) => any) => void} change */
+function changed(change) {
+    const list = elements(w);
+    change(list, (type) => list.find((e) => e.type === type));
+    return list;
+}
+
+test('what is no whole number is damage, in every column, and said', async () => {
+    const BEYOND = 2 ** 53;
+    for (const v of [0.1 + 0.2, 7.5, BEYOND]) {
+        for (const [where, change, read] of [
+            ['requests, start', (_, one) => (one('requests').start[2] = v), (r) => [r.requests.start[2]]],
+            ['requests, ledger running', (_, one) => (one('requests').ledger[1][2] = v), (r) => [r.requests.ledger[1][2]]],
+            ['requests, grade exact', (_, one) => (one('requests').grade[0][2] = v), (r) => [r.requests.grade[0][2]]],
+            ['asks, dur', (_, one) => (one('asks').dur[0] = v), (r) => [r.asks[0].dur[0]]],
+            ['holds, dur', (_, one) => (one('holds').dur[0] = v), (r) => [r.holds.dur[0]]],
+            ['holds, lost', (_, one) => (one('holds').lost.find((l) => l.length)[0] = v), (r) => [...r.holds.lost]],
+            ['a duration', (_, one) => (one('thread').dt[5] = v), (r) => [...r.threads[0].t, r.threads[0].n - 5]],
+            ['a block whose begin', (_, one) => (one('thread').start = v), (r) => [...r.threads[0].t]],
+            ['do not add up', (_, one) => (one('requests').seg_dt[1] = v), (r) => [...r.requests.segStart]],
+            ['header: 1 times', (list) => (list[0].duration_ns = v), (r) => [r.header.duration_ns]],
+            ['header: 1 times', (list) => (list[0].threads[0].end = v), (r) => [r.header.threads[0].end]],
+        ]) {
+            const r = await load(text(changed(change)));
+            assert.ok(r.problems.some((p) => p.includes(where)), `${where} ${v}: ${r.problems}`);
+            assert.ok(read(r).every(Number.isSafeInteger), `${where} ${v}: ${read(r)}`);
+        }
+    }
+    const r = await load(text(changed((_, one) => Object.assign(one('requests').latency, { 2: BEYOND - 1 }))));
+    assert.match(r.problems.join(), /1 that end beyond what a number can tell/);
+    assert.equal(r.requests.start[2] + r.requests.latency[2], Number.MAX_SAFE_INTEGER);
+    const endless = await load(text(changed((list) => (list[0].processes[0].verdict.capacity = 'x'))).replace('"capacity":"x"', '"capacity":1e999'));
+    assert.equal(endless.header.processes[0].verdict.capacity, 0);
+});
+
+/* A sum of halves is what a hand-made file has. */
+const halves = reportOf('halves', changed((_, one) => {
+    const q = one('requests');
+    q.latency[3] = 0;
+    q.ledger[1][4] = 0.1 + 0.2;
+}));
+
+pageTest('a share of nothing is a dash', { file: halves }, async (page) => {
+    await page.evaluate(() => globalThis.waitscope.app.select({ kind: 'request', request: 3 }, true));
+    await settled(page);
+    const said = await page.textContent('#details');
+    assert.match(said, /0\.000000 ms/);
+    assert.doesNotMatch(said, /NaN|Infinity|∞/);
+    assert.ok((await page.locator('#details .figures.sum td').allTextContents()).includes('–'));
+    assert.match(await page.textContent('#notices'), /ledger running: 1 values out of range, or no whole numbers/);
+    await page.evaluate(() => globalThis.waitscope.app.select({ kind: 'request', request: 4 }, true));
+    await settled(page);
+    assert.doesNotMatch(await page.textContent('#details'), /NaN|Infinity|∞/);
+});
+
+const nothing = [{ ...elements(w)[0], duration_ns: 0, threads: [], requests: 0, intervals: 0, lost: { records: 1, windows: [{ start: 0, end: 0, count: 1, kind: 'wait' }] } }, { type: 'end', threads: 0, requests: 0, intervals: 0 }];
+
+pageTest('a drawing of a recording without any time has numbers alone', { file: reportOf('nothing', nothing) }, async (page) => {
+    await page.keyboard.press('m');
+    await page.evaluate(() => (document.getElementById('export').open = true));
+    const [download] = await Promise.all([page.waitForEvent('download'), page.click('#save-svg')]);
+    const svg = fs.readFileSync(await download.path(), 'utf8');
+    assert.ok(svg.startsWith('<svg') && svg.length > 1000);
+    assert.doesNotMatch(svg, /NaN|Infinity/);
+});
+
+/* ---- very much */
+
+const bursts = Array.from({ length: 490 }, (_, i) => ({ start: 1e6 + i * 2000, end: 1e6 + i * 2000 + 900, count: 1, kind: i % 2 ? 'wait' : 'recv' }));
+const losses = reportOf('losses', [{ ...elements(w)[0], lost: { records: 497, windows: [...bursts, { start: w.end / 2, end: w.end * 0.75, count: 7, kind: 'wait' }].reverse() } }, ...elements(w).slice(1)]);
+
+/** What the lanes fill with hatches in one drawing. */
+const hatched = (page) =>
+    page.evaluate(async () => {
+        const { app } = globalThis.waitscope;
+        const proto = globalThis.CanvasRenderingContext2D.prototype;
+        const { createPattern, fillRect } = proto;
+        const out = { patterns: 0, rects: [] };
+        proto.createPattern = function (...a) {
+            if (this.canvas.id === 'picture') out.patterns++;
+            return createPattern.apply(this, a);
+        };
+        proto.fillRect = function (...a) {
+            if (this.fillStyle instanceof globalThis.CanvasPattern && this.canvas.id === 'picture') out.rects.push(a);
+            return fillRect.apply(this, a);
+        };
+        app.invalidate('lanes');
+        await new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
+        Object.assign(proto, { createPattern, fillRect });
+        const { t0, t1 } = app.view;
+        return { ...out, per: (t1 - t0) / (document.getElementById('lanes').clientWidth - 184), t0 };
+    });
+
+pageTest('five hundred losses in a few pixels are as quick as one, and none is gone', { file: losses }, async (page) => {
+    const far = await hatched(page);
+    assert.equal(far.patterns, 1);
+    assert.equal(far.rects.length, 2);
+    const x = (d, t) => 184 + (t - d.t0) / d.per;
+    const [[x0, , wide], [x1]] = far.rects;
+    assert.ok(Math.abs(x0 - x(far, 1e6)) < 1 && Math.abs(x0 + wide - x(far, 1e6 + 489 * 2000)) < 3, far.rects.join(' '));
+    assert.ok(Math.abs(x1 - x(far, w.end / 2)) < 1);
+    /* From near each stands where it is. */
+    await page.evaluate(() => globalThis.waitscope.app.setView({ t0: 1e6, t1: 1e6 + 20000 }));
+    await settled(page);
+    const near = await hatched(page);
+    assert.equal(near.patterns, 1);
+    assert.deepEqual(near.rects.map(([at, , long]) => [Math.round(at), Math.round(long)]), bursts.slice(0, 11).map((l) => [Math.round(x(near, l.start)), Math.max(Math.round(900 / near.per), 2)]));
 });
