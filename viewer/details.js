@@ -315,7 +315,7 @@ waitscope.details = (function () {
 
     /** @param {Model} m @param {Requests} q @param {number} r */
     function waits(m, q, r) {
-        const segs = M.segments(m, r).filter((s) => s.cat !== M.RUNNING && s.cat !== M.RUNNABLE);
+        const segs = M.stretches(q, r, (cat) => cat !== M.RUNNING && cat !== M.RUNNABLE);
         const asks = M.asksOf(m, r);
         if (segs.length === 0) return [el('h3', null, 'Its waits'), el('p', { class: 'quiet' }, 'It never waited.')];
         return [
@@ -324,7 +324,7 @@ waitscope.details = (function () {
                 ['after, ms', 'what', 'ms'],
                 segs.length,
                 (i) => {
-                    const s = segs[i];
+                    const s = M.segment(m, q, segs[i]);
                     const what = s.cat === M.BY_KEY.awaiting ? M.askedIn(asks, s) : [s.call, M.objectName(m, s.object)].filter(Boolean).join(' ');
                     const on = s.thread >= 0 ? jumpTo(m, s.thread, s.start) : null;
                     return [

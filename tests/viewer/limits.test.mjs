@@ -7,8 +7,8 @@ import fs from 'node:fs';
 import path from 'node:path';
 import test from 'node:test';
 import { ready, settled } from './browser.mjs';
-import { elements, text, world } from './make.mjs';
-import { load } from './pure.mjs';
+import { elements, GRADES, LEDGER, text, world } from './make.mjs';
+import { load, modelOf, ws } from './pure.mjs';
 import { bundled, dir, pages, reportOf } from './suite.mjs';
 
 const w = world({ requests: 60 });
@@ -280,4 +280,117 @@ pageTest('five hundred losses in a few pixels are as quick as one, and none is g
     const near = await hatched(page);
     assert.equal(near.patterns, 1);
     assert.deepEqual(near.rects.map(([at, , long]) => [Math.round(at), Math.round(long)]), bursts.slice(0, 11).map((l) => [Math.round(x(near, l.start)), Math.max(Math.round(900 / near.per), 2)]));
+});
+
+/** Very many processes, with two threads and two requests each; process i served as many as `busy` says.
+ * @param {number} n @param {(i: number) => number} busy */
+function crowd(n, busy) {
+    const [head] = elements(w);
+    const [first] = head.processes;
+    const each = (/** @type {number} */ count, /** @type {(i: number) => any} */ f) => Array.from({ length: count }, (_, i) => f(i));
+    const of = (/** @type {number} */ r) => (r * 31) % n;
+    const parts = { blocked: 4e7, running: 1e7 };
+    return [
+        {
+            ...head, duration_ns: 1e9, requests: 2 * n, intervals: 6 * n,
+            processes: each(n, (i) => ({ ...first, pid: 100 + i, comm: 'p', verdict: { ...first.verdict, requests: busy(i), saturated: false, text: [`It served ${busy(i)}.`] } })),
+            threads: each(2 * n, (i) => ({ tid: 10000 + i, pid: 100 + (i >> 1), process: i >> 1, comm: 't', role: i & 1 ? 'other' : 'worker', start: 0, end: 1e9, intervals: 3, state_ns: [6e8, 0, 4e8, 0, 0, 0, 0, 0, 0] })),
+        },
+        { type: 'strings', values: ['', 'GET /'] },
+        {
+            type: 'requests', first: 0, id: each(2 * n, (i) => i + 1), process: each(2 * n, of), start: each(2 * n, (i) => i * 1000), latency: each(2 * n, () => 5e7),
+            ...Object.fromEntries(['name', 'group', 'flags'].map((key) => [key, each(2 * n, () => 1)])),
+            ...Object.fromEntries(['conn', 'protocol', 'status', 'bytes_in', 'bytes_out', 'parallel'].map((key) => [key, each(2 * n, () => 0)])),
+            ledger: LEDGER.map((key) => each(2 * n, () => parts[key] || 0)), grade: GRADES.map((_, k) => each(2 * n, () => (k ? 0 : 5e7))),
+            segments: each(2 * n, () => 2), seg_dt: each(4 * n, (i) => (i & 1 ? 4e7 : 1e7)), seg_key: each(4 * n, (i) => LEDGER.indexOf(i & 1 ? 'blocked' : 'running')),
+            seg_grade: each(4 * n, () => 0), seg_thread: each(4 * n, (i) => 2 * of(i >> 1) + 1),
+        },
+        ...each(2 * n, (i) => ({ type: 'thread', thread: i, first: 0, start: 0, dt: [3e8, 4e8, 3e8], state: [0, 2, 0], call: [0], object: [0], fd: [3], waker: [0], arg: [0], flags: [0] })),
+        { type: 'end', threads: 2 * n, requests: 2 * n, intervals: 6 * n },
+    ];
+}
+
+/** The same list, which counts how often it is asked. @template {object} T @param {T} list @param {{n: number}} asked @returns {T} */
+const counted = (list, asked) =>
+    new Proxy(list, {
+        get(of, key) {
+            asked.n++;
+            const v = Reflect.get(of, key);
+            return typeof v === 'function' ? v.bind(of) : v;
+        },
+    });
+
+test('the lanes of five thousand processes are found in one way through threads and rows', async () => {
+    const r = await load(text(crowd(5000, () => 2)));
+    assert.deepEqual(r.problems, []);
+    const m = modelOf(r);
+    const asked = { n: 0 };
+    m.header.threads = counted(m.header.threads, asked);
+    for (const named of [false, true]) {
+        const packing = ws.layout.packing(r.requests, null, 5000, ws.model.COUNT, ws.model.EMPTY, named);
+        let step = packing.next();
+        while (!step.done) step = packing.next();
+        m.pack = step.value;
+        for (const key of ['process', 'section']) m.pack[key] = counted(m.pack[key], asked);
+        if (named) m.pack.sections.process = counted(m.pack.sections.process, asked);
+        asked.n = 0;
+        const { lanes } = ws.layout.lanes(m, new Set(), { row: 10, thread: 20, head: 28, group: 20 });
+        assert.equal(lanes.filter((l) => l.kind === 'process').length, 5000);
+        assert.equal(lanes.filter((l) => l.kind === 'thread').length, 5000, 'the workers');
+        assert.equal(lanes.filter((l) => l.kind === 'row').length, m.pack.rows);
+        assert.ok(asked.n < 40 * m.header.threads.length, `asked ${asked.n} times`);
+    }
+});
+
+pageTest('of very many processes the busiest are told of, and how many more there are', { file: reportOf('crowd', crowd(300, (i) => (i * 7) % 300)) }, async (page) => {
+    const said = await page.locator('#verdict article p').allTextContents();
+    assert.deepEqual(said, [...Array.from({ length: 20 }, (_, i) => `It served ${299 - i}.`), 'and 279 more processes, none with more requests than these']);
+});
+
+const STRETCHES = 100000;
+/** The world, whose first request has so many stretches of a microsecond, by turns on two threads. */
+const marathon = changed((_, one) => {
+    const q = one('requests');
+    const each = (/** @type {(i: number) => number} */ f) => Array.from({ length: STRETCHES }, (_2, i) => f(i));
+    q.latency[0] = STRETCHES * 1000;
+    LEDGER.forEach((key, k) => (q.ledger[k][0] = key === 'blocked' || key === 'running' ? STRETCHES * 500 : 0));
+    GRADES.forEach((_2, k) => (q.grade[k][0] = k ? 0 : STRETCHES * 1000));
+    const made = { seg_dt: () => 1000, seg_key: (i) => LEDGER.indexOf(i & 1 ? 'blocked' : 'running'), seg_grade: () => 0, seg_thread: (i) => (i & 2 ? 1 : 2) };
+    for (const [key, f] of Object.entries(made)) q[key] = [...each(f), ...q[key].slice(q.segments[0])];
+    q.segments[0] = STRETCHES;
+});
+
+pageTest('a request of a hundred thousand stretches: figures over all, a list that ends, few lines drawn', { file: reportOf('marathon', marathon) }, async (page) => {
+    const work = await page.evaluate(async () => {
+        const { app, model } = globalThis.waitscope;
+        const { segment, segments } = model;
+        const proto = globalThis.CanvasRenderingContext2D.prototype;
+        const { strokeRect } = proto;
+        const out = { told: 0, lines: 0 };
+        model.segment = (...a) => (out.told++, segment(...a));
+        model.segments = (...a) => {
+            const all = segments(...a);
+            out.told += all.length;
+            return all;
+        };
+        proto.strokeRect = function (...a) {
+            out.lines++;
+            return strokeRect.apply(this, a);
+        };
+        app.select({ kind: 'request', request: 0 }, true);
+        for (let i = 0; i < 20; i++) await new Promise((done) => requestAnimationFrame(done));
+        const { lines } = out;
+        app.painter('overlay')();
+        Object.assign(proto, { strokeRect });
+        return { told: out.told, lines: out.lines - lines, w: document.getElementById('lanes').clientWidth };
+    });
+    assert.ok(work.told <= 60, `${work.told} stretches were looked into`);
+    assert.ok(work.lines > 4 && work.lines < 4 * work.w, `${work.lines} outlines`);
+    const figures = await page.locator('#details .figures.sum [data-ns]').evaluateAll((all) => all.map((e) => Number(e.dataset.ns)));
+    assert.deepEqual(figures, [STRETCHES * 500, STRETCHES * 500, STRETCHES * 1000]);
+    assert.equal(await page.locator('#details .waits tbody tr').count(), 60);
+    await page.click('#details button:has-text("show all 50,000")');
+    assert.equal(await page.locator('#details .waits tbody tr').count(), 5000);
+    assert.match(await page.textContent('#details'), /and 45,000 more/);
+    assert.deepEqual(await page.locator('#details .waits tbody tr:nth-child(2) td').allTextContents().then((c) => [c[0], c[2]]), ['0.003', '0.001']);
 });
