@@ -95,6 +95,7 @@ waitscope.compare = (function () {
     function alone() {
         if (!first) return;
         const current = waitscope.main.taking();
+        waitscope.main.loading(`Going back to ${first.name} …`);
         apart((end) => {
             end();
             if (current() && first) adopt(first, first.problems || []);
