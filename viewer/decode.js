@@ -10,51 +10,12 @@ waitscope.decode = waitscope.pure('decode', function () {
     'use strict';
 
     const { model, layout } = waitscope;
+    const { table, narrow, buffers } = waitscope.columns;
     const { num, list, record, words, header, Refusal } = waitscope.header;
     const MOST_PROBLEMS = 20;
     const LONGEST = 5000; /* characters of a name; a path has 4,096 at most */
     const MAX = Number.MAX_SAFE_INTEGER;
     const U32 = 0xffffffff;
-
-    /** Columns of typed arrays that grow together.
-     * @param {Record<string, any>} types name → constructor */
-    function table(types) {
-        /** @type {Record<string, any>} */
-        const cols = {};
-        for (const name in types) cols[name] = new types[name](0);
-        let room = 0;
-        return {
-            n: 0,
-            cols,
-            /** @param {number} extra */
-            reserve(extra) {
-                if (this.n + extra <= room) return;
-                room = Math.max(this.n + extra, Math.min(room * 2, room + 4e6));
-                for (const name in cols) {
-                    const bigger = new types[name](room);
-                    bigger.set(cols[name].subarray(0, this.n));
-                    cols[name] = bigger;
-                }
-            },
-            /** @param {string} name @param {number} [n] */
-            take(name, n) {
-                return cols[name].slice(0, n === undefined ? this.n : n);
-            },
-        };
-    }
-
-    /** The same numbers in the narrowest column that holds them: waits are most of the memory.
-     * @param {Int32Array | Uint32Array} column */
-    function narrow(column) {
-        let most = 0;
-        let least = 0;
-        for (let i = 0; i < column.length; i++) {
-            if (column[i] > most) most = column[i];
-            else if (column[i] < least) least = column[i];
-        }
-        if (least < 0) return least < -0x8000 || most > 0x7fff ? column : most < 0x80 && least >= -0x80 ? Int8Array.from(column) : Int16Array.from(column);
-        return most > 0xffff ? column : most < 0x100 ? Uint8Array.from(column) : Uint16Array.from(column);
-    }
 
     /**
      * Takes the elements of a timeline one by one.
@@ -554,16 +515,6 @@ waitscope.decode = waitscope.pure('decode', function () {
                 emit({ type: 'end', problems });
             },
         };
-    }
-
-    /** The buffers of all typed arrays of an object. @param {any} o @returns {any[]} */
-    function buffers(o) {
-        const out = [];
-        for (const v of Object.values(o)) {
-            if (ArrayBuffer.isView(v)) out.push(v.buffer);
-            else if (Array.isArray(v)) for (const w of v) if (ArrayBuffer.isView(w)) out.push(w.buffer);
-        }
-        return out;
     }
 
     return { decoder };
