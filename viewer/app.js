@@ -53,8 +53,10 @@ waitscope.app = (function () {
         if (!frame) frame = requestAnimationFrame(paintDirty);
     }
 
+    /** All that a filter, a theme or a window may change. The story tells of the data alone: built
+     * again it would be read through again, and the keyboard would lose its place in it. */
     function all() {
-        invalidate('lanes', 'overlay', 'overview', 'story', 'table', 'numbers', 'details', 'bar', 'mirror');
+        invalidate('lanes', 'overlay', 'overview', 'table', 'numbers', 'details', 'bar', 'mirror');
     }
 
     function paintDirty() {
@@ -157,23 +159,25 @@ waitscope.app = (function () {
 
     /** Requests in one pile, or name by name. @param {boolean} named */
     function setNamed(named) {
-        if (how.named === named) return;
-        how.named = named;
-        regroup();
-        setFilter(query);
+        if (regroup(named)) setFilter(query);
     }
 
-    /** The rows that are known are grouped in another way. */
-    function regroup() {
+    /** The rows that are known are grouped in another way; the filter that comes next packs them.
+     * @param {boolean} named @returns {boolean} is there anything to pack */
+    function regroup(named) {
+        if (how.named === named) return false;
+        how.named = named;
         allRows = null;
         invalidate('bar');
+        return true;
     }
 
-    /** Puts the threads that held a request below it, or takes them away. @param {number} request */
+    /** Puts the threads that held a request below it. @param {number} request -1: no more below any */
     function setOpened(request) {
-        how.opened = request === how.opened ? -1 : request;
-        if (how.opened >= 0) show({ kind: 'request', request });
+        how.opened = request;
+        if (request >= 0) show({ kind: 'request', request });
         relayout();
+        if (request < 0) return;
         const own = lanes.lanes.filter((l) => l.of === request);
         const row = lanes.lanes[lanes.lanes.indexOf(own[0]) - 1];
         if (row) for (const lane of [own[own.length - 1], row]) waitscope.hand.scrollTo(lane);
@@ -402,10 +406,12 @@ waitscope.app = (function () {
         waitscope.lanes.forget();
         relayout();
         all();
+        invalidate('story');
     }
 
-    /** The model whose times are on the move, and where to. @type {{of: Model | null, by: number}} */
-    const moving = { of: null, by: 0 };
+    /** The model whose times are on the move, where to, and what is to be done there.
+     * @type {{of: Model | null, by: number, done: () => void}} */
+    const moving = { of: null, by: 0, done: () => {} };
 
     /** Shows B later than A by so much, or earlier: then it is A that is moved. No time is
      * negative, so each is shown at its own begin or later. Half a move is none: it goes on to its
@@ -413,7 +419,7 @@ waitscope.app = (function () {
     function shift(by, done) {
         const m = model;
         const both = m && m.header.recordings;
-        moving.by = by;
+        Object.assign(moving, { by, done });
         if (!m || !both || moving.of === m) return;
         stopFilter(); /* what it packs would be of before and after */
         moving.of = m;
@@ -430,13 +436,14 @@ waitscope.app = (function () {
             moving.of = null;
             if (model !== m) return;
             if (both.some((r, i) => r.shift !== wants()[i])) {
-                shift(moving.by, done);
+                shift(moving.by, moving.done);
                 return;
             }
             setFilter(query);
             setView(whole ? { t0: 0, t1: m.header.duration_ns } : view);
             all();
-            done();
+            invalidate('story');
+            moving.done();
         });
     }
 
@@ -459,6 +466,7 @@ waitscope.app = (function () {
             allRows = model.pack;
             relayout();
             all();
+            invalidate('story');
         }
     }
 
@@ -478,6 +486,10 @@ waitscope.app = (function () {
         get matches() {
             return matches;
         },
+        /** Those of all requests, whatever is filtered; null: they are not packed yet. */
+        get rows() {
+            return allRows;
+        },
         how,
         get query() {
             return query;
@@ -489,8 +501,10 @@ waitscope.app = (function () {
         get loading() {
             return loading;
         },
+        /** All of it was read, or as much as could be. */
         ended() {
             loading = false;
+            invalidate('story');
         },
         get toggled() {
             return toggled;

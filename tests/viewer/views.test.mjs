@@ -120,6 +120,15 @@ pageTest('E puts the threads that held a request below it, and they lead to thei
     await choose(page, r);
     await page.keyboard.press('e');
     assert.equal((await lanes(page)).length, before2);
+    /* Only the key turns it round: who asks for it twice, as a link may, has it. */
+    const open = (n) => page.evaluate((k) => globalThis.waitscope.app.setOpened(k), n);
+    await open(r);
+    await open(r);
+    assert.equal((await lanes(page)).filter((l) => l.kind === 'part').length, held.length);
+    await page.keyboard.press('Escape');
+    assert.equal((await lanes(page)).length, before2);
+    await open(-1);
+    assert.equal((await lanes(page)).length, before2);
 });
 
 pageTest('a hold is joined to its request and its victims', {}, async (page) => {
