@@ -9,6 +9,8 @@
 #define BUSIER 0.05
 /* or, of threads that are not the limit on average, when they are taken for so much of it. */
 #define BUSY 0.5
+/* When so many requests are known to have had a worker, the others may be those not known. */
+#define NEARLY_ALL 0.9
 /* From here on a loop is hardly ever free. */
 #define LOOP_FULL 0.9
 
@@ -60,7 +62,8 @@ void words_add_capacity(const struct words *w)
 
     if (!words_is_known(v->held_ns) || !words_is_known(v->capacity))
         return;
-    if (workers && v->workers.requests < w->sums->complete + w->sums->open &&
+    double all = (double)(w->sums->complete + w->sums->open);
+    if (workers && (double)v->workers.requests < all * NEARLY_ALL &&
         words_is_known(v->workers.held_ns)) {
         add_workers_capacity(w);
         return;
