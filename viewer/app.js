@@ -53,8 +53,10 @@ waitscope.app = (function () {
         if (!frame) frame = requestAnimationFrame(paintDirty);
     }
 
+    /** All that a filter, a theme or a window may change. The story tells of the data alone: built
+     * again it would be read through again, and the keyboard would lose its place in it. */
     function all() {
-        invalidate('lanes', 'overlay', 'overview', 'story', 'table', 'numbers', 'details', 'bar', 'mirror');
+        invalidate('lanes', 'overlay', 'overview', 'table', 'numbers', 'details', 'bar', 'mirror');
     }
 
     function paintDirty() {
@@ -138,19 +140,9 @@ waitscope.app = (function () {
         const some = Math.max(6, Math.floor((waitscope.lanes.box.clientHeight * (model.header.recordings ? 0.2 : 0.42)) / row));
         /* Nor does one of two recordings hide the other. */
         const threads = model.header.recordings && how.show === 'both' ? Math.max(3, Math.floor((waitscope.lanes.box.clientHeight * 0.18) / 17)) : undefined;
-        const m = model;
-        const size = { row, thread: m.header.recordings ? 17 : 20, head: TOUCH.matches ? 32 : 28, group: TOUCH.matches ? 28 : 20 };
-        const lay = (/** @type {number} */ more, /** @type {number} */ high) =>
-            layout.lanes(m, toggled, { ...size, row: high }, { show: how.show, rows: how.show === 'both' ? some + more : 200, threads: threads && threads + more, opened: how.opened });
-        lanes = lay(0, row);
-        /* Room that is left goes to what was left out, and then to the height of the rows. */
-        const room = () => waitscope.lanes.box.clientHeight - waitscope.lanes.AXIS - 8 - lanes.height;
-        const out = lanes.lanes.filter((l) => l.kind === 'more' && !l.open).length;
-        const more = out ? Math.floor(room() / (out * (threads ? size.thread : row))) : 0;
-        if (how.show === 'both' && more > 0) lanes = lay(more, row);
-        const seen = lanes.lanes.filter((l) => l.row >= 0).length;
-        const high = [17, 14].find((h) => h > row && room() >= seen * (h - row));
-        if (how.show === 'both' && high && !lanes.lanes.some((l) => l.kind === 'more' && !l.open)) lanes = lay(Math.max(more, 0), high);
+        const size = { row, thread: model.header.recordings ? 17 : 20, head: TOUCH.matches ? 32 : 28, group: TOUCH.matches ? 28 : 20 };
+        const room = how.show === 'both' ? waitscope.lanes.box.clientHeight - waitscope.lanes.AXIS - 8 : 0;
+        lanes = layout.fitted(model, toggled, size, { show: how.show, rows: how.show === 'both' ? some : 200, threads, opened: how.opened }, room);
         waitscope.lanes.laidOut();
         invalidate('lanes', 'overlay', 'mirror', 'bar');
     }
@@ -165,23 +157,25 @@ waitscope.app = (function () {
 
     /** Requests in one pile, or name by name. @param {boolean} named */
     function setNamed(named) {
-        if (how.named === named) return;
-        how.named = named;
-        regroup();
-        setFilter(query);
+        if (regroup(named)) setFilter(query);
     }
 
-    /** The rows that are known are grouped in another way. */
-    function regroup() {
+    /** The rows that are known are grouped in another way; the filter that comes next packs them.
+     * @param {boolean} named @returns {boolean} is there anything to pack */
+    function regroup(named) {
+        if (how.named === named) return false;
+        how.named = named;
         allRows = null;
         invalidate('bar');
+        return true;
     }
 
-    /** Puts the threads that held a request below it, or takes them away. @param {number} request */
+    /** Puts the threads that held a request below it. @param {number} request -1: no more below any */
     function setOpened(request) {
-        how.opened = request === how.opened ? -1 : request;
-        if (how.opened >= 0) show({ kind: 'request', request });
+        how.opened = request;
+        if (request >= 0) show({ kind: 'request', request });
         relayout();
+        if (request < 0) return;
         const own = lanes.lanes.filter((l) => l.of === request);
         const row = lanes.lanes[lanes.lanes.indexOf(own[0]) - 1];
         if (row) for (const lane of [own[own.length - 1], row]) waitscope.hand.scrollTo(lane);
@@ -411,10 +405,12 @@ waitscope.app = (function () {
         /* Of two, the threads of both come first: many rows of requests would keep them apart. */
         if (m.header.recordings && lanes.height > waitscope.lanes.box.clientHeight) fold(m.header.processes.map((_, p) => `p${p} requests`));
         all();
+        invalidate('story');
     }
 
-    /** The model whose times are on the move, and where to. @type {{of: Model | null, by: number}} */
-    const moving = { of: null, by: 0 };
+    /** The model whose times are on the move, where to, and what is to be done there.
+     * @type {{of: Model | null, by: number, done: () => void}} */
+    const moving = { of: null, by: 0, done: () => {} };
 
     /** Shows B later than A by so much, or earlier: then it is A that is moved. No time is
      * negative, so each is shown at its own begin or later. Half a move is none: it goes on to its
@@ -422,7 +418,7 @@ waitscope.app = (function () {
     function shift(by, done) {
         const m = model;
         const both = m && m.header.recordings;
-        moving.by = by;
+        Object.assign(moving, { by, done });
         if (!m || !both || moving.of === m) return;
         stopFilter(); /* what it packs would be of before and after */
         moving.of = m;
@@ -439,13 +435,14 @@ waitscope.app = (function () {
             moving.of = null;
             if (model !== m) return;
             if (both.some((r, i) => r.shift !== wants()[i])) {
-                shift(moving.by, done);
+                shift(moving.by, moving.done);
                 return;
             }
             setFilter(query);
             setView(whole ? { t0: 0, t1: m.header.duration_ns } : view);
             all();
-            done();
+            invalidate('story');
+            moving.done();
         });
     }
 
@@ -468,6 +465,7 @@ waitscope.app = (function () {
             allRows = model.pack;
             relayout();
             all();
+            invalidate('story');
         }
     }
 
@@ -487,6 +485,10 @@ waitscope.app = (function () {
         get matches() {
             return matches;
         },
+        /** Those of all requests, whatever is filtered; null: they are not packed yet. */
+        get rows() {
+            return allRows;
+        },
         how,
         get query() {
             return query;
@@ -498,8 +500,10 @@ waitscope.app = (function () {
         get loading() {
             return loading;
         },
+        /** All of it was read, or as much as could be. */
         ended() {
             loading = false;
+            invalidate('story');
         },
         get toggled() {
             return toggled;

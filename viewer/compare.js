@@ -7,7 +7,7 @@ var waitscope = waitscope || {};
 waitscope.compare = (function () {
     'use strict';
 
-    const { app, dom, model: M, format, merge, diff } = waitscope;
+    const { app, dom, model: M, format, layout, merge, diff } = waitscope;
     const { el, get } = dom;
     const MOST = 200; /* kinds of requests in the table */
     const BAR = 150;
@@ -17,22 +17,24 @@ waitscope.compare = (function () {
 
     /* ---- opening and closing the second */
 
-    /** A recording that was read, as far as it can be. */
+    /** What was read, as far as it can be. */
     function base() {
         const m = app.model;
         return m && m.problems && m.requests ? m : null;
     }
 
-    /** Reads a file and compares what is open with it, in place of what it was compared with.
+    /** A by itself, as long as it is compared: its file may be another by the time that one goes back
+     * to it. Its long columns are those of the two in one. @type {Model | null} */
+    let first = null;
+    /** What A is joined or left alone by, until that is done: meanwhile nothing is shifted.
+     * @type {object | null} */
+    let joining = null;
+
+    /** Reads a file and compares A with it; what A was compared with stays until that has been read.
      * @param {{blob?: Blob, base64?: string}} what @param {string} name */
     function open(what, name) {
         const { main } = waitscope;
-        const m = base();
-        if (!m) return;
-        if (m.header.recordings) {
-            main.reopen({ what, name }); /* A alone, and then this */
-            return;
-        }
+        if (!base()) return;
         const current = main.taking();
         main.loading(`Reading ${name}, to compare …`);
         /** @type {Model | null} */
@@ -50,14 +52,54 @@ waitscope.compare = (function () {
     /** @param {Model} b @param {string[]} problems @param {() => boolean} current */
     function join(b, problems, current) {
         b.problems = problems;
-        const m = base();
-        if (!m) return;
-        waitscope.main.find(''); /* all rows of both */
-        app.slowly(merge.join(m, b), (made) => {
-            if (!current()) return;
-            app.adopt(made);
-            waitscope.main.show();
-            waitscope.main.ended([]);
+        const work = function* () {
+            const a = first || (yield* whole(/** @type {Model} */ (app.model)));
+            return { a, made: yield* merge.join(a, b) };
+        };
+        apart((end) =>
+            app.slowly(work(), ({ a, made }) => {
+                end();
+                if (!current()) return shown();
+                adopt(made, []);
+                first = a;
+            }),
+        );
+    }
+
+    /** A recording with all its rows in one pile, whatever is filtered now or while it is joined.
+     * @param {Model} m @returns {Generator<void, Model>} */
+    function* whole(m) {
+        const q = /** @type {Requests} */ (m.requests);
+        const { rows } = app;
+        return { ...m, pack: rows && !rows.sections ? rows : yield* layout.packing(q, null, m.header.processes.length, M.COUNT, M.EMPTY) };
+    }
+
+    /** When A has its own times again, and keeps them to the end. @param {(end: () => void) => void} done */
+    function apart(done) {
+        const mine = (joining = {});
+        const end = () => {
+            if (joining === mine) joining = null;
+        };
+        if (first) app.shift(0, () => done(end));
+        else done(end);
+    }
+
+    /** @param {Model} m @param {string[]} problems */
+    function adopt(m, problems) {
+        app.adopt(m);
+        waitscope.main.show();
+        waitscope.main.ended(problems);
+    }
+
+    /** Goes on with A alone. */
+    function alone() {
+        if (!first) return;
+        const current = waitscope.main.taking();
+        waitscope.main.loading(`Going back to ${first.name} …`);
+        apart((end) => {
+            end();
+            if (current() && first) adopt(first, first.problems || []);
+            else shown();
         });
     }
 
@@ -68,7 +110,7 @@ waitscope.compare = (function () {
         input.value = '';
     });
     get('alone').addEventListener('click', () => {
-        waitscope.main.reopen();
+        alone();
         get('open').focus(); /* this button goes */
     });
 
@@ -276,7 +318,7 @@ waitscope.compare = (function () {
     function move(ns) {
         const m = app.model;
         const both = m && m.header.recordings;
-        if (!both) return;
+        if (!both || joining) return;
         /* So far that the two no longer meet there is nothing to compare. */
         const most = Math.max(...both.map((r) => r.header.duration_ns));
         const to = Math.min(Math.max(Number.isFinite(ns) ? ns : 0, -most), most);
@@ -320,7 +362,7 @@ waitscope.compare = (function () {
         waitscope.numbers.offer('difference', two);
         get('app').classList.toggle('two', two);
         if (!m || !two) {
-            of = null; /* nothing of it is kept */
+            of = first = null; /* nothing of it is kept */
             pairs = [];
             chosen = null;
             stop();

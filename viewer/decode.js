@@ -10,51 +10,12 @@ waitscope.decode = waitscope.pure('decode', function () {
     'use strict';
 
     const { model, layout } = waitscope;
+    const { table, narrow, buffers } = waitscope.columns;
     const { num, list, record, words, header, Refusal } = waitscope.header;
     const MOST_PROBLEMS = 20;
     const LONGEST = 5000; /* characters of a name; a path has 4,096 at most */
     const MAX = Number.MAX_SAFE_INTEGER;
     const U32 = 0xffffffff;
-
-    /** Columns of typed arrays that grow together.
-     * @param {Record<string, any>} types name → constructor */
-    function table(types) {
-        /** @type {Record<string, any>} */
-        const cols = {};
-        for (const name in types) cols[name] = new types[name](0);
-        let room = 0;
-        return {
-            n: 0,
-            cols,
-            /** @param {number} extra */
-            reserve(extra) {
-                if (this.n + extra <= room) return;
-                room = Math.max(this.n + extra, Math.min(room * 2, room + 4e6));
-                for (const name in cols) {
-                    const bigger = new types[name](room);
-                    bigger.set(cols[name].subarray(0, this.n));
-                    cols[name] = bigger;
-                }
-            },
-            /** @param {string} name @param {number} [n] */
-            take(name, n) {
-                return cols[name].slice(0, n === undefined ? this.n : n);
-            },
-        };
-    }
-
-    /** The same numbers in the narrowest column that holds them: waits are most of the memory.
-     * @param {Int32Array | Uint32Array} column */
-    function narrow(column) {
-        let most = 0;
-        let least = 0;
-        for (let i = 0; i < column.length; i++) {
-            if (column[i] > most) most = column[i];
-            else if (column[i] < least) least = column[i];
-        }
-        if (least < 0) return least < -0x8000 || most > 0x7fff ? column : most < 0x80 && least >= -0x80 ? Int8Array.from(column) : Int16Array.from(column);
-        return most > 0xffff ? column : most < 0x100 ? Uint8Array.from(column) : Uint16Array.from(column);
-    }
 
     /**
      * Takes the elements of a timeline one by one.
@@ -77,7 +38,7 @@ waitscope.decode = waitscope.pure('decode', function () {
             else unsaid++;
         }
 
-        /** Copies n numbers of a column; what is no number of its range becomes `missing`.
+        /** Copies n numbers of a column; what is no whole number of its range becomes `missing`.
          * @param {any} target @param {number} at @param {any} from @param {number} n
          * @param {number} most @param {string} what @param {number} [missing] */
         function copy(target, at, from, n, most, what, missing) {
@@ -86,13 +47,13 @@ waitscope.decode = waitscope.pure('decode', function () {
             let bad = 0;
             for (let i = 0; i < n; i++) {
                 let v = values[i];
-                if (!(typeof v === 'number' && v >= 0 && v <= most)) {
+                if (!(Number.isInteger(v) && v >= 0 && v <= most)) {
                     if (i < values.length) bad++;
                     v = missing || 0;
                 }
                 target[at + i] = v;
             }
-            if (bad) problem(`${what}: ${bad} values out of range`);
+            if (bad) problem(`${what}: ${bad} values out of range, or no whole numbers`);
         }
 
         /** @type {any} */
@@ -114,6 +75,9 @@ waitscope.decode = waitscope.pure('decode', function () {
         /** @param {any} b */
         function begin(b) {
             head = header(b);
+            const times = [b.duration_ns, ...list(b.threads).flatMap((t) => [record(t).start, record(t).end])];
+            const odd = times.filter((v) => v !== undefined && num(v) !== v).length;
+            if (odd) problem(`header: ${odd} times that are no whole numbers`);
             stateOf = head.states.map((s) => {
                 const c = model.BY_KEY[s];
                 return c !== undefined && c <= model.UNKNOWN ? c : model.UNKNOWN;
@@ -197,6 +161,14 @@ waitscope.decode = waitscope.pure('decode', function () {
             }
             h.ledger.forEach((k, i) => copy(c['ledger' + i], at, list(b.ledger)[i], n, MAX, `requests, ledger ${k}`));
             h.grades.forEach((k, i) => copy(c['grade' + i], at, list(b.grade)[i], n, MAX, `requests, grade ${k}`));
+            /* Beyond that no moment can be told from the next. */
+            let late = 0;
+            for (let r = at; r < at + n; r++) {
+                if (c.start[r] + c.latency[r] <= MAX) continue;
+                c.latency[r] = MAX - c.start[r];
+                late++;
+            }
+            if (late) problem(`requests: ${late} that end beyond what a number can tell`);
             req.n += n;
             onSegments(b, at, n);
         }
@@ -220,7 +192,7 @@ waitscope.decode = waitscope.pure('decode', function () {
                 const first = segs.n;
                 for (const stop = Math.min(i + c.segCount[r], dt.length); i < stop; i++) {
                     const d = dt[i];
-                    if (time > end || !(typeof d === 'number' && d >= 0)) break;
+                    if (time > end || !(Number.isSafeInteger(d) && d >= 0)) break;
                     const cat = typeof key[i] === 'number' ? ledgerOf[key[i]] : undefined;
                     const by = num(thread[i], U32);
                     if (by > threads) strange++;
@@ -326,17 +298,20 @@ waitscope.decode = waitscope.pure('decode', function () {
             const all = [];
             /** @type {number[]} */
             const ns = [];
+            let odd = 0;
             if (b.more_victims) copy(o.more, 0, b.more_victims, n, U32, 'holds, more_victims');
             for (let i = 0; i < n; i++) {
                 const times = list(lost[i]);
                 o.state[i] = stateOf[o.state[i]] === undefined ? model.UNKNOWN : stateOf[o.state[i]];
                 list(victims[i]).forEach((v, k) => {
                     if (num(v) !== v || v >= requests) return;
+                    if (times[k] !== undefined && num(times[k]) !== times[k]) odd++;
                     all.push(v);
                     ns.push(Math.min(num(times[k]), o.dur[i]));
                 });
                 o.victimFirst[i + 1] = all.length;
             }
+            if (odd) problem(`holds, lost: ${odd} values out of range, or no whole numbers`);
             o.victim = Uint32Array.from(all);
             o.lost = Float64Array.from(ns);
             emit({ type: 'holds', holds: o }, buffers(o));
@@ -388,6 +363,7 @@ waitscope.decode = waitscope.pure('decode', function () {
             if (dt.length !== state.length) problem(`${what}: ${dt.length} durations and ${state.length} states`);
             const n = Math.min(dt.length, state.length);
             const start = num(b.start);
+            if (b.start !== undefined && b.start !== start) problem(`${what}: a block whose begin is no whole number`);
             const iv = cur.iv;
             iv.reserve(n + 2);
             if (iv.n === 0) iv.cols.t[0] = cur.end = start;
@@ -409,8 +385,8 @@ waitscope.decode = waitscope.pure('decode', function () {
             let w = 0;
             let i = 0;
             for (; i < n; i++) {
-                const d = typeof dt[i] === 'number' ? Math.floor(dt[i]) : -1;
-                if (!(d >= 0 && time + d <= MAX)) break;
+                const d = dt[i];
+                if (!(Number.isInteger(d) && d >= 0 && time + d <= MAX)) break;
                 let s = typeof state[i] === 'number' ? stateOf[state[i]] : undefined;
                 if (s === undefined) {
                     problem(`${what}: a state that the header does not name`);
@@ -423,7 +399,7 @@ waitscope.decode = waitscope.pure('decode', function () {
                 time += d;
                 t[from + i + 1] = time;
             }
-            if (i < n) problem(`${what}: a duration that is no number; the rest of its block was left out`);
+            if (i < n) problem(`${what}: a duration that is no whole number; the rest of its block was left out`);
             cur.iv.n += i;
             cur.end = time;
 
@@ -539,16 +515,6 @@ waitscope.decode = waitscope.pure('decode', function () {
                 emit({ type: 'end', problems });
             },
         };
-    }
-
-    /** The buffers of all typed arrays of an object. @param {any} o @returns {any[]} */
-    function buffers(o) {
-        const out = [];
-        for (const v of Object.values(o)) {
-            if (ArrayBuffer.isView(v)) out.push(v.buffer);
-            else if (Array.isArray(v)) for (const w of v) if (ArrayBuffer.isView(w)) out.push(w.buffer);
-        }
-        return out;
     }
 
     return { decoder };

@@ -201,14 +201,9 @@ waitscope.details = (function () {
     function holdsOf(m, fits) {
         const o = m.holds;
         if (!o) return [];
+        const all = [...o.thread.keys()].filter((i) => fits(o, i));
         const out = [];
-        let more = 0;
-        for (let i = 0; i < o.n; i++) {
-            if (!fits(o, i)) continue;
-            if (out.length >= 4 * HOLDS) {
-                more++;
-                continue;
-            }
+        for (const i of all.slice(0, HOLDS)) {
             const victims = o.victim.subarray(o.victimFirst[i], o.victimFirst[i + 1]);
             const lost = o.lost.subarray(o.victimFirst[i], o.victimFirst[i + 1]);
             const count = victims.length + o.more[i];
@@ -219,7 +214,7 @@ waitscope.details = (function () {
             );
             out.push(count ? longTable(['request', 'lost, ms', 'latency, ms'], victims.length, (v) => [requestLink(m, victims[v]), ms(lost[v]), ms(/** @type {Requests} */ (m.requests).latency[victims[v]])], 'figures') : '');
         }
-        if (more) out.push(el('p', { class: 'quiet' }, `and ${format.plural(more, 'more hold')}`));
+        if (all.length > HOLDS) out.push(el('p', { class: 'quiet' }, `and ${format.plural(all.length - HOLDS, 'more hold')}`));
         return out;
     }
 
@@ -320,7 +315,7 @@ waitscope.details = (function () {
 
     /** @param {Model} m @param {Requests} q @param {number} r */
     function waits(m, q, r) {
-        const segs = M.segments(m, r).filter((s) => s.cat !== M.RUNNING && s.cat !== M.RUNNABLE);
+        const segs = M.stretches(q, r, (cat) => cat !== M.RUNNING && cat !== M.RUNNABLE);
         const asks = M.asksOf(m, r);
         if (segs.length === 0) return [el('h3', null, 'Its waits'), el('p', { class: 'quiet' }, 'It never waited.')];
         return [
@@ -329,7 +324,7 @@ waitscope.details = (function () {
                 ['after, ms', 'what', 'ms'],
                 segs.length,
                 (i) => {
-                    const s = segs[i];
+                    const s = M.segment(m, q, segs[i]);
                     const what = s.cat === M.BY_KEY.awaiting ? M.askedIn(asks, s) : [s.call, M.objectName(m, s.object)].filter(Boolean).join(' ');
                     const on = s.thread >= 0 ? jumpTo(m, s.thread, s.start) : null;
                     return [

@@ -44,8 +44,9 @@ waitscope.format = waitscope.pure('format', function () {
         return `${grouped(String(whole))}.${String(us - whole * 1e3).padStart(3, '0')}`;
     }
 
-    /** @param {number} share 0 … 1 */
+    /** @param {number} share 0 … 1; of nothing there is none */
     function percent(share) {
+        if (!Number.isFinite(share)) return '–';
         const p = share * 100;
         if (!(p > 0)) return '0\u00a0%';
         if (p < 0.1) return '<\u00a00.1\u00a0%';

@@ -206,7 +206,7 @@ waitscope.hand = (function () {
     /** The threads of the chosen request, below it, or no more. */
     function open() {
         const s = app.selection;
-        if (s && s.kind === 'request') app.setOpened(s.request);
+        if (s && s.kind === 'request') app.setOpened(s.request === app.how.opened ? -1 : s.request);
     }
 
     /** Opens what stands in the keyboard's lane. */

@@ -18,6 +18,11 @@ waitscope.header = waitscope.pure('header', function () {
         return typeof v === 'number' && v >= 0 ? Math.floor(Math.min(v, most || MAX)) : 0;
     }
 
+    /** @param {any} v @returns {number} 1e999 is JSON, and no number that could be told */
+    function rate(v) {
+        return Number.isFinite(v) ? v : 0;
+    }
+
     /** @param {any} v */
     function str(v) {
         return typeof v === 'string' ? v : '';
@@ -38,6 +43,12 @@ waitscope.header = waitscope.pure('header', function () {
         return list(v).map(str);
     }
 
+    /** @param {any} v of 0 to 1 */
+    const share = (v) => (typeof v === 'number' ? Math.min(Math.max(v, 0), 1) : 0);
+
+    /** @param {any} l how far threads of one kind are taken; absent from files before 1.3 */
+    const load = (l) => ({ threads: num(record(l).threads), share: share(record(l).share), busiest: share(record(l).busiest), busiest_ns: num(record(l).busiest_ns) });
+
     /** @param {any} p */
     function process(p) {
         const v = record(record(p).verdict);
@@ -52,9 +63,13 @@ waitscope.header = waitscope.pure('header', function () {
                 waits_on_name: str(v.waits_on_name),
                 serving_threads: num(v.serving_threads),
                 requests: num(v.requests),
-                efficiency: typeof v.efficiency === 'number' ? v.efficiency : 0,
-                capacity: typeof v.capacity === 'number' ? v.capacity : 0,
-                offered: typeof v.offered === 'number' ? v.offered : 0,
+                efficiency: rate(v.efficiency),
+                capacity: rate(v.capacity),
+                offered: rate(v.offered),
+                limit: str(v.limit),
+                loops: load(v.loops),
+                workers: load(v.workers),
+                window_ns: num(v.window_ns),
                 queued_requests: num(v.queued_requests),
                 peak_in_flight: num(v.peak_in_flight),
                 saturated: v.saturated === true,
@@ -65,12 +80,12 @@ waitscope.header = waitscope.pure('header', function () {
 
     const WINDOWS = 500;
 
-    /** Of very many losses those that overlap or touch are one, and what is beyond a number is in the
+    /** By time. Of very many losses those that overlap or touch are one, and what is beyond a number is in the
      * last. @param {any[]} all */
     function windows(all) {
         const out = all.map((w) => ({ start: num(record(w).start), end: num(record(w).end), count: num(record(w).count), kind: str(record(w).kind).slice(0, 100) }));
-        if (out.length <= WINDOWS) return out;
         out.sort((a, b) => a.start - b.start);
+        if (out.length <= WINDOWS) return out;
         /** @type {typeof out} */
         const kept = [];
         for (const w of out) {

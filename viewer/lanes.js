@@ -250,23 +250,45 @@ waitscope.lanes = (function () {
         for (let x = x0 + 2; x < x1 - 2; x += 4) ctx.fillRect(x, AXIS + lane.y - top + lane.h - 4, 1.5, 1.5);
     }
 
+    /** The losses in the window, in pixels. Of those too short to be told apart many that lie side by
+     * side are one: each that is drawn costs a fill of the whole height.
+     * @param {Model} m */
+    function lost(m) {
+        const { left, w, per } = plot();
+        /** @type {{x0: number, x1: number, short: boolean, count: number, kind: string, recording?: number}[]} */
+        const out = [];
+        for (const { start, end, count, kind, recording } of m.header.lost.windows) {
+            const x0 = left + (start - app.view.t0) / per;
+            const short = (end - start) / per < 2;
+            const x1 = short ? x0 + 2 : left + (end - app.view.t0) / per;
+            if (x1 < left || x0 > left + w) continue;
+            const last = out[out.length - 1];
+            if (last && last.short && short && last.recording === recording && x0 >= last.x0 && x0 < last.x1 + 1)
+                Object.assign(last, { x1: Math.max(last.x1, x1), count: last.count + count, kind: last.kind === kind ? kind : 'several kinds of' });
+            else out.push({ x0, x1, short, count, kind, recording });
+        }
+        return out;
+    }
+
     /** Lost records are gaps with a name. @param {CanvasRenderingContext2D} ctx @param {Model} m
      * @param {number} ratio */
     function losses(ctx, m, ratio) {
-        const { left, w, h, per } = plot();
+        const all = lost(m);
+        if (all.length === 0) return;
+        const { left, w, h } = plot();
+        const extents = (m.header.recordings || [undefined]).map((r, i) => extent(m, r && i, h));
+        const hatch = dom.fill(ctx, M.UNKNOWN, app.dark(), ratio);
         ctx.save();
         ctx.beginPath();
         ctx.rect(left, 0, w, h + AXIS);
         ctx.clip();
-        for (const loss of m.header.lost.windows) {
-            const [y0, y1] = extent(m, loss.recording, h);
+        for (const loss of all) {
+            const [y0, y1] = extents[loss.recording || 0];
             if (y1 <= y0) continue;
-            const x0 = left + (loss.start - app.view.t0) / per;
-            const x1 = Math.max(left + (loss.end - app.view.t0) / per, x0 + 2);
-            if (x1 < left || x0 > left + w) continue;
+            const { x0, x1 } = loss;
             ctx.globalAlpha = 0.85;
             rect(ctx, '--panel', x0, y0, x1 - x0, y1 - y0);
-            ctx.fillStyle = dom.fill(ctx, M.UNKNOWN, app.dark(), ratio);
+            ctx.fillStyle = hatch;
             ctx.fillRect(x0, y0, x1 - x0, y1 - y0);
             ctx.globalAlpha = 1;
             const text = lossName(loss);
@@ -476,7 +498,12 @@ waitscope.lanes = (function () {
         const { style } = dom.get('app');
         style.setProperty('--gutter', `${gutter()}px`);
         style.setProperty('--beside', `${box.offsetWidth - box.clientWidth}px`);
+        /* Rows may be of another height now: what stood at the top stays there. */
+        const all = app.lanes.lanes;
+        const top = box.scrollTop > 0 ? all[layout.laneAt(all, box.scrollTop)] : undefined;
         app.relayout();
+        const now = top && app.lanes.lanes.find((l) => l.key === top.key);
+        if (top && now && now.y !== top.y) box.scrollTop += now.y - top.y;
     }).observe(box);
 
     return { AXIS, FONT, box, scrolled, height, as, laidOut, forget, gutter, plot, trackOf, visible, lossName, hitAt, segmentAt, near };

@@ -258,6 +258,9 @@ waitscope.layout = waitscope.pure('layout', function () {
 
         let recording = -1;
         let folded = false;
+        const { pack } = m;
+        const threadsOf = lists(m.header.threads.length, (i) => m.header.threads[i].process);
+        const rowsOf = lists(pack ? pack.rows : 0, (row) => /** @type {Pack} */ (pack).process[row]);
         /* Those that serve come first: a server's first process is often its workers' keeper. */
         const { processes } = m.header;
         const order = processes.map((_, p) => p).sort((a, b) => (processes[a].recording || 0) - (processes[b].recording || 0) || processes[b].verdict.requests - processes[a].verdict.requests);
@@ -273,11 +276,8 @@ waitscope.layout = waitscope.pure('layout', function () {
             if (folded) return;
             const key = `p${p}`;
             const open = !toggled.has(key);
-            const threads = [];
-            for (let i = 0; i < m.header.threads.length; i++)
-                if (m.header.threads[i].process === p) threads.push(i);
-            const rows = [];
-            if (m.pack) for (let r = 0; r < m.pack.rows; r++) if (m.pack.process[r] === p) rows.push(r);
+            const threads = threadsOf.get(p) || [];
+            const rows = rowsOf.get(p) || [];
             if (threads.length === 0 && rows.length === 0) return;
             const label = `${process.comm || 'process'} ${process.pid}`;
             add({ kind: 'process', h: size.head, key, label, note: process.model, process: p, open });
@@ -315,12 +315,12 @@ waitscope.layout = waitscope.pure('layout', function () {
         /** The rows of a process: one group, or one for each name.
          * @param {number[]} rows @param {string} key @param {number} p */
         function requests(rows, key, p) {
-            const sections = m.pack && m.pack.sections;
+            const sections = pack && pack.sections;
             if (!sections) return rowGroup(rows, `${key} requests`, 'requests', '', p, how.rows);
-            const most = Math.max(3, Math.floor(how.rows / Math.max(sections.process.filter((o) => o === p).length, 1)));
-            sections.process.forEach((owner, s) => {
-                if (owner !== p) return;
-                const some = rows.filter((row) => /** @type {Pack} */ (m.pack).section[row] === s);
+            const named = lists(rows.length, (i) => pack.section[rows[i]]);
+            const most = Math.max(3, Math.floor(how.rows / Math.max(named.size, 1)));
+            named.forEach((places, s) => {
+                const some = places.map((i) => rows[i]);
                 const name = sections.name[s] < 0 ? 'other names' : m.strings[sections.name[s]] || 'no name';
                 rowGroup(some, `${key} name ${name}`, name, `${sections.count[s]}, `, p, most);
             });
@@ -361,6 +361,35 @@ waitscope.layout = waitscope.pure('layout', function () {
         }
 
         return { lanes: out, height: y };
+    }
+
+    /** The lanes, where room that is left goes to rows and threads that were left out, and then to the
+     * height of the rows. @param {Model} m @param {Set<string>} toggled folded or unfolded by hand
+     * @param {{row: number, thread: number, head: number, group: number}} size @param {How} how @param {number} room pixels */
+    function fitted(m, toggled, size, how, room) {
+        const lay = (/** @type {number} */ more, /** @type {number} */ row) =>
+            lanes(m, toggled, { ...size, row }, { ...how, rows: how.rows + more, threads: how.threads && how.threads + more });
+        const cut = (/** @type {ReturnType<typeof lanes>} */ l) => l.lanes.filter((x) => x.kind === 'more' && !x.open).length;
+        let out = lay(0, size.row);
+        const short = cut(out);
+        const more = short ? Math.max(Math.floor((room - out.height) / (short * (how.threads ? size.thread : size.row))), 0) : 0;
+        if (more) out = lay(more, size.row);
+        const rows = out.lanes.filter((l) => l.row >= 0).length;
+        const high = [17, 14].find((h) => h > size.row && room - out.height >= rows * (h - size.row));
+        return high && rows && !cut(out) ? lay(more, high) : out;
+    }
+
+    /** 0, 1, 2 … by what each belongs to: one way through all of them, however many there are of both.
+     * @param {number} n @param {(i: number) => number} of @returns {Map<number, number[]>} */
+    function lists(n, of) {
+        /** @type {Map<number, number[]>} */
+        const out = new Map();
+        for (let i = 0; i < n; i++) {
+            const list = out.get(of(i));
+            if (list) list.push(i);
+            else out.set(of(i), [i]);
+        }
+        return out;
     }
 
     /** @param {Model} m @param {number} i */
@@ -421,5 +450,5 @@ waitscope.layout = waitscope.pure('layout', function () {
         return -1;
     }
 
-    return { NONE, packing, packRows, addSums, lanes, laneAt, sort, range };
+    return { NONE, packing, packRows, addSums, lanes, fitted, laneAt, sort, range };
 });

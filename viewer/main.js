@@ -42,26 +42,16 @@ waitscope.main = (function () {
         const take = (/** @type {any} */ msg) => {
             if (!current()) return;
             begun = begun || msg.type === 'header';
-            if (begun) source = { what, name };
             receive(msg, name, begun);
         };
         read(what, take);
     }
 
-    /** What was opened, to be read again. @type {Source | undefined} */
-    let source;
-
-    /** @param {Source} [other] to compare it with */
-    function reopen(other) {
-        if (source) open(source.what, source.name, other);
-    }
-
     /** What comes when the file that is being read has come. @type {Source | undefined} */
     let next;
 
-    /** Reads a file in place of any that is being read. @param {Source['what']} what @param {(msg: any) => void} take */
+    /** Reads a file that was taken. @param {Source['what']} what @param {(msg: any) => void} take */
     function read(what, take) {
-        if (worker) worker.terminate();
         const w = (worker = makeWorker());
         let heard = false;
         const here = () => waitscope.load.read(what, take); /* without a worker: slower, but it reads */
@@ -83,9 +73,10 @@ waitscope.main = (function () {
         w.postMessage(what);
     }
 
-    /** Takes the next file, of which older ones' messages are dropped; true as long as it is the last. */
+    /** Takes the next file, in place of any that is being read; true as long as it is the last. */
     function taking() {
         const mine = ++turn;
+        if (worker) worker.terminate();
         return () => mine === turn;
     }
 
@@ -388,7 +379,7 @@ waitscope.main = (function () {
     ];
 
     function escape() {
-        if (app.how.opened >= 0) app.setOpened(app.how.opened);
+        if (app.how.opened >= 0) app.setOpened(-1);
         if (app.selection) app.select(null);
         else if (query.value) {
             query.value = '';
@@ -533,7 +524,6 @@ waitscope.main = (function () {
 
     return {
         open,
-        reopen,
         read,
         taking,
         loading,

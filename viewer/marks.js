@@ -144,7 +144,7 @@ waitscope.marks = (function () {
         const w = dom.get('overview-box').clientWidth;
         if (!m || marks.length === 0 || w < 10) return;
         const { ctx } = dom.fit(dom.get('overview-canvas'), w, dom.get('overview-box').clientHeight);
-        for (const o of marks) rect(ctx, '--ink', Math.min((o.t0 / m.header.duration_ns) * w, w - 2), 0, 2, 8);
+        for (const o of marks) rect(ctx, '--ink', Math.min((o.t0 / (m.header.duration_ns || 1)) * w, w - 2), 0, 2, 8);
     }
 
     for (const [part, more] of /** @type {const} */ ([['overlay', draw], ['overview', ticks]])) {

@@ -10,7 +10,7 @@ var waitscope = waitscope || {};
 waitscope.merge = waitscope.pure('merge', function () {
     'use strict';
 
-    const { model: M, layout } = waitscope;
+    const { model: M } = waitscope;
     const NONE = 0xffffffff;
 
     /** What makes an entry of A and one of B fit where they stand; null: they do.
@@ -151,7 +151,8 @@ waitscope.merge = waitscope.pure('merge', function () {
     }
 
     /**
-     * The two as one; neither is filtered. `a` stays whole, also when this is stopped; `b` is used up.
+     * The two as one; the rows of each are all that it has, in one pile. `a` stays whole, but that its
+     * threads and asks are shifted with those of both; `b` is used up.
      * @param {Model} a @param {Model} b @returns {Generator<void, Model>}
      */
     function* join2(a, b) {
@@ -178,10 +179,7 @@ waitscope.merge = waitscope.pure('merge', function () {
             object1: index1(na, nb),
         };
         const { string, object1, request } = of;
-        /* Rows by name are A's alone: both begin in one pile. */
-        const pack = /** @type {Pack} */ (a.pack);
-        const pa = pack.sections ? yield* layout.packing(qa, null, ha.processes.length, M.COUNT, M.EMPTY) : pack;
-        const { rows } = pa;
+        const { rows } = /** @type {Pack} */ (a.pack);
         const q = yield* requests(qa, qb, of, ha, hb, h);
         /** @type {Model} */
         const m = {
@@ -190,7 +188,7 @@ waitscope.merge = waitscope.pure('merge', function () {
             strings: strings.all,
             objects: a.objects || b.objects ? yield* joinAll(a.objects, b.objects, { kind: of.kind, name: string, local: string, remote: string }) : null,
             requests: q,
-            pack: { ...(yield* joinAll(pa, b.pack, { process: of.process, section: of.process, ref: [null, (s) => (s < 0 ? s : s + qa.segStart.length)], rowOf: [null, (row) => (row === NONE ? row : row + rows)] })), sections: null },
+            pack: { ...(yield* joinAll(a.pack, b.pack, { process: of.process, section: of.process, ref: [null, (s) => (s < 0 ? s : s + qa.segStart.length)], rowOf: [null, (row) => (row === NONE ? row : row + rows)] })), sections: null },
             holds: a.holds || b.holds ? yield* joinAll(a.holds, b.holds, { thread: of.thread, request: of.request1, call: string, object: object1, victim: request }) : null,
             asks: [...a.asks, ...b.asks],
             threads: [...a.threads, ...b.threads],

@@ -296,6 +296,15 @@ waitscope.model = waitscope.pure('model', function () {
         return m.tids.get(tid + TIDS * recordingOf(m, m.header.threads[beside].process));
     }
 
+    /** The request of a number in one of two recordings, -1: there is none.
+     * @param {Model} m @param {number} id @param {number} recording 0, also where there is but one; or 1 */
+    function requestOf(m, id, recording) {
+        const q = m.requests;
+        let r = q ? q.id.indexOf(id) : -1;
+        while (q && r >= 0 && recordingOf(m, q.process[r]) !== recording) r = q.id.indexOf(id, r + 1);
+        return r;
+    }
+
     /** What people call an object. @param {Model} m @param {number} index -1: none */
     function objectName(m, index) {
         const o = m.objects;
@@ -309,29 +318,37 @@ waitscope.model = waitscope.pure('model', function () {
         return o && index >= 0 && index < o.n ? m.header.object_kinds[o.kind[index]] || 'unknown' : '';
     }
 
-    /** The stretches of a request in order, each with the call and object of the thread's wait
-     * below it. @param {Model} m @param {number} r */
+    /** A stretch of a request, with the call and object of the thread's wait below it.
+     * @param {Model} m @param {Requests} q @param {number} s */
+    function segment(m, q, s) {
+        const thread = q.segThread[s] - 1;
+        const track = thread >= 0 ? m.threads[thread] : null;
+        const i = track ? indexAt(track, q.segStart[s]) : -1;
+        const iv = i >= 0 ? interval(m, thread, i) : null;
+        const fits = iv !== null && iv.wait && iv.state === q.segCat[s];
+        return {
+            cat: q.segCat[s],
+            grade: q.segGrade[s],
+            thread,
+            start: q.segStart[s],
+            end: segEnd(q, s),
+            call: fits ? iv.call : '',
+            object: fits ? iv.object : -1,
+        };
+    }
+
+    /** The stretches of a request that are of one kind or another, in order: numbers, of which there
+     * may be very many. @param {Requests} q @param {number} r @param {(cat: number) => boolean} fits */
+    function stretches(q, r, fits) {
+        const out = [];
+        for (let s = q.segFirst[r]; s < q.segFirst[r + 1]; s++) if (fits(q.segCat[s])) out.push(s);
+        return out;
+    }
+
+    /** All of them, to be listed. @param {Model} m @param {number} r */
     function segments(m, r) {
         const q = m.requests;
-        if (!q) return [];
-        const out = [];
-        for (let s = q.segFirst[r]; s < q.segFirst[r + 1]; s++) {
-            const thread = q.segThread[s] - 1;
-            const track = thread >= 0 ? m.threads[thread] : null;
-            const i = track ? indexAt(track, q.segStart[s]) : -1;
-            const iv = i >= 0 ? interval(m, thread, i) : null;
-            const fits = iv !== null && iv.wait && iv.state === q.segCat[s];
-            out.push({
-                cat: q.segCat[s],
-                grade: q.segGrade[s],
-                thread,
-                start: q.segStart[s],
-                end: segEnd(q, s),
-                call: fits ? iv.call : '',
-                object: fits ? iv.object : -1,
-            });
-        }
-        return out;
+        return q ? stretches(q, r, () => true).map((s) => segment(m, q, s)) : [];
     }
 
     /** What a request asked of other servers: whom, when a question was out, and again from when to
@@ -413,8 +430,11 @@ waitscope.model = waitscope.pure('model', function () {
         prefix,
         shiftOf,
         threadOf,
+        requestOf,
         objectName,
         kindName,
+        segment,
+        stretches,
         segments,
         asksOf,
         askedIn,

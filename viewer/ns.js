@@ -129,6 +129,14 @@ var waitscope = waitscope || {};
  */
 
 /**
+ * @typedef {object} Load of threads of one kind
+ * @property {number} threads 0: there are none, or it is not known
+ * @property {number} share of their time that was taken, 0 to 1
+ * @property {number} busiest the same in the busiest window
+ * @property {number} busiest_ns where that begins
+ */
+
+/**
  * @typedef {object} Verdict
  * @property {string[]} text
  * @property {boolean} [thread_waits]
@@ -139,6 +147,10 @@ var waitscope = waitscope || {};
  * @property {number} efficiency
  * @property {number} capacity
  * @property {number} offered
+ * @property {string} limit
+ * @property {Load} loops
+ * @property {Load} workers
+ * @property {number} window_ns of both
  * @property {number} queued_requests
  * @property {number} peak_in_flight
  * @property {boolean} [saturated]

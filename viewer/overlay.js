@@ -73,16 +73,35 @@ waitscope.overlay = (function () {
         const row = m.pack ? m.pack.rowOf[s.request] : layout.NONE;
         const lane = at((l) => l.row === row);
         if (lane) outline(ctx, lane, span.t0, span.t1, 2);
-        if (!q) return;
-        /* The threads that held it, while they did. */
-        for (let i = q.segFirst[s.request]; i < q.segFirst[s.request + 1]; i++) {
+        if (q) holders(ctx, q, s.request);
+    }
+
+    /** The threads that held a request, while they did. What no pixel lies between is outlined as one:
+     * a request may have as many stretches as its file has room for.
+     * @param {CanvasRenderingContext2D} ctx @param {Requests} q @param {number} r */
+    function holders(ctx, q, r) {
+        const { per } = plot();
+        const { view } = app;
+        /** By thread, what is not outlined yet. @type {Map<number, {t0: number, t1: number}>} */
+        const held = new Map();
+        /** @param {number} thread @param {{t0: number, t1: number}} span */
+        const draw = (thread, { t0, t1 }) => {
+            for (const on of app.lanes.lanes) if (on.thread === thread) outline(ctx, on, t0, t1, 1.5);
+        };
+        for (let i = q.segFirst[r]; i < q.segFirst[r + 1]; i++) {
             if (!q.segThread[i] || !M.isHeld(q.segCat[i])) continue;
-            let end = i;
-            while (end + 1 < q.segFirst[s.request + 1] && q.segThread[end + 1] === q.segThread[i] && M.isHeld(q.segCat[end + 1])) end++;
-            for (const on of app.lanes.lanes)
-                if (on.thread === q.segThread[i] - 1) outline(ctx, on, q.segStart[i], M.segEnd(q, end), 1.5);
-            i = end;
+            const thread = q.segThread[i] - 1;
+            const t0 = q.segStart[i];
+            const t1 = M.segEnd(q, i);
+            if (t1 < view.t0 || t0 > view.t1) continue;
+            const last = held.get(thread);
+            if (last && t0 - last.t1 <= per) last.t1 = t1;
+            else {
+                if (last) draw(thread, last);
+                held.set(thread, { t0, t1 });
+            }
         }
+        held.forEach((span, thread) => draw(thread, span));
     }
 
     /** @param {CanvasRenderingContext2D} ctx @param {Extract<Choice, {kind: 'area'}>} s @param {number} x0 @param {number} x1 */

@@ -126,10 +126,7 @@ waitscope.place = (function () {
     /** @param {Model} m @param {string} text @returns {number} -1: there is none */
     function requestOf(m, text) {
         const [, letter, digits] = /^(B?)(\d+)$/.exec(text) || [];
-        const q = m.requests;
-        let r = q && digits ? q.id.indexOf(Number(digits)) : -1;
-        while (q && r >= 0 && waitscope.model.recordingOf(m, q.process[r]) !== (letter ? 1 : 0)) r = q.id.indexOf(Number(digits), r + 1);
-        return r;
+        return digits ? waitscope.model.requestOf(m, Number(digits), letter ? 1 : 0) : -1;
     }
 
     /** @param {Model} m @returns {Place} */
@@ -230,7 +227,7 @@ waitscope.place = (function () {
             const s = choiceOf(m, p);
             walking = true;
             const opened = requestOf(m, p.x);
-            if (opened !== app.how.opened) app.setOpened(opened < 0 ? app.how.opened : opened);
+            if (opened !== app.how.opened) app.setOpened(opened);
             app.select(s, s !== null && !(p.t && s.kind === 'area'));
             if (p.t) app.setView(p.t);
             else if (s) app.focus(s);
@@ -239,9 +236,7 @@ waitscope.place = (function () {
             endGesture();
         };
         known = true;
-        const regrouped = app.how.named !== (p.by === 'name');
-        app.how.named = p.by === 'name';
-        if (regrouped) app.regroup();
+        const regrouped = app.regroup(p.by === 'name');
         if (p.q === app.query && !regrouped) rest();
         else waitscope.main.find(p.q, rest);
     }

@@ -12,6 +12,10 @@ waitscope.story = (function () {
     const { el } = dom;
     const section = dom.get('verdict');
     const LONGEST = 5000; /* characters of a sentence */
+    const MOST = 20; /* processes told of */
+    const PIECES = 200; /* of a sentence, every other of them a number that may lead somewhere */
+    /* As in the sentences: how much busier is worth a word, how busy is at all, and hardly ever free. */
+    const [BUSIER, BUSY, FULL] = [0.05, 0.5, 0.9];
 
     /** What the reader folded or unfolded, by process; a new file begins anew.
      * @type {Map<number, boolean>} */
@@ -26,29 +30,26 @@ waitscope.story = (function () {
         return el('li', { class: kind || '' }, el('button', { type: 'button', class: 'fact', click: go, title: 'Show it in the picture' }, ...words));
     }
 
-    /** The request of a number, in the recording of a process. @param {Model} m @param {Requests} q
-     * @param {number} id @param {number} p */
-    function requestOf(m, q, id, p) {
-        for (let r = q.id.indexOf(id); r >= 0; r = q.id.indexOf(id, r + 1)) if (M.recordingOf(m, q.process[r]) === M.recordingOf(m, p)) return r;
-        return -1;
-    }
-
     /** "#127" in a sentence leads to that request. @param {Model} m @param {string} text @param {number} p */
     function linked(m, text, p) {
-        const q = m.requests;
-        const parts = q ? text.slice(0, LONGEST).split(/(#\d+)/, 200) : [text.slice(0, LONGEST)];
-        return parts.map((part, i) => {
-            const r = q && i % 2 ? requestOf(m, q, Number(part.slice(1)), p) : -1;
-            return r < 0 ? part : el('button', { type: 'button', class: 'link', click: () => app.select({ kind: 'request', request: r }, true) }, part);
+        /* Half a number would lead to another request. */
+        const pieces = (text.length > LONGEST ? text.slice(0, LONGEST).replace(/#\d*$/, '') : text).split(/(#\d+)/);
+        const nodes = pieces.slice(0, PIECES).map((piece, i) => {
+            const r = i % 2 ? M.requestOf(m, Number(piece.slice(1)), M.recordingOf(m, p)) : -1;
+            return r < 0 ? piece : el('button', { type: 'button', class: 'link', click: () => app.select({ kind: 'request', request: r }, true) }, piece);
         });
+        return text.length > LONGEST || pieces.length > PIECES ? [...nodes, '…'] : nodes;
     }
 
-    /** The request of a process with most of something. @param {Model} m @param {number} p
-     * @param {ArrayLike<number>} of_ */
-    function most(m, p, of_) {
-        const q = /** @type {Requests} */ (m.requests);
-        let best = -1;
-        for (let r = 0; r < q.n; r++) if (q.process[r] === p && of_[r] > 0 && (best < 0 || of_[r] > of_[best])) best = r;
+    /** The request of each process with most of something, in one way through them all.
+     * @param {Requests} q @param {ArrayLike<number>} of_ */
+    function most(q, of_) {
+        /** @type {Map<number, number>} */
+        const best = new Map();
+        for (let r = 0; r < q.n; r++) {
+            const now = best.get(q.process[r]);
+            if (of_[r] > 0 && (now === undefined || of_[r] > of_[now])) best.set(q.process[r], r);
+        }
         return best;
     }
 
@@ -60,14 +61,14 @@ waitscope.story = (function () {
     }
 
     /** The request that blocked longest, and in what: that may be another thing than what is waited
-     * for most in all. @param {Model} m @param {number} p */
-    function blocked(m, p) {
+     * for most in all. @param {Model} m @param {number | undefined} r */
+    function blocked(m, r) {
         const q = m.requests;
         const i = m.header.ledger.indexOf('blocked');
-        const r = q && i >= 0 ? most(m, p, q.ledger[i]) : -1;
-        if (!q || r < 0) return null;
-        const parts = M.segments(m, r).filter((s) => s.cat === M.BLOCKED);
-        const longest = parts.reduce((a, s) => (s.end - s.start > a.end - a.start ? s : a), parts[0]);
+        if (!q || r === undefined) return null;
+        const long = (/** @type {number} */ s) => M.segEnd(q, s) - q.segStart[s];
+        const parts = M.stretches(q, r, (cat) => cat === M.BLOCKED);
+        const longest = parts.length ? M.segment(m, q, parts.reduce((a, s) => (long(s) > long(a) ? s : a))) : null;
         const what = longest ? [longest.call, M.objectName(m, longest.object)].filter(Boolean).join(' ') : '';
         const text = `${format.time(q.ledger[i][r])} in #${q.id[r]}${what ? `: ${what}` : ''}`;
         return fact('Most blocked', text, () => app.select({ kind: 'request', request: r }, true));
@@ -78,8 +79,19 @@ waitscope.story = (function () {
         const v = m.header.processes[p].verdict;
         if (!(v.capacity > 0)) return fact('Load', `${format.count(v.offered)} requests/s, up to ${format.count(v.peak_in_flight)} at once; how many it can carry is not known`, null);
         const share = v.offered / v.capacity;
-        const text = `${format.count(v.offered)} requests/s on average, of ${format.count(v.capacity)} that ${format.plural(v.serving_threads, 'thread')} can carry (${format.percent(share)})`;
-        return fact('Load', text, null, share >= 0.9 || isOut(m.header.processes[p]) ? 'bad' : '');
+        const who = v.limit === 'loops' ? format.plural(v.loops.threads, 'event loop') : format.plural(v.serving_threads, 'thread');
+        const text = `${format.count(v.offered)} requests/s on average, of ${format.count(v.capacity)} that ${who} can carry (${format.percent(share)})`;
+        return fact('Load', text, null, share >= 0.9 ? 'bad' : '');
+    }
+
+    /** How far threads of one kind were taken, where their busiest moment says more than the mean.
+     * @param {Model} m @param {number} p @param {Load} of_ @param {string} name */
+    function taken(m, p, of_, name) {
+        const { window_ns } = m.header.processes[p].verdict;
+        if (!of_.threads || (of_.busiest < of_.share + BUSIER && of_.busiest < BUSY)) return null;
+        const text = `taken for ${format.percent(of_.share)} of the time; for ${format.percent(of_.busiest)} in the busiest ${format.time(window_ns)}`;
+        const go = () => around(of_.busiest_ns + M.shiftOf(m, p), window_ns);
+        return fact(of_.threads === 1 ? name : `${format.count(of_.threads)} ${name.toLowerCase()}s`, text, go, of_.busiest >= FULL ? 'bad' : '');
     }
 
     /** A stretch with what led there and what followed. @param {number} at @param {number} [long] */
@@ -118,7 +130,8 @@ waitscope.story = (function () {
         const own = [];
         for (let i = 0; i < o.n; i++) if (m.header.threads[o.thread[i]].process === p) own.push({ i, lost: lost(i) });
         const loops = m.header.threads.some((t) => t.process === p && t.role === 'loop');
-        if (own.length === 0) return loops ? fact('Loop holds', 'none', null, 'good') : null;
+        const free = m.header.processes[p].verdict.loops.busiest < FULL;
+        if (own.length === 0) return loops ? fact('Loop holds', 'none', null, free ? 'good' : '') : null;
         own.sort((a, b) => b.lost - a.lost || o.dur[b.i] - o.dur[a.i]);
         const { i } = own[0];
         const victims = o.victimFirst[i + 1] - o.victimFirst[i] + o.more[i];
@@ -138,11 +151,13 @@ waitscope.story = (function () {
         if (track) app.select({ kind: 'interval', thread: o.thread[i], index: M.indexAt(track, o.start[i]) }, true);
     }
 
-    /** One process. @param {Model} m @param {number} p */
-    function article(m, p) {
+    /** One process. @param {Model} m @param {number} p @param {number | undefined} worst its request that
+     * blocked longest */
+    function article(m, p, worst) {
         const process = m.header.processes[p];
-        const { text } = process.verdict;
-        const facts = process.verdict.requests ? [waits(m, p), blocked(m, p), load(m, p), ranOut(m, p), queued(m, p), held(m, p)].filter((f) => f !== null) : [];
+        const { text, loops, workers } = process.verdict;
+        const worker = process.model === 'non-blocking with blocking workers' ? 'Worker thread' : 'Thread';
+        const facts = process.verdict.requests ? [waits(m, p), blocked(m, worst), load(m, p), taken(m, p, workers, worker), taken(m, p, loops, 'Event loop'), ranOut(m, p), queued(m, p), held(m, p)].filter((f) => f !== null) : [];
         const more = text.slice(1).map((t) => el('li', null, ...linked(m, t, p)));
         const words = el('details', { open: open.get(p) === true }, el('summary', null, 'In words'), el('ul', null, ...more));
         words.addEventListener('toggle', () => open.set(p, words.open));
@@ -167,7 +182,12 @@ waitscope.story = (function () {
         const serves = processes.some((p) => p.verdict.requests > 0);
         const list = processes.map((_, p) => p).filter((p) => processes[p].verdict.text.length > 0 && (processes[p].verdict.requests > 0 || !serves));
         list.sort((a, b) => processes[b].verdict.requests - processes[a].verdict.requests);
-        const articles = (/** @type {number[]} */ some) => some.map((p) => article(m, p));
+        const column = m.header.ledger.indexOf('blocked');
+        const worst = m.requests && column >= 0 ? most(m.requests, m.requests.ledger[column]) : new Map();
+        const articles = (/** @type {number[]} */ some) => [
+            ...some.slice(0, MOST).map((p) => article(m, p, worst.get(p))),
+            ...(some.length > MOST ? [el('article', null, el('p', { class: 'quiet' }, `and ${format.plural(some.length - MOST, 'more process', 'more processes')}, none with more requests than these`))] : []),
+        ];
         if (both) section.replaceChildren(...both.map((r, i) => waitscope.compare.side(r, i, articles(list.filter((p) => processes[p].recording === i)))));
         else section.replaceChildren(...articles(list));
         section.prepend(...waitscope.compare.headline());

@@ -208,6 +208,22 @@ static void cut_resumed(struct cutter *c)
     cut_but_doubts(c, g->to, LEDGER_LOOP_BUSY);
 }
 
+/* It stood in line for a place in the pool that its loop hands it over to. To go on takes a turn of
+ * the loop's; up to where the loop last had nothing to do it was the place that was not there, and
+ * it stood before no thread: any that comes free will do. */
+static void cut_line(struct cutter *c)
+{
+    uint64_t begin, end;
+    size_t first = c->count;
+    bool slept = sleeps(c->a, c->gap->loop, c->at, c->gap->to, &begin, &end);
+
+    if (slept)
+        cut(c, end, LEDGER_QUEUED, GRADE_INFERRED);
+    if (c->count > first)
+        c->parts[first].thread_plus1 = 0;
+    cut(c, c->gap->to, LEDGER_QUEUED, GRADE_INFERRED);
+}
+
 /* Another thread took it up at the end. Until it stood in the queue it waited for something else,
  * or the other way round. */
 static void cut_handoff(struct cutter *c)
@@ -303,7 +319,7 @@ size_t gap_parts(const struct analysis *a, const struct gap *gap, struct gap_par
     } else if (after && after->untold) {
         cut_unknown(&c, gap->to);
     } else if (cause == CAUSE_NONE && after && after->in_line && after->thread == gap->loop) {
-        cut(&c, gap->to, LEDGER_QUEUED, GRADE_INFERRED);
+        cut_line(&c);
     } else if (before && after && after->resumed && !after->submits && after->thread == gap->loop) {
         cut_resumed(&c);
         cut_unknown(&c, gap->to);

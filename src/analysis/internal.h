@@ -800,6 +800,20 @@ int roles_build(struct analysis *a);
 int holds_build(struct analysis *a);
 /* Of the holds, which lie by thread and time. */
 int victims_build(struct analysis *a);
+/* A request that waits for less was not kept waiting. */
+#define QUEUED_MIN_NS 1000000u
+
+/* Of each verdict: threads that serve, those of both loads too; requests in flight at once; and
+ * when requests queued while all threads were taken. */
+int serving_find(struct analysis *a);
+int peaks_find(struct analysis *a);
+int saturation_find(struct analysis *a);
+/* What loops were taken for while their process had requests, and of that on a CPU. */
+struct loop_time {
+    uint64_t taken_ns, running_ns;
+};
+/* Fills each verdict's loads, whose numbers of threads are there; `loops`: beside tl->processes. */
+int loads_find(struct analysis *a, struct loop_time *loops);
 int verdict_build(struct analysis *a);
 
 #endif

@@ -5,8 +5,6 @@
 #include "base/sort.h"
 
 #define NS_PER_S 1e9
-/* A request that waits for less was not kept waiting. */
-#define QUEUED_MIN_NS 1000000u
 /* A way of serving that fewer than one in ten requests take does not make a process mixed. */
 #define MIXED_MIN 10
 /* Workers that wait for less than one part in so many of the requests' time make no difference. */
@@ -14,18 +12,17 @@
 /* More of the latency unattributed than one part in so many, and what threads were held for is not
  * known well enough to say how many requests they can answer. */
 #define UNKNOWN_MIN 10
-/* Threads that ran out for a moment did not run out: at least this long, all together. */
-#define SATURATED_MIN_NS 10000000u
 
 struct tally { /* of a process */
     uint64_t arrived, first_ns, last_ns;
-    uint64_t latency_ns, unattributed_ns;     /* of complete requests */
-    uint64_t held_ns, running_ns, waiting_ns; /* of threads, for requests */
-    uint64_t hold_ns;                         /* loop holds that were waits and harmed somebody */
-    uint64_t loop_waiting_ns;                 /* of these waits, on threads that are loops */
-    uint64_t worker_waiting_ns;               /* on others, and not for locks */
-    uint64_t worker_held_ns;                  /* by threads that are none */
-    uint64_t helper_ns;                       /* waits of helpers that are no idling */
+    uint64_t latency_ns, unattributed_ns;       /* of complete requests */
+    uint64_t waiting_ns;                        /* of threads, for requests */
+    uint64_t hold_ns;                           /* loop holds that were waits and harmed somebody */
+    uint64_t loop_waiting_ns;                   /* of these waits, on threads that are loops */
+    uint64_t worker_waiting_ns;                 /* on others, and not for locks */
+    uint64_t worker_held_ns, worker_running_ns; /* by threads that are none, for requests */
+    struct loop_time loops;                     /* while there were requests */
+    uint64_t helper_ns;                         /* waits of helpers that are no idling */
     uint64_t by_loop, by_worker;
     uint64_t served; /* threads that ever had a request */
 };
@@ -42,18 +39,6 @@ struct wait_groups {
     VEC(struct wait_group) all;
     VEC(uint32_t) names; /* by object: its group's name + 1 */
     struct table index;
-};
-
-enum change_kind { QUEUE_END, HOLD_END, HOLD_START, QUEUE_START };
-
-struct change {
-    uint64_t time;
-    uint32_t process;
-    uint8_t kind; /* at the same time in the order of enum change_kind */
-};
-
-struct changes {
-    VEC(struct change) all;
 };
 
 static bool is_wait_key(unsigned key)
@@ -111,33 +96,19 @@ static void tally_requests(struct analysis *a, struct tally *tallies)
     }
 }
 
-/* A loop is held whenever it is not waiting for work: for whom, cannot always be said. */
-static uint64_t loop_held_ns(const struct thread *t)
-{
-    uint64_t ns = 0;
-    for (size_t i = 0; i < t->intervals.len; i++) {
-        const struct interval *iv = &t->intervals.data[i];
-        if (iv->state != STATE_UNKNOWN && iv->state != STATE_YIELDED &&
-            !(iv->flags & INTERVAL_IDLE))
-            ns += interval_end(t, i) - iv->start_ns;
-    }
-    return ns;
-}
-
 static void tally_threads(struct analysis *a, struct tally *tallies)
 {
     for (size_t i = 0; i < a->lives.len; i++) {
         const struct thread *t = &a->tl->threads.data[i];
         const struct life *l = &a->lives.data[i];
         struct tally *tally = &tallies[t->process];
-        bool loop = t->role == THREAD_ROLE_LOOP;
 
-        tally->held_ns += loop ? loop_held_ns(t) : l->held_ns;
-        tally->worker_held_ns += loop ? 0 : l->held_ns;
-        tally->running_ns += loop ? t->state_ns[STATE_RUNNING] : l->running_ns;
         tally->served += l->held_ns > 0;
-        if (t->role != THREAD_ROLE_LOOP && !t->kernel)
-            tally->helper_ns += l->work_ns;
+        if (t->role == THREAD_ROLE_LOOP)
+            continue;
+        tally->worker_held_ns += l->held_ns;
+        tally->worker_running_ns += l->running_ns;
+        tally->helper_ns += t->kernel ? 0 : l->work_ns;
     }
 }
 
@@ -169,8 +140,8 @@ static enum model model_of(const struct tally *t)
         return MODEL_MIXED;
     if (t->by_loop < t->by_worker)
         return MODEL_BLOCKING;
-    uint64_t loop_held = t->held_ns - t->worker_held_ns;
-    bool stands = t->loop_waiting_ns > loop_held / 2 || t->hold_ns > loop_held / 2;
+    uint64_t taken = t->loops.taken_ns;
+    bool stands = t->loop_waiting_ns > taken / 2 || t->hold_ns > taken / 2;
     if (stands && t->loop_waiting_ns + t->hold_ns >= workers / 4)
         return MODEL_MIXED;
     return workers > t->latency_ns / WORKERS_MIN ? MODEL_NONBLOCKING_WORKERS : MODEL_NONBLOCKING;
@@ -191,26 +162,80 @@ static bool threads_come_and_go(const struct tally *t, const struct verdict *v)
     return t->served > 2 * (uint64_t)v->serving_threads;
 }
 
+/* Less, and which threads serve is not known, let alone when all of them do. */
+static bool is_half_known(const struct tally *t)
+{
+    return t->unattributed_ns <= t->latency_ns / 2;
+}
+
+/* Hardly anybody else does; a loop that blocks is of the mixed model. */
+static bool loop_answers(const struct verdict *v, const struct tally *t)
+{
+    return v->model == MODEL_NONBLOCKING ||
+           (v->model == MODEL_MIXED && t->by_worker < t->by_loop / MIXED_MIN + 1);
+}
+
+/* Threads ÷ the time that each is held per request, of all that arrived. */
+static double capacity_of(const struct load *l, uint64_t held_ns, uint64_t arrived)
+{
+    return held_ns ? (double)l->threads * NS_PER_S * (double)arrived / (double)held_ns : 0;
+}
+
+/* Who carries least is the limit: of an event loop and its workers that may be either. A worker
+ * that is held has a request, whatever the loop does; the loop has to do with all of them. */
+static bool is_loop_the_limit(const struct verdict *v, const struct tally *t)
+{
+    if (v->model != MODEL_NONBLOCKING_WORKERS)
+        return v->loops.threads && loop_answers(v, t);
+    double loop = capacity_of(&v->loops, t->loops.taken_ns, t->arrived);
+    double workers = capacity_of(&v->workers, t->worker_held_ns, t->arrived);
+    return loop > 0 && loop < workers;
+}
+
+static void limit_find(struct verdict *v, const struct tally *t)
+{
+    uint64_t held = t->worker_held_ns;
+    uint32_t threads = v->serving_threads;
+
+    v->loop_limits = is_loop_the_limit(v, t);
+    if (v->loop_limits) {
+        held = t->loops.taken_ns;
+        threads = v->loops.threads;
+    } else if (v->model != MODEL_NONBLOCKING_WORKERS) {
+        held += t->loops.taken_ns;
+    }
+    v->held_ns = t->arrived ? (double)held / (double)t->arrived : 0;
+    if (v->held_ns > 0 && (v->loop_limits || !threads_come_and_go(t, v)))
+        v->capacity = threads * NS_PER_S / v->held_ns;
+}
+
+static double mean_held(const struct load *l, uint64_t held_ns)
+{
+    return l->requests ? (double)held_ns / (double)l->requests : 0;
+}
+
 static void verdict_fill(struct analysis *a, struct process *p, const struct tally *t)
 {
     struct verdict *v = &p->verdict;
+    uint64_t held = t->worker_held_ns + t->loops.taken_ns;
     /* By time, and by that of threads: what is queued for a thread holds none. What workers wait
      * for in the loop's place may not all be charged. */
     uint64_t waiting = t->waiting_ns > t->helper_ns ? t->waiting_ns : t->helper_ns;
     v->thread_waits =
-        (waiting > t->held_ns / 2 || t->hold_ns > t->held_ns / 2) && v->model != MODEL_NONBLOCKING;
+        (waiting > held / 2 || t->hold_ns > held / 2) && v->model != MODEL_NONBLOCKING;
     v->offered = offered_rate(a, t);
+    v->loops.held_ns = mean_held(&v->loops, t->loops.taken_ns);
+    v->workers.held_ns = mean_held(&v->workers, t->worker_held_ns);
     /* What a loop is held for does not depend on whose requests those were. */
-    bool loop = v->model == MODEL_NONBLOCKING ||
-                (v->model == MODEL_MIXED && t->by_worker < t->by_loop / MIXED_MIN + 1);
-    if (!loop && t->unattributed_ns > t->latency_ns / UNKNOWN_MIN)
+    bool unknown = !loop_answers(v, t) && t->unattributed_ns > t->latency_ns / UNKNOWN_MIN;
+    if (unknown || threads_come_and_go(t, v))
+        v->workers = (struct load){.threads = 0};
+    if (unknown)
         return;
-    v->efficiency = t->held_ns ? (double)t->running_ns / (double)t->held_ns : 0;
-    /* Of two kinds of threads the one that each request needs one of at a time, for its waits. */
-    uint64_t held = v->model == MODEL_NONBLOCKING_WORKERS ? t->worker_held_ns : t->held_ns;
-    v->held_ns = t->arrived ? (double)held / (double)t->arrived : 0;
-    if (v->held_ns > 0 && !threads_come_and_go(t, v))
-        v->capacity = v->serving_threads * NS_PER_S / v->held_ns;
+    uint64_t running = t->worker_running_ns + t->loops.running_ns;
+    v->efficiency = held ? (double)running / (double)held : 0;
+    v->cpu_ns = t->arrived ? (double)running / (double)t->arrived : 0;
+    limit_find(v, t);
 }
 
 /* Files and named pipes by their folder, connections by their remote end, all else by its name. */
@@ -352,170 +377,32 @@ static int waits_on(struct analysis *a)
     return rc;
 }
 
-static int by_time(const void *x, const void *y)
+/* What the model follows from, and the model. */
+static int tallies_fill(struct analysis *a, struct tally *tallies)
 {
-    const struct change *p = x, *q = y;
-    if (p->time != q->time)
-        return p->time < q->time ? -1 : 1;
-    return p->kind - q->kind;
-}
+    size_t count = a->tl->processes.len;
+    struct loop_time *loops = calloc(count + 1, sizeof(*loops));
+    int rc = loops ? 0 : -ENOMEM;
 
-static int change_pair(struct changes *c, uint32_t process, uint64_t start, uint64_t end,
-                       enum change_kind first, enum change_kind last)
-{
-    if (start >= end)
-        return 0;
-    int rc = vec_push(&c->all, ((struct change){start, process, (uint8_t)first}));
-    return rc < 0 ? rc : vec_push(&c->all, ((struct change){end, process, (uint8_t)last}));
-}
-
-static void changes_sort(struct changes *c)
-{
-    if (c->all.len)
-        sort_runs(c->all.data, c->all.len, sizeof(*c->all.data), by_time);
-}
-
-static int peaks_find(struct analysis *a)
-{
-    struct changes c = {VEC_INIT};
-    uint32_t *now = calloc(a->tl->processes.len + 1, sizeof(*now));
-    int rc = now ? 0 : -ENOMEM;
-
-    for (size_t i = 0; rc == 0 && i < a->tl->requests.len; i++) {
-        const struct request *r = &a->tl->requests.data[i];
-        rc = change_pair(&c, r->process, r->start_ns, r->end_ns, QUEUE_START, QUEUE_END);
+    if (rc == 0)
+        rc = serving_find(a);
+    if (rc == 0)
+        rc = loads_find(a, loops);
+    if (rc == 0) {
+        tally_requests(a, tallies);
+        tally_threads(a, tallies);
+        tally_holds(a, tallies);
     }
-    changes_sort(&c);
-    for (size_t i = 0; rc == 0 && i < c.all.len; i++) {
-        struct change ch = c.all.data[i];
-        struct verdict *v = &a->tl->processes.data[ch.process].verdict;
-        now[ch.process] += ch.kind == QUEUE_START ? 1 : -1u;
-        if (now[ch.process] > v->peak_in_flight)
-            v->peak_in_flight = now[ch.process];
-    }
-    free(now);
-    vec_release(&c.all);
-    return rc;
-}
-
-/* Is it the loop that hands over to the threads that may run out? Who waits for that one waits for
- * none of these. */
-static bool is_their_loop(const struct timeline *tl, uint32_t thread)
-{
-    const struct thread *t = &tl->threads.data[thread];
-    return t->role == THREAD_ROLE_LOOP &&
-           tl->processes.data[t->process].verdict.model == MODEL_NONBLOCKING_WORKERS;
-}
-
-/* Long stretches in a queue, and when threads were held. */
-static int saturation_collect(struct analysis *a, struct changes *c)
-{
-    const struct timeline *tl = a->tl;
-    int rc = 0;
-
-    for (size_t i = 0; rc == 0 && i < tl->requests.len; i++) {
-        const struct request *r = &tl->requests.data[i];
-        if (!r->segment_count || r->ledger_ns[LEDGER_QUEUED] <= QUEUED_MIN_NS)
-            continue;
-        for (size_t k = r->first_segment;
-             rc == 0 && k < (size_t)r->first_segment + r->segment_count; k++) {
-            const struct segment *s = &tl->segments.data[k];
-            if (s->key == LEDGER_QUEUED &&
-                !(s->thread_plus1 && is_their_loop(tl, s->thread_plus1 - 1)))
-                rc = change_pair(c, r->process, s->start_ns, segment_end(tl, r, k), QUEUE_START,
-                                 QUEUE_END);
-        }
-    }
-    if (!c->all.len)
-        return rc;
-    for (size_t i = 0; rc == 0 && i < a->tenures.len; i++) {
-        const struct tenure *x = &a->tenures.data[i];
-        const struct draft *d = &a->drafts.data[x->request];
-        if (is_their_loop(tl, x->thread))
-            continue;
-        rc = change_pair(c, tl->threads.data[x->thread].process,
-                         x->start > d->start ? x->start : d->start,
-                         x->end < d->end ? x->end : d->end, HOLD_START, HOLD_END);
-    }
-    return rc;
-}
-
-struct load { /* of a process, as time goes by */
-    uint32_t held, queued;
-    uint64_t full_since, full_ns;
-    bool full;
-};
-
-static void load_change(struct load *l, struct verdict *v, const struct change *ch)
-{
-    bool was = l->full;
-
-    l->held += ch->kind == HOLD_START ? 1 : ch->kind == HOLD_END ? -1u : 0;
-    l->queued += ch->kind == QUEUE_START ? 1 : ch->kind == QUEUE_END ? -1u : 0;
-    l->full = v->serving_threads && l->queued && l->held >= v->serving_threads;
-    if (!was && l->full) {
-        l->full_since = ch->time;
-        if (!l->full_ns)
-            v->saturated_ns = ch->time;
-    } else if (was && !l->full) {
-        l->full_ns += ch->time - l->full_since;
-    }
-}
-
-static int saturation_find(struct analysis *a)
-{
-    struct changes c = {VEC_INIT};
-    struct load *loads = calloc(a->tl->processes.len + 1, sizeof(*loads));
-    int rc = loads ? saturation_collect(a, &c) : -ENOMEM;
-
-    changes_sort(&c);
-    for (size_t i = 0; rc == 0 && i < c.all.len; i++)
-        load_change(&loads[c.all.data[i].process],
-                    &a->tl->processes.data[c.all.data[i].process].verdict, &c.all.data[i]);
-    for (size_t i = 0; rc == 0 && i < a->tl->processes.len; i++) {
+    for (size_t i = 0; rc == 0 && i < count; i++) {
         struct verdict *v = &a->tl->processes.data[i].verdict;
-        v->saturated = loads[i].full_ns >= SATURATED_MIN_NS && v->capacity > 0 &&
-                       v->model != MODEL_NONBLOCKING;
-        if (!v->saturated)
-            v->saturated_ns = 0;
+        tallies[i].loops = loops[i];
+        v->model = (uint8_t)model_of(&tallies[i]);
+        if (v->model == MODEL_NONBLOCKING_WORKERS)
+            v->serving_threads = v->workers.threads;
+        else if (loop_answers(v, &tallies[i]) && v->loops.threads)
+            v->serving_threads = v->loops.threads;
     }
-    free(loads);
-    vec_release(&c.all);
-    return rc;
-}
-
-static bool is_standby(const struct thread *t, const struct life *l)
-{
-    return l->shares && t->role == THREAD_ROLE_WORKER;
-}
-
-/* The most threads that served, each at some time, and were alive at once. */
-static int serving_find(struct analysis *a)
-{
-    struct changes c = {VEC_INIT};
-    uint32_t *now = calloc(a->tl->processes.len + 1, sizeof(*now));
-    int rc = now ? 0 : -ENOMEM;
-
-    for (size_t i = 0; rc == 0 && i < a->lives.len; i++) {
-        const struct thread *t = &a->tl->threads.data[i];
-        bool loop = t->role == THREAD_ROLE_LOOP;
-        bool workers = a->tl->processes.data[t->process].verdict.model == MODEL_NONBLOCKING_WORKERS;
-        const struct life *l = &a->lives.data[i];
-        /* Who stands by for the same as those that serve is one of them. */
-        bool serves = loop ? l->tenures > 0 : l->held_ns > 0 || is_standby(t, l);
-        if (serves && !(loop && workers))
-            rc = change_pair(&c, t->process, t->start_ns, t->end_ns, HOLD_START, HOLD_END);
-    }
-    changes_sort(&c);
-    for (size_t i = 0; rc == 0 && i < c.all.len; i++) {
-        uint32_t process = c.all.data[i].process;
-        struct verdict *v = &a->tl->processes.data[process].verdict;
-        now[process] += c.all.data[i].kind == HOLD_START ? 1 : -1u;
-        if (now[process] > v->serving_threads)
-            v->serving_threads = now[process];
-    }
-    free(now);
-    vec_release(&c.all);
+    free(loops);
     return rc;
 }
 
@@ -523,21 +410,24 @@ int verdict_build(struct analysis *a)
 {
     size_t count = a->tl->processes.len;
     struct tally *tallies = calloc(count + 1, sizeof(*tallies));
-    if (!tallies)
-        return -ENOMEM;
-    tally_requests(a, tallies);
-    tally_threads(a, tallies);
-    tally_holds(a, tallies);
-    for (size_t i = 0; i < count; i++)
-        a->tl->processes.data[i].verdict.model = (uint8_t)model_of(&tallies[i]);
-    int rc = serving_find(a);
-    for (size_t i = 0; i < count; i++)
-        verdict_fill(a, &a->tl->processes.data[i], &tallies[i]);
-    free(tallies);
+    int rc = tallies ? tallies_fill(a, tallies) : -ENOMEM;
 
+    for (size_t i = 0; rc == 0 && i < count; i++)
+        verdict_fill(a, &a->tl->processes.data[i], &tallies[i]);
     if (rc == 0)
         rc = waits_on(a);
     if (rc == 0)
         rc = peaks_find(a);
-    return rc < 0 ? rc : saturation_find(a);
+    if (rc == 0)
+        rc = saturation_find(a);
+    for (size_t i = 0; rc == 0 && i < count; i++) {
+        struct verdict *v = &a->tl->processes.data[i].verdict;
+        if (v->model != MODEL_NONBLOCKING && is_half_known(&tallies[i]) &&
+            !threads_come_and_go(&tallies[i], v))
+            continue;
+        v->saturated = false;
+        v->saturated_ns = 0;
+    }
+    free(tallies);
+    return rc;
 }

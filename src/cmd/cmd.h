@@ -37,6 +37,10 @@ int print_out(const char *bytes, size_t len);
 /* The same for the text of --help. */
 int print_help(const char *text);
 
+/* Can a new file be made there? Nothing is written over: -EEXIST where there is one. Who writes
+ * makes sure of it again. */
+int check_new_file(const char *path, struct err *e);
+
 /* Columns of the terminal that stdout is, or COLUMNS; 0: not known. */
 unsigned terminal_width(void);
 /* stdout is a terminal that shows colours, and NO_COLOR is not set. */

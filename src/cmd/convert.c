@@ -6,7 +6,6 @@
 
 #include <signal.h>
 #include <string.h>
-#include <sys/stat.h>
 
 static const char help[] =
     "usage: waitscope convert FILE -o OUT… [--loop-hold TIME]\n"
@@ -47,18 +46,6 @@ static int check_output(const struct outputs *outputs, const char *path)
     return EXIT_DONE;
 }
 
-/* Before the analysis rather than behind it; output_write() makes sure. */
-static int check_absent(const char *path)
-{
-    struct stat st;
-    if (lstat(path, &st) < 0)
-        return EXIT_DONE;
-    struct err e = {0};
-    err_set(&e, -EEXIST, "write %s: it exists", path);
-    err_hint(&e, "remove it, or give another name");
-    return print_err(&e);
-}
-
 static int write_outputs(const struct timeline *tl, const struct outputs *outputs)
 {
     int code = EXIT_DONE;
@@ -74,12 +61,10 @@ static int write_outputs(const struct timeline *tl, const struct outputs *output
 
 static int convert(const char *path, const struct outputs *outputs)
 {
-    for (size_t i = 0; i < outputs->all.len; i++) {
-        int code = check_absent(outputs->all.data[i]);
-        if (code)
-            return code;
-    }
     struct err e = {0};
+    for (size_t i = 0; i < outputs->all.len; i++)
+        if (check_new_file(outputs->all.data[i], &e) < 0)
+            return print_err(&e);
     struct timeline tl;
     struct capture_info info;
     if (load_timeline(path, &outputs->analysis, &tl, &info, &e) < 0)

@@ -7,7 +7,6 @@
 
 #include <signal.h>
 #include <string.h>
-#include <sys/stat.h>
 
 static const char help[] =
     "usage: waitscope diff A B [--by group|name] [--json] [-o OUT.html]\n"
@@ -135,12 +134,8 @@ static int diff_files(const struct choice *c, const char *file_a, const char *fi
     struct err e = {0};
     struct timeline a, b;
     struct capture_info info_a, info_b;
-    struct stat st;
-    if (c->output && lstat(c->output, &st) == 0) { /* output_write_diff() makes sure */
-        err_set(&e, -EEXIST, "write %s: it exists", c->output);
-        err_hint(&e, "remove it, or give another name");
+    if (c->output && check_new_file(c->output, &e) < 0)
         return print_err(&e);
-    }
     if (load_timeline(file_a, &c->analysis, &a, &info_a, &e) < 0)
         return print_err(&e);
     if (load_timeline(file_b, &c->analysis, &b, &info_b, &e) < 0) {

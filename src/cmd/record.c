@@ -12,7 +12,6 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 static const char help[] =
@@ -197,40 +196,14 @@ static int choose_names(struct choice *c, const struct target *first)
     return 0;
 }
 
-/* Known before anything is attached rather than when the work is done. */
-static int check_output(const char *path, struct err *e)
-{
-    struct buf folder = BUF_INIT;
-    const char *slash = strrchr(path, '/');
-    struct stat st;
-    int ret = 0;
-
-    if (lstat(path, &st) == 0) {
-        err_hint(e, "remove it, or give another name with -o");
-        return err_set(e, -EEXIST, "write %s: it exists", path);
-    }
-    if (slash)
-        buf_add(&folder, path, slash == path ? 1 : (size_t)(slash - path));
-    else
-        buf_addc(&folder, '.');
-    if (stat(buf_str(&folder), &st) < 0)
-        ret = err_errno(e, -errno, "write %s", path);
-    else if (!S_ISDIR(st.st_mode))
-        ret = err_errno(e, -ENOTDIR, "write %s", path);
-    else if (access(buf_str(&folder), W_OK) < 0)
-        ret = err_errno(e, -errno, "write into the folder of %s", path);
-    buf_release(&folder);
-    return ret;
-}
-
 /* What was asked for first: nobody named a spare capture, so nobody should be told of it. */
-static int check_outputs(const struct choice *c, struct err *e)
+static int check_new_files(const struct choice *c, struct err *e)
 {
     int ret = 0;
 
     for (size_t i = 0; !ret && i < c->outputs.len; i++)
-        ret = check_output(c->outputs.data[i], e);
-    return ret ? ret : check_output(c->capture, e);
+        ret = check_new_file(c->outputs.data[i], e);
+    return ret ? ret : check_new_file(c->capture, e);
 }
 
 /* Under sudo the files are for the one who called it. */
@@ -404,7 +377,7 @@ static int record_pids(struct choice *c)
     }
     if (!code && (!targets.len || choose_names(c, targets.data) < 0))
         code = EXIT_FAILED;
-    if (!code && check_outputs(c, &e) < 0)
+    if (!code && check_new_files(c, &e) < 0)
         code = print_err(&e);
     if (!code) {
         o.targets = targets.data;
@@ -437,7 +410,7 @@ static int record_command(struct choice *c)
              base ? base + 1 : c->command[0]);
     if (choose_names(c, &command.target) < 0)
         code = EXIT_FAILED;
-    else if (check_outputs(c, &e) < 0)
+    else if (check_new_files(c, &e) < 0)
         code = print_err(&e);
     else {
         o.described = buf_str(&described);

@@ -87,7 +87,7 @@ static uint64_t count_intervals(const struct timeline *tl)
 
 void json_header(const struct timeline *tl, struct buf *out)
 {
-    static const uint64_t version[] = {1, 2};
+    static const uint64_t version[] = {1, 3};
     struct json_object *o = json_object_new_object();
     part_text(out, o, "format", "waitscope-timeline");
     part_add(out, o, "version", part_uints(out, version, 2));

@@ -141,6 +141,23 @@ static struct json_object *verdict_sentences(struct buf *out, const struct timel
     return sentences;
 }
 
+static uint64_t rounded(double ns)
+{
+    return ns > 0 && ns < 1e18 ? (uint64_t)(ns + 0.5) : 0;
+}
+
+static struct json_object *part_load(struct buf *out, const struct load *l)
+{
+    struct json_object *o = json_object_new_object();
+    part_uint(out, o, "threads", l->threads);
+    part_uint(out, o, "requests", l->requests);
+    part_uint(out, o, "held_ns", rounded(l->held_ns));
+    part_double(out, o, "share", l->share);
+    part_double(out, o, "busiest", l->busiest);
+    part_uint(out, o, "busiest_ns", l->busiest_ns);
+    return o;
+}
+
 struct json_object *part_verdict(struct buf *out, const struct timeline *tl, uint32_t process,
                                  const struct process_sums *sums)
 {
@@ -152,10 +169,14 @@ struct json_object *part_verdict(struct buf *out, const struct timeline *tl, uin
     part_uint(out, o, "serving_threads", v->serving_threads);
     part_uint(out, o, "requests", v->requests);
     part_double(out, o, "efficiency", v->efficiency);
-    part_uint(out, o, "held_ns",
-              v->held_ns > 0 && v->held_ns < 1e18 ? (uint64_t)(v->held_ns + 0.5) : 0);
+    part_uint(out, o, "held_ns", rounded(v->held_ns));
+    part_uint(out, o, "cpu_ns", rounded(v->cpu_ns));
     part_double(out, o, "capacity", v->capacity);
     part_double(out, o, "offered", v->offered);
+    part_text(out, o, "limit", v->capacity <= 0 ? "" : v->loop_limits ? "loops" : "threads");
+    part_add(out, o, "loops", part_load(out, &v->loops));
+    part_add(out, o, "workers", part_load(out, &v->workers));
+    part_uint(out, o, "window_ns", v->window_ns);
     part_uint(out, o, "queued_ns", v->queued_ns);
     part_uint(out, o, "queued_requests", v->queued_requests);
     part_uint(out, o, "peak_in_flight", v->peak_in_flight);

@@ -296,7 +296,7 @@ int output_report_json(const struct timeline *tl, struct buf *out)
     if (!rep.sums || asked_init(&rep.asked, tl) < 0)
         out->failed = true;
     asked_by_process(&rep.asked);
-    buf_adds(out, "{\"format\":\"waitscope-report\",\"version\":[1,2],\n\"capture\":");
+    buf_adds(out, "{\"format\":\"waitscope-report\",\"version\":[1,3],\n\"capture\":");
     if (!out->failed) {
         add_capture(&rep);
         add_list(&rep, "processes", tl->processes.len, add_process);

@@ -88,19 +88,6 @@ bool verdict_waits_unknown(const struct verdict *v, const struct process_sums *s
            unknown_share(sums) > SHARE_WORTH_A_WARNING;
 }
 
-/* A quotient that exists and says something. */
-static bool is_known(double n)
-{
-    return isfinite(n) && n > 0 && n < 1e18;
-}
-
-/* "1 thread", "8 threads" */
-static void add_count(struct buf *out, uint64_t n, const char *noun)
-{
-    text_count(out, n);
-    buf_addf(out, " %s%s", noun, n == 1 ? "" : "s");
-}
-
 static void add_model(const struct words *w)
 {
     static const char *const sentences[MODEL_COUNT][2] = {
@@ -194,7 +181,7 @@ static void add_unknown(const struct words *w)
     verdict_percent(w->out, share);
     buf_adds(w->out, " of that time went could not be told.");
     buf_adds(w->out, verdict_is_known(w->sums) ? " The figures below are of the rest alone.\n"
-                     : is_known(w->v->capacity) && is_blocked_loop(w->v, w->sums)
+                     : words_is_known(w->v->capacity) && is_blocked_loop(w->v, w->sums)
                          ? "\n" /* the loop is held by whom it may be */
                          : " So how long threads are held, and how many requests they could "
                            "answer, is not known either.\n");
@@ -214,7 +201,7 @@ static void add_efficiency(const struct words *w)
         if (key >= LEDGER_BLOCKED)
             waiting += (double)ledger[key];
     }
-    if (!is_known(w->v->held_ns) || held <= 0)
+    if (!words_is_known(w->v->held_ns) || held <= 0)
         return;
     double rest = (double)ledger[LEDGER_RUNNABLE] / held;
     buf_adds(w->out, "Of the time a request holds a thread, the thread is on a CPU for ");
@@ -227,23 +214,6 @@ static void add_efficiency(const struct words *w)
         buf_adds(w->out, " it could run and has no CPU");
     }
     buf_adds(w->out, ".\n");
-}
-
-static void add_capacity(const struct words *w)
-{
-    const struct verdict *v = w->v;
-    if (!is_known(v->held_ns) || !is_known(v->capacity))
-        return;
-    add_count(w->out, v->serving_threads, "thread");
-    buf_adds(w->out, v->serving_threads == 1 ? ", held for " : ", each held for ");
-    text_duration(w->out, (uint64_t)v->held_ns);
-    buf_adds(w->out, " a request, can answer at most ");
-    verdict_rate(w->out, v->capacity);
-    buf_adds(w->out, " requests/s; ");
-    verdict_rate(w->out, v->offered);
-    buf_adds(w->out, "/s arrived (");
-    verdict_percent(w->out, v->offered / v->capacity);
-    buf_adds(w->out, ").\n");
 }
 
 /* "for the event loop (1.22 s) or for a thread (20.1 ms)" */
@@ -274,7 +244,7 @@ static void add_queue(const struct words *w)
     const struct verdict *v = w->v;
     if (!v->queued_requests)
         return;
-    add_count(w->out, v->queued_requests, "request");
+    words_add_count(w->out, v->queued_requests, "request");
     buf_adds(w->out, " queued for more than 1 ms, all requests together for ");
     text_duration(w->out, v->queued_ns);
     buf_adds(w->out, ": waiting ");
@@ -318,13 +288,13 @@ static void add_saturation(const struct words *w)
         buf_adds(w->out, "; at");
     }
     buf_adds(w->out, " the peak ");
-    add_count(w->out, v->peak_in_flight, "request");
+    words_add_count(w->out, v->peak_in_flight, "request");
     buf_adds(w->out, v->peak_in_flight == 1 ? " was" : " were");
     buf_adds(w->out, " in flight at once, on ");
     if (v->model == MODEL_NONBLOCKING_WORKERS)
         buf_adds(w->out, "an event loop and ");
-    add_count(w->out, v->serving_threads,
-              v->model == MODEL_NONBLOCKING_WORKERS ? "worker thread" : "thread");
+    words_add_count(w->out, v->serving_threads,
+                    v->model == MODEL_NONBLOCKING_WORKERS ? "worker thread" : "thread");
     buf_adds(w->out, ".\n");
 }
 
@@ -343,9 +313,9 @@ static void add_holds(const struct words *w)
     text_duration(w->out, s->hold_max_ns);
     buf_adds(w->out, "; ");
     if (s->holds == 1) {
-        add_count(w->out, s->victims, "request");
+        words_add_count(w->out, s->victims, "request");
     } else { /* one request may stand ready in several */
-        add_count(w->out, s->victims, "time");
+        words_add_count(w->out, s->victims, "time");
         buf_adds(w->out, " a request");
     }
     buf_adds(w->out, " stood ready meanwhile and lost ");
@@ -398,11 +368,21 @@ static void add_without_waits(const struct words *w, double cpu_ns, const char *
     buf_adds(w->out, "/s");
 }
 
+/* What threads are held for per request of all; of a loop and its workers, the workers. */
+static double threads_held_ns(const struct words *w)
+{
+    const struct verdict *v = w->v;
+    double all = (double)(w->sums->complete + w->sums->open);
+    if (!v->loop_limits || v->model != MODEL_NONBLOCKING_WORKERS)
+        return v->held_ns;
+    return all > 0 ? v->workers.held_ns * (double)v->workers.requests / all : 0;
+}
+
 /* Little's law the other way round: how many threads the offered rate holds. */
 static void add_threads(const struct words *w)
 {
     const struct verdict *v = w->v;
-    double needed = ceil(v->offered * v->held_ns / 1e9);
+    double needed = ceil(v->offered * threads_held_ns(w) / 1e9);
     uint64_t least = needed < 1e9 ? (uint64_t)needed : 0;
     if (least > v->serving_threads && least <= v->peak_in_flight) {
         buf_adds(w->out, "at least ");
@@ -420,34 +400,56 @@ static void add_threads(const struct words *w)
     }
 }
 
-/* What would change it: where threads run out, or an event loop stands still. */
+/* An event loop that is hardly ever free, and does not wait: it has too much to do. */
+static bool is_full_loop(const struct words *w, bool full)
+{
+    const struct verdict *v = w->v;
+    if (v->model == MODEL_NONBLOCKING)
+        return (full && !verdict_waits_unknown(v, w->sums)) || words_loop_is_full(w);
+    return v->model == MODEL_NONBLOCKING_WORKERS && words_loop_is_full(w);
+}
+
+/* Where threads run out, or do not: what they wait for, or that they compute. */
+static void add_threads_advice(const struct words *w, const char *before)
+{
+    const struct verdict *v = w->v;
+    if (verdict_waits_unknown(v, w->sums))
+        return; /* whether they lack CPUs or what they wait for is not known */
+    if (!v->thread_waits) {
+        buf_addf(w->out, "%s: less CPU time for each request, or more threads on more CPUs.\n",
+                 before);
+    } else if (words_is_known(v->cpu_ns)) {
+        buf_addf(w->out, "%s: ", before);
+        add_threads(w);
+        add_remedy(w);
+        add_without_waits(w, v->cpu_ns, "one thread");
+        buf_adds(w->out, ".\n");
+    }
+}
+
+/* What would change it: where threads run out, or an event loop stands still or is never free. */
 static void add_advice(const struct words *w)
 {
     const struct verdict *v = w->v;
-    double cpu_ns = v->efficiency * v->held_ns;
-    bool full =
-        verdict_is_short(v) || (is_known(v->capacity) && v->offered / v->capacity >= NEARLY_FULL);
+    bool full = verdict_is_short(v) ||
+                (words_is_known(v->capacity) && v->offered / v->capacity >= NEARLY_FULL);
     if ((v->model == MODEL_NONBLOCKING || v->model == MODEL_MIXED) && v->thread_waits) {
         buf_adds(w->out, "What would change it: ");
         add_remedy(w);
         buf_adds(w->out, ", or a worker thread that waits in the event loop's place");
-        if (is_known(cpu_ns))
-            add_without_waits(w, cpu_ns, "the loop");
+        if (words_is_known(v->cpu_ns))
+            add_without_waits(w, v->cpu_ns, "the loop");
         buf_adds(w->out, ".\n");
     } else if (is_computing_loop(v, w->sums)) {
         buf_adds(w->out, "What would change it: less work in one piece, or a worker thread for it, "
                          "so that the event loop stays free.\n");
-    } else if (full && verdict_waits_unknown(v, w->sums)) {
-        return; /* whether they lack CPUs or what they wait for is not known */
-    } else if (full && !v->thread_waits) {
-        buf_adds(w->out, "What would change it: less CPU time for each request, or more threads "
-                         "on more CPUs.\n");
-    } else if (full && is_known(cpu_ns)) {
-        buf_adds(w->out, "What would change it: ");
-        add_threads(w);
-        add_remedy(w);
-        add_without_waits(w, cpu_ns, "one thread");
-        buf_adds(w->out, ".\n");
+    } else if (is_full_loop(w, full)) {
+        buf_adds(w->out, "What would change it: less work in the event loop for each request, or "
+                         "more processes with an event loop each, on more CPUs.\n");
+        if (verdict_is_short(v))
+            add_threads_advice(w, "And for the worker threads");
+    } else if (full) {
+        add_threads_advice(w, "What would change it");
     }
 }
 
@@ -461,7 +463,7 @@ void verdict_text(const struct timeline *tl, uint32_t process, const struct proc
     }
     add_model(&w);
     if (!sums->complete) {
-        add_count(out, sums->open, "request");
+        words_add_count(out, sums->open, "request");
         buf_adds(out, " began and none was answered before the recording ended.\n");
         return;
     }
@@ -471,7 +473,8 @@ void verdict_text(const struct timeline *tl, uint32_t process, const struct proc
     if (verdict_is_known(sums))
         add_efficiency(&w);
     if (verdict_is_known(sums) || is_blocked_loop(w.v, sums))
-        add_capacity(&w);
+        words_add_capacity(&w);
+    words_add_busiest(&w);
     add_saturation(&w);
     add_queue(&w);
     add_holds(&w);

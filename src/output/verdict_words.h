@@ -1,6 +1,6 @@
 /*
- * verdict_words: what the sentences of a verdict have in common; for verdict_text.c and
- * verdict_waits.c alone.
+ * verdict_words: what the sentences of a verdict have in common; for verdict_text.c,
+ * verdict_waits.c and verdict_load.c alone.
  */
 #ifndef OUTPUT_VERDICT_WORDS_H
 #define OUTPUT_VERDICT_WORDS_H
@@ -24,6 +24,17 @@ struct wait {
     uint32_t call_plus1, object_plus1;
 };
 
+/* Is it a quotient that exists and says something? */
+bool words_is_known(double n);
+/* "1 thread", "8 threads" */
+void words_add_count(struct buf *out, uint64_t n, const char *noun);
+/* What it can answer, and what arrived: a line, or none where that is not known. */
+void words_add_capacity(const struct words *w);
+/* How far its threads are taken at the busiest: a line for each kind of which that says more than
+ * the mean. */
+void words_add_busiest(const struct words *w);
+/* Is the event loop hardly ever free while it is busiest, and do requests wait for that? */
+bool words_loop_is_full(const struct words *w);
 /* What its threads wait for inside requests, and what requests await without one: a line each, as
  * far as there is any. */
 void words_add_waits(const struct words *w);

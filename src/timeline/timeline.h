@@ -219,6 +219,19 @@ struct victim {
     uint64_t ns;      /* that it lost: for so long it stood while the hold lasted */
 };
 
+/* Threads of one kind, event loops or all others that serve, and how far they are taken: a loop
+ * whenever it is not waiting for work, another while a request holds it. */
+struct load {
+    uint32_t threads;    /* the most alive at once that served; 0: there are none, or they come and
+                            go with what they serve, or too little is known of them */
+    uint64_t requests;   /* that had one of them, complete or not */
+    double held_ns;      /* mean thread time per request of those */
+    double share;        /* of their time that was taken, 0 to 1: from the first request's begin to
+                            the end of the last one */
+    double busiest;      /* the same in the window of verdict.window_ns in which it is most */
+    uint64_t busiest_ns; /* where that begins; since t0 */
+};
+
 /* What the words of a verdict rest on. Rates are per second. */
 struct verdict {
     uint8_t model;            /* enum model */
@@ -228,10 +241,14 @@ struct verdict {
     uint32_t serving_threads; /* that held a request at some time: the most alive at once */
     uint64_t requests;        /* complete ones */
     double efficiency;        /* running ÷ held thread time, 0 to 1; 0 with held_ns: not known */
-    double held_ns;           /* mean thread time held per request */
-    double capacity;    /* serving_threads ÷ held_ns; 0: not known, or there is no such limit */
-    double offered;     /* requests that arrived per second, from the first to the last */
-    uint64_t queued_ns; /* sum over requests */
+    double held_ns;           /* mean thread time held per request, by those who are the limit */
+    double capacity;  /* of what is the limit: threads ÷ held_ns; 0: not known, or there is none */
+    bool loop_limits; /* that is the event loops: nobody else serves, or workers carry more */
+    double cpu_ns;    /* mean CPU time per request, of all threads that serve; 0: not known */
+    struct load loops, workers;
+    uint64_t window_ns;       /* of both */
+    double offered;           /* requests that arrived per second, from the first to the last */
+    uint64_t queued_ns;       /* sum over requests */
     uint32_t queued_requests; /* that stood in a queue for more than 1 ms */
     uint32_t peak_in_flight;
     bool saturated;        /* all serving threads were held while requests queued, 10 ms in all */

@@ -444,6 +444,69 @@ static void test_a_pool_that_is_not_told(void **state)
     made_release(&m);
 }
 
+/* anyio's: the task of the step before has one of the pool's places. */
+static void gets_a_place(struct made *m, uint64_t t, uint64_t item)
+{
+    struct event_work e = {
+        .item = item, .op = WORK_SUBMIT, .kind = WORK_FUTURE, .flags = WORK_IN_LINE};
+    made_add(m, &e, EVENT_WORK, sizeof(e), 7, AT(t));
+}
+
+/* A pool of one place, which A has. B's task stands in line for it, and before no thread: while it
+ * does, its loop sleeps. Then the loop has to come back to it. */
+static void test_in_line_for_a_pool(void **state)
+{
+    (void)state;
+    struct made m;
+    tasks_init(&m, 30000);
+    struct capture_visitor v = analysis_visitor(m.a);
+    assert_int_equal(v.probe(v.ctx, "uprobe:Context.run"), 0);
+    runtime_is(&m, 7, RUNTIME_PYTHON, 8192, 8256);
+    attach_waiting(&m, 0, 8, 7, CALL_futex, 4096);
+    yields(&m, 0, 1000);
+    asks(&m, 1010, A, GET("/a"), 601);
+    asks(&m, 1020, B, GET("/b"), 602);
+    steps(&m, 1030, 601);
+    gets_a_place(&m, 1040, 900);
+    steps(&m, 1050, 602);
+    m.waker = 7;
+    waits(&m, 8, 0, 1055, 1055, CALL_futex, 4096);
+    says(&m, 1060, 8, 900, WORK_BEGIN, WORK_FUTURE);
+    waits(&m, 8, 1070, 13000, 13000, CALL_pread64, COLD);
+    says(&m, 13010, 8, 900, WORK_END, WORK_FUTURE);
+    m.waker = 8;
+    yields(&m, 1080, 13020);
+    m.waker = 0;
+    steps(&m, 13030, 601);
+    sends(&m, 13100, 7, A, OK);
+    steps(&m, 13200, 602);
+    gets_a_place(&m, 13210, 901);
+    says(&m, 13220, 8, 901, WORK_BEGIN, WORK_FUTURE);
+    waits(&m, 8, 13230, 15000, 15000, CALL_pread64, WARM);
+    says(&m, 15010, 8, 901, WORK_END, WORK_FUTURE);
+    m.waker = 8;
+    yields(&m, 13220, 15020);
+    m.waker = 0;
+    steps(&m, 15030, 602);
+    sends(&m, 15040, 7, B, OK);
+    end_waiting(&m, 30000, 8, 7, 15050, CALL_futex, 4096);
+    tasks_finish(&m, 30000, 15050);
+
+    const struct request *r = request_named(&m, "GET /b");
+    uint64_t line = 0, loop = 0;
+    for (size_t i = r->first_segment; i < (size_t)r->first_segment + r->segment_count; i++) {
+        const struct segment *s = &m.tl.segments.data[i];
+        if (s->key == LEDGER_QUEUED && s->start_ns > US(1050) && s->start_ns < US(13205))
+            *(s->thread_plus1 ? &loop : &line) += segment_end(&m.tl, r, i) - s->start_ns;
+    }
+    assert_true(line > US(11900) && line <= US(13020 - 1050));
+    assert_true(loop > US(100) && loop <= US(13200 - 13020));
+    const struct verdict *words = &m.tl.processes.data[0].verdict;
+    assert_int_equal(words->model, MODEL_NONBLOCKING_WORKERS);
+    assert_true(words->saturated);
+    made_release(&m);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -464,6 +527,7 @@ int main(void)
         cmocka_unit_test(test_a_pool_that_is_told),
         cmocka_unit_test(test_a_piece_of_nobodys),
         cmocka_unit_test(test_a_pool_that_is_not_told),
+        cmocka_unit_test(test_in_line_for_a_pool),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -160,12 +160,101 @@ static void test_who_waits_for_the_loop_lacks_no_worker(void **state)
     made_release(&m);
 }
 
+static void is_about(double value, double what)
+{
+    if (value < what - 0.02 || value > what + 0.02)
+        fail_msg("%f, not about %f", value, what);
+}
+
+/* The loop is held by all requests, its worker by some: of B's the loop does 15 ms of 60 late. */
+static void test_a_loop_and_its_worker_are_two(void **state)
+{
+    (void)state;
+    struct made m;
+    worker_and_loop(&m, false);
+    const struct verdict *v = &m.tl.processes.data[0].verdict;
+    assert_int_equal(v->loops.threads, 1);
+    assert_int_equal(v->loops.requests, 20);
+    assert_int_equal(v->workers.threads, 1);
+    assert_int_equal(v->workers.requests, 10);
+    is_about(v->loops.share, 10 * 15.1 / 560);
+    is_about(v->workers.share, 10 * 20.0 / 560);
+    is_about(v->workers.held_ns / 20e6, 1);
+    assert_false(v->loop_limits);
+    is_about(v->capacity / (20 / 0.2), 1);
+    made_release(&m);
+}
+
+/*
+ * One thread, which starts up for 300 ms; then ten requests of 10 ms each, one behind the other,
+ * and one more 800 ms later. On average it is idle.
+ */
+static void test_a_burst(void **state)
+{
+    (void)state;
+    struct made m;
+    made_init(&m, 1300000);
+    attach_running(&m, 0, 7, 7);
+    for (uint64_t i = 0; i < 11; i++) {
+        uint64_t t = i < 10 ? 300000 + i * 10000 : 1200000;
+        accepted(&m, t, SOCKET(20 + i));
+        receives(&m, t + 10, 7, SOCKET(20 + i), t, GET("/x"));
+        waits(&m, 7, t + 20, t + 9900, t + 9900, CALL_nanosleep, 0);
+        sends(&m, t + 9990, 7, SOCKET(20 + i), OK);
+    }
+    end_running(&m, 1300000, 7, 7);
+    made_finish(&m);
+    const struct verdict *v = &m.tl.processes.data[0].verdict;
+    assert_int_equal(v->loops.threads, 0);
+    assert_int_equal(v->workers.threads, 1);
+    is_about(v->workers.share, 110.0 / 910);
+    is_about(v->workers.busiest, 1);
+    is_about((double)v->window_ns / 91e6, 1);
+    assert_true(v->workers.busiest_ns >= US(300000));
+    assert_true(v->workers.busiest_ns + v->window_ns <= US(400000));
+    made_release(&m);
+}
+
+/* What a loop does before its first request, it does for none. */
+static void test_a_start_is_no_load(void **state)
+{
+    (void)state;
+    struct made m;
+    made_init(&m, 1000000);
+    accepted(&m, 5, A);
+    socket_is(&m, DB, ROLE_CONNECTED, 4000, 5432);
+    attach_running(&m, 0, 7, 7);
+    uint64_t t = 500000, off = 499000; /* until then it starts up */
+    for (int i = 0; i < 20; i++, t += 20000) {
+        waits(&m, 7, off, t, t, CALL_epoll_wait, EPOLL);
+        receives(&m, t + 10, 7, A, t, GET("/a"));
+        sends(&m, t + 20, 7, DB, "?");
+        waits(&m, 7, t + 30, t + 10000, t + 10000, CALL_epoll_wait, EPOLL);
+        receives(&m, t + 10010, 7, DB, t + 10000, "!");
+        sends(&m, t + 11000, 7, A, OK);
+        off = t + 11010;
+    }
+    end_waiting(&m, 1000000, 7, 7, off, CALL_epoll_wait, EPOLL);
+    made_finish(&m);
+    const struct verdict *v = &m.tl.processes.data[0].verdict;
+    assert_int_equal(v->model, MODEL_NONBLOCKING);
+    assert_true(v->loop_limits);
+    is_about(v->held_ns / 1.04e6, 1);
+    is_about(v->cpu_ns / 1.04e6, 1);
+    is_about(v->loops.share, 20 * 1.04 / 391);
+    assert_true(v->loops.busiest < 0.1);
+    made_release(&m);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_threads_in_one_epoll_are_a_pool),
         cmocka_unit_test(test_requests_that_go_on_have_a_loop),
         cmocka_unit_test(test_who_waits_for_the_loop_lacks_no_worker),
+        cmocka_unit_test(test_a_loop_and_its_worker_are_two),
+        cmocka_unit_test(test_a_burst),
+        cmocka_unit_test(test_a_start_is_no_load),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -19,6 +19,7 @@ static const struct verdict pool = {
     .requests = 7800,
     .efficiency = 0.02,
     .held_ns = 10.2e6,
+    .cpu_ns = 204e3,
     .capacity = 784.3,
     .offered = 780,
     .queued_ns = 700000000000,
@@ -94,6 +95,7 @@ static void test_event_loop(void **state)
     struct buf out = BUF_INIT;
     v.efficiency = 0.97;
     v.held_ns = 200e3;
+    v.cpu_ns = 194e3;
     v.capacity = 5000;
     v.offered = 780;
     v.peak_in_flight = 100;
@@ -148,7 +150,7 @@ static void test_event_loop(void **state)
     /* Full, though it never waits. */
     v.offered = 4900;
     say(&v, &sums, &out);
-    has(&out, "What would change it: less CPU time for each request");
+    has(&out, "What would change it: less work in the event loop for each request, or more");
     buf_release(&out);
 }
 
@@ -252,8 +254,9 @@ static void test_nobodys_hold(void **state)
     assert_string_equal(verdict_remark(v, &sums[1]), ": an event loop that blocks");
     has(&out, "It waits most in a sleep of its own; the longest time 6.00 ms sleep in "
               "clock_nanosleep.\n");
-    has(&out, "Beware: where 97 % of that time went could not be told.\n1 thread, held for 6.20 ms "
-              "a request, can answer");
+    has(&out,
+        "Beware: where 97 % of that time went could not be told.\n1 event loop, held for 6.20 ms "
+        "a request, can answer");
     has(&out, "change it: a timer instead of clock_nanosleep, or a worker thread");
     has_not(&out, "is not known either");
     free(sums);
@@ -366,6 +369,52 @@ static void test_waits_without_an_object(void **state)
     sums.ledger_ns[LEDGER_LOCK] = sums.ledger_ns[LEDGER_SLEEP] = 0;
     say(&v, &sums, &out);
     has_not(&out, "It waits most");
+    buf_release(&out);
+}
+
+/* A loop and its workers: who carries least, how far each is taken, and what would help whom. */
+static void test_a_loop_and_its_workers(void **state)
+{
+    (void)state;
+    struct buf out = BUF_INIT;
+    struct verdict v = pool;
+    struct process_sums sums = pool_sums;
+    v.model = MODEL_NONBLOCKING_WORKERS;
+    v.window_ns = 1000000000;
+    v.workers = (struct load){8, 3900, 20.4e6, 0.6, 0.62, 5000000000};
+    v.loops = (struct load){1, 7800, 300e3, 0.2, 0.45, 3000000000};
+    sums.queued_loop_ns = v.queued_ns / 2;
+    say(&v, &sums, &out);
+    has(&out, "3,900 of 7,800 requests need a worker thread, for 20.4 ms each: 8 can serve at most "
+              "392 of these a second, so of this mix 784 requests/s; 780/s arrived (99 %).\n");
+    has_not(&out, "Its worker threads were taken"); /* the mean says it */
+    has_not(&out, "Its event loop was taken");
+    has(&out, "What would change it: 100 threads instead of 8");
+    v.workers.requests = 7800;
+    v.workers.busiest = 0.97;
+    v.loops.busiest = 0.9;
+    say(&v, &sums, &out);
+    has(&out, "8 worker threads, each held for 10.2 ms a request, can answer at most 784");
+    has(&out, "Its worker threads were taken for 60 % of the time; for 97 % at their busiest, the "
+              "1.00 s from 5.00 s on.\n");
+    has(&out, "Its event loop was taken for 20 % of the time; for 90 % at its busiest, the 1.00 s "
+              "from 3.00 s on.\n");
+    has(&out, "What would change it: less work in the event loop for each request");
+    has(&out, "And for the worker threads: 100 threads instead of 8");
+    sums.queued_loop_ns = 0; /* nobody waits for it */
+    say(&v, &sums, &out);
+    has_not(&out, "less work in the event loop");
+    sums.queued_loop_ns = v.queued_ns / 2;
+    v.loop_limits = true;
+    v.held_ns = 300e3;
+    v.capacity = 3333;
+    say(&v, &sums, &out);
+    has(&out, "1 event loop, held for 300 us a request, can answer at most 3,333");
+    v.workers = (struct load){.threads = 0}; /* not known */
+    v.saturated = false;
+    say(&v, &sums, &out);
+    has_not(&out, "worker threads were taken");
+    has_not(&out, "for the worker threads:");
     buf_release(&out);
 }
 
@@ -505,6 +554,7 @@ int main(void)
         cmocka_unit_test(test_busy_loop_is_not_short),
         cmocka_unit_test(test_no_waits_is_not_said_lightly),
         cmocka_unit_test(test_waits_without_an_object),
+        cmocka_unit_test(test_a_loop_and_its_workers),
         cmocka_unit_test(test_every_model_says_something),
         cmocka_unit_test(test_queues_of_a_loop_and_its_workers),
         cmocka_unit_test(test_nothing_to_judge),

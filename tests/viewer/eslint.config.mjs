@@ -3,7 +3,7 @@ import js from '@eslint/js';
 const names = (list, how = 'readonly') => Object.fromEntries(list.split(' ').map((n) => [n, how]));
 
 /* The pure modules see what both a page and a worker have, and nothing of a page. */
-const PURE = ['ns', 'format', 'scale', 'model', 'layout', 'merge', 'diff', 'header', 'decode', 'load', 'stats', 'filter', 'ask', 'hash', 'portion', 'vector', 'palette', 'paint'];
+const PURE = ['ns', 'format', 'scale', 'model', 'layout', 'merge', 'diff', 'header', 'columns', 'decode', 'load', 'stats', 'filter', 'ask', 'hash', 'portion', 'vector', 'palette', 'paint'];
 const EVERYWHERE = names('waitscope TextDecoder DecompressionStream Blob setTimeout atob Transferable', 'readonly');
 const PAGE = names(
     'window document navigator matchMedia requestAnimationFrame performance setTimeout clearTimeout addEventListener ' +

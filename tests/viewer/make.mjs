@@ -239,7 +239,9 @@ export function elements(w, change = {}) {
     const verdict = (process, more) => ({
         thread_waits: process === 0, waits_on: 'connected', waits_on_name: '10.0.0.9:5432', serving_threads: process ? 1 : 8,
         requests: w.reqs.filter((r) => r.process === process).length, efficiency: process ? 0.93 : 0.06, held_ns: 1e7,
-        capacity: process ? 3000 : 640.2, offered: 455.1, queued_ns: 1e9, queued_requests: 17, peak_in_flight: 31,
+        capacity: process ? 3000 : 640.2, offered: 455.1, limit: process ? 'loops' : 'threads', cpu_ns: 3e5, window_ns: 2e7,
+        loops: { threads: process, requests: 9, held_ns: 1e6, share: 0.25, busiest: process ? 0.8 : 0, busiest_ns: 50e6 },
+        workers: { threads: process ? 0 : 8, requests: 9, held_ns: 1e7, share: 0.71, busiest: 0.97, busiest_ns: 200e6 }, queued_ns: 1e9, queued_requests: 17, peak_in_flight: 31,
         saturated: process === 0, saturated_ns: 210e6, ...more,
     });
     const stateNs = (t) => {
@@ -248,7 +250,7 @@ export function elements(w, change = {}) {
         return out;
     };
     const header = {
-        format: 'waitscope-timeline', version: [1, 2], $schema: 'timeline.schema.json', unit: 'ns', clock: 'CLOCK_MONOTONIC',
+        format: 'waitscope-timeline', version: [1, 3], $schema: 'timeline.schema.json', unit: 'ns', clock: 'CLOCK_MONOTONIC',
         t0_ns: '12345678901234567', t0_real_ns: '1763000000000000000', duration_ns: w.end, complete: true, damage: '',
         host: 'bench' + w.hostile, kernel: '6.1.0', command: 'shop --workers 8' + w.hostile, probes: ['sched_switch'], records: 12345,
         lost: { records: 0, windows: [] },

@@ -5,7 +5,7 @@ import vm from 'node:vm';
 import { fileURLToPath } from 'node:url';
 
 const VIEWER = path.join(path.dirname(fileURLToPath(import.meta.url)), '../../viewer');
-for (const name of ['ns', 'format', 'scale', 'model', 'layout', 'merge', 'diff', 'header', 'decode', 'load', 'stats', 'filter', 'ask', 'hash', 'portion', 'vector', 'palette', 'paint'])
+for (const name of ['ns', 'format', 'scale', 'model', 'layout', 'merge', 'diff', 'header', 'columns', 'decode', 'load', 'stats', 'filter', 'ask', 'hash', 'portion', 'vector', 'palette', 'paint'])
     vm.runInThisContext(fs.readFileSync(path.join(VIEWER, `${name}.js`), 'utf8'), { filename: `viewer/${name}.js` });
 
 export const ws = globalThis.waitscope;

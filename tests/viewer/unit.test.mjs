@@ -724,7 +724,7 @@ test('texts are no numbers: neither of categories nor of times', async () => {
     assert.ok(r.requests.segCat.every((c) => c < M.COUNT));
     assert.ok(r.requests.segStart.every((v) => v >= 0));
     assert.ok(r.threads.every((t) => t.cat.every((c) => (c & 15) < M.COUNT)));
-    assert.match(r.problems.join(), /do not add up|duration that is no number/);
+    assert.match(r.problems.join(), /do not add up|duration that is no whole number/);
 });
 
 test('blocks out of their order are left out, and the rest is read', async () => {

@@ -120,6 +120,15 @@ pageTest('E puts the threads that held a request below it, and they lead to thei
     await choose(page, r);
     await page.keyboard.press('e');
     assert.equal((await lanes(page)).length, before2);
+    /* Only the key turns it round: who asks for it twice, as a link may, has it. */
+    const open = (n) => page.evaluate((k) => globalThis.waitscope.app.setOpened(k), n);
+    await open(r);
+    await open(r);
+    assert.equal((await lanes(page)).filter((l) => l.kind === 'part').length, held.length);
+    await page.keyboard.press('Escape');
+    assert.equal((await lanes(page)).length, before2);
+    await open(-1);
+    assert.equal((await lanes(page)).length, before2);
 });
 
 pageTest('a hold is joined to its request and its victims', {}, async (page) => {
@@ -204,6 +213,16 @@ pageTest('lines to what has scrolled away stay below the times', { height: 700 }
     });
     assert.equal(dark[0], 0);
     assert.ok(dark[1] > 20, String(dark));
+});
+
+pageTest('the busiest window is said, and the way to it', {}, async (page) => {
+    const facts = await page.$$eval('#verdict .fact', (all) => all.map((e) => e.textContent));
+    assert.ok(facts.some((t) => /^8 threads.*taken for 71.% of the time; for 97.% in the busiest 20(\.0)?.ms$/.test(t)), facts.join('\n'));
+    assert.ok(facts.some((t) => /^Event loop.*taken for 25.% of the time; for 80.% in the busiest/.test(t)), facts.join('\n'));
+    assert.equal(facts.filter((t) => /^Threads?\b.*taken for/.test(t)).length, 0, 'of none nothing is said');
+    await page.locator('#verdict .fact', { hasText: '8 threads' }).click();
+    const v = await view(page);
+    assert.ok(v.t0 <= 200e6 && v.t0 > 100e6 && v.t1 >= 220e6 && v.t1 < 320e6, JSON.stringify(v));
 });
 
 pageTest('a number of a request in the story leads to it', {}, async (page) => {
