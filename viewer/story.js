@@ -89,7 +89,8 @@ waitscope.story = (function () {
     function taken(m, p, of_, name) {
         const { window_ns } = m.header.processes[p].verdict;
         if (!of_.threads || (of_.busiest < of_.share + BUSIER && of_.busiest < BUSY)) return null;
-        const text = `taken for ${format.percent(of_.share)} of the time; for ${format.percent(of_.busiest)} in the busiest ${format.time(window_ns)}`;
+        const most = of_.busiest < of_.share + BUSIER ? '' : `; for ${format.percent(of_.busiest)} in the busiest ${format.time(window_ns)}`;
+        const text = `taken for ${format.percent(of_.share)} of the time${most}`;
         const go = () => around(of_.busiest_ns + M.shiftOf(m, p), window_ns);
         return fact(of_.threads === 1 ? name : `${format.count(of_.threads)} ${name.toLowerCase()}s`, text, go, of_.busiest >= FULL ? 'bad' : '');
     }
