@@ -2,10 +2,10 @@
  * storm: two threads that do nothing but wake each other, so that there are as many waits as one
  * CPU can make.
  *
- *     storm SECONDS      prints "ready PID", at a line on standard input storms for so long
+ *     storm SECONDS      prints "ready PID", at every line on standard input storms for so long
  *     storm -n WAITS     the same until there were that many waits
  *
- * In the end it prints the number of waits and the nanoseconds that they took.
+ * Each time it prints the number of waits and the nanoseconds that they took.
  */
 #include <pthread.h>
 #include <sched.h>
@@ -68,14 +68,12 @@ int main(int argc, char **argv)
         return 1;
     printf("ready %d\n", (int)getpid());
     fflush(stdout);
-    if (!fgets(line, sizeof(line), stdin))
-        return 1;
-    begin = now_ns();
-    waits = storm(count ? number : 0, count ? 0 : begin + number * 1000000000u);
-    printf("%lu waits in %lu ns\n", (unsigned long)waits, (unsigned long)(now_ns() - begin));
-    fflush(stdout);
+    while (fgets(line, sizeof(line), stdin)) {
+        begin = now_ns();
+        waits = storm(count ? number : 0, count ? 0 : begin + number * 1000000000u);
+        printf("%lu waits in %lu ns\n", (unsigned long)waits, (unsigned long)(now_ns() - begin));
+        fflush(stdout);
+    }
     close(there[1]);
-    while (fgets(line, sizeof(line), stdin))
-        ;
     return 0;
 }

@@ -1,0 +1,157 @@
+"""workloads: what the tools are attached to. Each has the PID to trace and a `once()` that does a
+bounded piece of work and returns (how much, seconds); what is measured of it is a rate."""
+
+import contextlib
+import os
+import re
+import resource
+import time
+
+from harness import Failure, free_port
+from measure import cpu_of_process
+
+
+class Workload:
+    unit, each = "requests", "request"
+
+    def __init__(self, t):
+        self.t = t
+        self.pid = 0      # of the server
+        self.traced = 0   # whom the tools trace, if somebody else
+
+    def once(self):
+        raise NotImplementedError
+
+    def measure(self):
+        """Rate and CPU seconds of the server for each."""
+        cpu = cpu_of_process(self.pid)
+        done, seconds = self.once()
+        return {"rate": done / seconds, "cpu": (cpu_of_process(self.pid) - cpu) / done, "done": done}
+
+
+class Redis(Workload):
+    """redis-server under redis-benchmark: one loop, 50 connections."""
+    name, count = "redis", 80_000
+
+    def __init__(self, t):
+        super().__init__(t)
+        self.server = t.redis()
+        self.pid = self.server.pid
+
+    def once(self):
+        bench = self.t.start(["redis-benchmark", "-p", self.server.port, "-t", "get", "-c", "50",
+                              "-n", self.count, "-q", "--csv"])
+        if bench.wait(120):
+            raise Failure("redis-benchmark failed")
+        rate = float(re.search(r'^"GET","([\d.]+)"', bench.popen.stdout.read().decode(), re.M).group(1))
+        bench.end()
+        return self.count, self.count / rate
+
+
+class Nginx(Workload):
+    """nginx, one process, a small file, under wrk with 50 connections."""
+    name = "nginx"
+
+    def __init__(self, t):
+        super().__init__(t)
+        self.port = free_port()
+        os.makedirs(f"{t.dir}/html", exist_ok=True)
+        os.chmod(t.dir, 0o755)
+        with open(f"{t.dir}/html/index.html", "w", encoding="ascii") as file:
+            file.write("hello\n")
+        with open(f"{t.dir}/nginx.conf", "w", encoding="ascii") as file:
+            file.write(f"daemon off; master_process off; pid {t.dir}/nginx.pid; error_log stderr;\n"
+                       "events { worker_connections 1024; }\n"
+                       f"http {{ access_log off; server {{ listen 127.0.0.1:{self.port};"
+                       f" root {t.dir}/html; }} }}\n")
+        self.pid = t.start(["nginx", "-p", t.dir, "-c", f"{t.dir}/nginx.conf"]).pid
+        time.sleep(0.5)
+
+    def once(self):
+        wrk = self.t.start(["wrk", "-t", "1", "-c", "50", "-d", "1s",
+                            f"http://127.0.0.1:{self.port}/index.html"])
+        if wrk.wait(60):
+            raise Failure("wrk failed")
+        text = wrk.popen.stdout.read().decode()
+        wrk.end()
+        done, seconds = re.search(r"(\d+) requests in ([\d.]+)s", text).groups()
+        return int(done), float(seconds)
+
+
+class Sample(Workload):
+    """A sample server that asks a backend, under the project's own load."""
+    connections, path = 32, "/db/1/%d"
+
+    def __init__(self, t):
+        super().__init__(t)
+        self.server = t.sample(self.sample)
+        self.pid = self.server.pid
+
+    def once(self):
+        begin = time.monotonic()
+        lines = self.t.load(self.server.port, [self.path], requests=self.count,
+                            connections=self.connections)
+        return len(lines), time.monotonic() - begin
+
+
+class Threads(Sample):
+    name, sample, count = "threads", "threads", 8000
+
+
+class Pool(Sample):
+    name, sample, count = "pool", "pool", 5000
+
+
+class Connections(Sample):
+    """An event loop with 10,000 connections, a request on each."""
+    name, sample, count, connections, path = "10,000 connections", "eventloop", 10_000, 10_000, "/hello"
+
+    def __init__(self, t):
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        with contextlib.suppress(ValueError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, hard), hard))
+        super().__init__(t)
+
+
+class Spoken(Workload):
+    """A program of ours that works at a line and prints how long that took."""
+
+    def __init__(self, t):
+        super().__init__(t)
+        self.program = t.start([t.program(self.argv[0]), *self.argv[1:]], stdin=-1)
+        self.program.line()
+        self.pid = self.program.pid
+
+    def once(self):
+        self.program.say("go\n")
+        return self.count, int(re.search(r"(\d+)(?: ns)?$", self.program.line(120)).group(1)) / 1e9
+
+
+class PingPong(Spoken):
+    """Two threads on one CPU that do nothing but wake each other."""
+    name, unit, each, count = "ping-pong", "switches", "switch", 60_000
+    argv = ["tests/live/storm", "-n", 60_000]
+
+
+class Herd(Spoken):
+    """1,000 threads that block and are woken one behind the other."""
+    name, unit, each, count = "1,000 threads", "wake-ups", "wake-up", 20_000
+    argv = ["tests/bench/herd", 1000, 20_000]
+
+
+class Reads(Spoken):
+    """read() of one byte that never blocks, in the process that is traced."""
+    name, unit, each, count = "read()", "calls", "call", 1_000_000
+    argv = ["tests/live/readloop", 1_000_000]
+
+
+class BystanderReads(Reads):
+    """The same in a process that nobody traces, while another one is."""
+    name = "read(), bystander"
+
+    def __init__(self, t):
+        super().__init__(t)
+        self.traced = t.start(["sleep", "3600"]).pid
+
+
+ALL = [Redis, Nginx, Threads, Pool, PingPong, Herd, Reads, BystanderReads, Connections]
