@@ -1,7 +1,8 @@
 """What recording costs, briefly and with wide margins; `make bench` measures it in peace."""
 
 from harness import test
-from measure import attach_times, best_ratio, end_time, read_cost, redis_rate
+from measure import (attach_times, best_ratio, end_time, exact_cost, in_turn, read_cost,
+                     redis_rate)
 
 
 @test("cost: a read() that does not block costs the same with waitscope attached")
@@ -29,3 +30,39 @@ def times(t):
     took, records, lost, _ = end_time(t, 200_000, ["wsc"])
     t.note(f"ended in {took:.3f} s with {records} records, {lost} lost")
     t.check(took < 2, f"ended in {took:.2f} s")
+
+
+def heads_end(got):
+    return b"\r\n\r\n" in got and not got.endswith(b"\r\n\r\n")
+
+
+# Requests one behind the other: the most records, bytes of capture and runs of probes for each.
+# These are exact, but that probes run for every thread of the machine: the least of three counts.
+EXACT = [
+    ("redis", 1500, 3.1, 157, 9.8),        # 3.01 records, 153 bytes, 9.1 runs
+    ("threads", 600, 12.2, 660, 37.5),     # 11.3 to 11.5, 608 to 622, 34.4
+    ("eventloop", 600, 12.2, 660, 42.0),   # 11.1 to 11.2, 597 to 606, 37.0
+]
+
+
+@test("cost: so many records, bytes and runs of probes a request, and no more")
+def exact(t):
+    for name, count, records, size, runs in EXACT:
+        if name == "redis":
+            server = t.redis()
+            ask, ends = b"PING\r\n", lambda got: got.endswith(b"\r\n")
+        else:
+            server = t.sample(name)
+            ask, ends = b"GET /db/0/1 HTTP/1.1\r\nHost: x\r\n\r\n", heads_end
+        every = [exact_cost(t, server.pid, lambda n: in_turn(server.port, ask, n, ends), count)
+                 for _ in range(3)]
+        found = min(every, key=lambda one: sum(times for times, _ in one[2].values()))
+        ran = sum(times for times, _ in found[2].values())
+        t.note(f"{name}: {found[0]:.2f} records, {found[1]:.0f} bytes, {ran:.1f} runs a request; "
+               + ", ".join(f"{program} {times:.2f} x {ns:.0f} ns"
+                           for program, (times, ns) in sorted(found[2].items()) if times > 0.5))
+        t.check(found[0] <= records, f"{name}: {found[0]:.2f} records a request, at most {records}")
+        t.check(found[1] <= size, f"{name}: {found[1]:.1f} bytes a request, at most {size}")
+        t.check(ran <= runs, f"{name}: {ran:.1f} runs of probes a request, at most {runs}")
+        t.check(found[0] >= 3, f"{name}: {found[0]:.2f} records cannot be all")
+        server.end()
