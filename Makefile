@@ -115,9 +115,13 @@ test-viewer: all $(filter $(O)/tests/viewer/%,$(TOOLS)) ## open reports in a rea
 test-san: all $(UNIT_TESTS) $(filter $(O)/tests/golden/% $(O)/tests/fuzz/%,$(TOOLS)) # what SAN=1 alone does
 	@tests/run $(O) unit golden
 
-.PHONY: bench bench-viewer
-bench: all $(filter $(O)/tests/bench/% $(O)/tests/live/%,$(TOOLS)) ## measure the cost of recording
+.PHONY: bench bench-peers bench-viewer
+BENCH_TOOLS := $(filter $(O)/tests/bench/% $(O)/tests/live/%,$(TOOLS))
+bench: all $(BENCH_TOOLS) ## measure the cost of recording against its goals
 	@tests/run $(O) bench
+bench-peers: all $(BENCH_TOOLS) ## measure the cost of other tracers beside it, ten minutes
+	@.ci/deps build test bench
+	@tests/bench/peers $(O)
 bench-viewer: deps all $(O)/tests/bench/gen_timeline ## measure the page on up to five million intervals
 	@node tests/viewer/bench.mjs $(O)
 
