@@ -249,7 +249,7 @@ waitscope.diff = waitscope.pure('diff', function () {
     /** What is to be said first. @param {Pair[]} list @param {string[]} ledger */
     function headline(list, ledger) {
         if (list.length === 0) return 'No request was seen in either: there is nothing to compare.';
-        if (!list[0].a || !list[0].b) return 'No kind of request is in both: there is nothing to compare.';
+        if (!list[0].a || !list[0].b) return 'No kind of request is in both; compare the servers themselves, below.';
         const first = list.find((p) => p.change && p.change.mean.clear) || list.find((p) => movers(p, ledger).length > 0);
         if (first) return sentence(first, ledger);
         return 'Nothing moved clearly: too few requests, or too small a difference, to tell from chance.';

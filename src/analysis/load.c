@@ -6,163 +6,187 @@
 #include "analysis/internal.h"
 
 /* The window is a tenth of the time in which there were requests, at most a second, and of a long
- * one a two-hundredth: so many halves of a window there are at most. */
-#define WINDOW_PARTS 10u
+ * one a two-hundredth. It is looked for in steps of an eighth of itself: what is busy for exactly
+ * as long shows as seven eighths busy at the least. */
+#define WINDOWS_LEAST 10u
+#define WINDOWS_MOST 200u
 #define WINDOW_NS 1000000000u
-#define HALVES_MAX 400u
+#define STEPS 8u
 
-enum kind { LOOPS, WORKERS, KINDS };
+enum kind { LOOPS, WORKERS, STARVED /* loops that have no CPU */, KINDS };
 
-struct span { /* of a process, in which there were requests */
-    uint64_t from, to, half_ns;
-    uint64_t *taken; /* by half windows, of one kind after the other */
-    uint32_t halves;
-    uint64_t sum_ns[KINDS], running_ns;
-    uint64_t requests[KINDS];
+struct span { /* of a process: from its first request's begin to the last one's end */
+    uint64_t from, to;
 };
 
-struct loads {
+struct taking { /* of one process after the other */
     struct analysis *a;
-    struct span *spans;   /* beside tl->processes */
-    unsigned char *kinds; /* bits by draft: which kinds of threads it had */
+    struct span span;
+    uint64_t step_ns;
+    size_t steps;
+    uint64_t *taken[KINDS]; /* by step */
+    uint64_t sum_ns[KINDS], running_ns, requests[KINDS];
+    uint32_t process;
+    unsigned char *had; /* bits by draft: which kinds of threads it had */
 };
 
-static void spans_find(struct loads *l)
+static struct span *spans_find(const struct timeline *tl)
 {
-    struct timeline *tl = l->a->tl;
+    struct span *spans = calloc(tl->processes.len + 1, sizeof(*spans));
 
-    for (size_t i = 0; i < tl->requests.len; i++) {
+    for (size_t i = 0; spans && i < tl->requests.len; i++) {
         const struct request *r = &tl->requests.data[i];
-        struct span *s = &l->spans[r->process];
+        struct span *s = &spans[r->process];
         if (r->start_ns >= r->end_ns)
             continue;
         s->from = s->to ? least(s->from, r->start_ns) : r->start_ns;
         s->to = most(s->to, r->end_ns);
     }
-    for (size_t i = 0; i < tl->processes.len; i++) {
-        struct span *s = &l->spans[i];
-        uint64_t ns = s->to - s->from;
-        s->half_ns = most(least(ns / WINDOW_PARTS, WINDOW_NS) / 2, ns / HALVES_MAX + 1);
-        s->halves = ns ? (uint32_t)(ns / s->half_ns) + 1 : 0;
-        tl->processes.data[i].verdict.window_ns = s->halves > 2 ? 2 * s->half_ns : ns;
-    }
+    return spans;
 }
 
-static int spans_make(struct loads *l)
+/* The last step may reach beyond the span. */
+static int taking_begin(struct taking *t, uint32_t process, struct span span)
 {
-    for (size_t i = 0; i < l->a->tl->processes.len; i++) {
-        struct span *s = &l->spans[i];
-        s->taken = s->halves ? calloc((size_t)s->halves * KINDS, sizeof(*s->taken)) : NULL;
-        if (s->halves && !s->taken)
+    uint64_t ns = span.to - span.from;
+    uint64_t window = most(least(ns / WINDOWS_LEAST, WINDOW_NS), ns / WINDOWS_MOST);
+
+    t->process = process;
+    t->span = span;
+    t->step_ns = window / STEPS + 1;
+    t->steps = (size_t)((ns + t->step_ns - 1) / t->step_ns);
+    t->running_ns = 0;
+    for (int kind = 0; kind < KINDS; kind++) {
+        free(t->taken[kind]);
+        t->taken[kind] = calloc(t->steps + 1, sizeof(*t->taken[kind]));
+        t->sum_ns[kind] = t->requests[kind] = 0;
+        if (!t->taken[kind])
             return -ENOMEM;
     }
     return 0;
 }
 
-/* A thread is taken in [from, to). */
-static uint64_t take(struct span *s, enum kind kind, uint64_t from, uint64_t to)
+/* Threads are taken in [from, to); how much of that is inside the span. */
+static uint64_t take(struct taking *t, enum kind kind, uint64_t from, uint64_t to)
 {
-    from = most(from, s->from);
-    to = least(to, s->to);
+    from = most(from, t->span.from);
+    to = least(to, t->span.to);
     if (from >= to)
         return 0;
-    s->sum_ns[kind] += to - from;
-    uint64_t *taken = &s->taken[(size_t)kind * s->halves];
     uint64_t all = to - from;
-    for (uint64_t i = (from - s->from) / s->half_ns; from < to; i++) {
-        uint64_t end = least(to, s->from + (i + 1) * s->half_ns);
-        taken[i] += end - from;
+    t->sum_ns[kind] += all;
+    for (uint64_t i = (from - t->span.from) / t->step_ns; from < to; i++) {
+        uint64_t end = least(to, t->span.from + (i + 1) * t->step_ns);
+        t->taken[kind][i] += end - from;
         from = end;
     }
     return all;
 }
 
-static enum kind kind_of(const struct analysis *a, uint32_t thread)
-{
-    return a->tl->threads.data[thread].role == THREAD_ROLE_LOOP ? LOOPS : WORKERS;
-}
-
 /* A loop is taken whenever it is not waiting for work: for whom, cannot always be said. */
-static void take_loop(struct loads *l, uint32_t thread)
+static void take_loop(struct taking *t, uint32_t thread)
 {
-    const struct thread *t = &l->a->tl->threads.data[thread];
-    struct span *s = &l->spans[t->process];
+    const struct thread *loop = &t->a->tl->threads.data[thread];
 
-    for (size_t i = 0; i < t->intervals.len; i++) {
-        const struct interval *iv = &t->intervals.data[i];
+    for (size_t i = 0; i < loop->intervals.len; i++) {
+        const struct interval *iv = &loop->intervals.data[i];
         if (iv->state == STATE_UNKNOWN || iv->state == STATE_YIELDED || (iv->flags & INTERVAL_IDLE))
             continue;
-        uint64_t ns = take(s, LOOPS, iv->start_ns, interval_end(t, i));
-        s->running_ns += iv->state == STATE_RUNNING ? ns : 0;
+        uint64_t ns = take(t, LOOPS, iv->start_ns, interval_end(loop, i));
+        t->running_ns += iv->state == STATE_RUNNING ? ns : 0;
+        if (iv->state == STATE_RUNNABLE)
+            take(t, STARVED, iv->start_ns, interval_end(loop, i));
     }
 }
 
-static void take_tenure(struct loads *l, const struct tenure *x)
+static void take_tenure(struct taking *t, const struct tenure *x, enum kind kind)
 {
-    const struct analysis *a = l->a;
-    const struct draft *d = &a->drafts.data[x->request];
-    struct span *s = &l->spans[a->tl->threads.data[x->thread].process];
-    enum kind kind = kind_of(a, x->thread);
+    const struct draft *d = &t->a->drafts.data[x->request];
 
-    if (!(l->kinds[x->request] & 1u << kind))
-        s->requests[kind]++;
-    l->kinds[x->request] |= (unsigned char)(1u << kind);
+    t->requests[kind] += !(t->had[x->request] & 1u << kind);
+    t->had[x->request] |= (unsigned char)(1u << kind);
     if (kind == WORKERS)
-        take(s, kind, most(x->start, d->start), least(x->end, d->end));
+        take(t, kind, most(x->start, d->start), least(x->end, d->end));
 }
 
-static void load_fill(const struct span *s, enum kind kind, uint32_t threads, uint64_t window_ns,
-                      struct load *load)
+static void load_fill(const struct taking *t, enum kind kind, uint64_t window_ns, struct load *load)
 {
-    const uint64_t *taken = &s->taken[(size_t)kind * s->halves];
-    double all = (double)threads * (double)(s->to - s->from);
-    uint64_t best = 0;
+    double all = (double)load->threads * (double)(t->span.to - t->span.from);
+    double window = (double)load->threads * (double)window_ns;
+    uint64_t taken = 0, starved = 0;
 
-    *load = (struct load){.threads = threads, .requests = s->requests[kind]};
-    if (!threads || all <= 0)
+    load->requests = t->requests[kind];
+    if (all <= 0)
         return;
-    load->share = (double)s->sum_ns[kind] / all;
-    load->busiest = load->share;
-    load->busiest_ns = s->from;
-    /* The last half is none, or in part: no window ends in it. */
-    for (uint32_t i = 0; i + 2 < s->halves; i++) {
-        if (taken[i] + taken[i + 1] <= best)
+    load->share = load->busiest = (double)t->sum_ns[kind] / all;
+    load->starved = kind == LOOPS ? (double)t->sum_ns[STARVED] / all : 0;
+    load->busiest_ns = t->span.from;
+    for (size_t i = 0; i < t->steps; i++) {
+        taken += t->taken[kind][i];
+        starved += t->taken[STARVED][i];
+        if (i >= STEPS) {
+            taken -= t->taken[kind][i - STEPS];
+            starved -= t->taken[STARVED][i - STEPS];
+        }
+        if (i + 1 < STEPS || (double)taken / window <= load->busiest)
             continue;
-        best = taken[i] + taken[i + 1];
-        load->busiest = (double)best / ((double)threads * (double)window_ns);
-        load->busiest_ns = s->from + i * s->half_ns;
+        load->busiest = (double)taken / window;
+        load->starved = kind == LOOPS ? (double)starved / window : 0;
+        load->busiest_ns =
+            least(t->span.from + (i + 1 - STEPS) * t->step_ns, t->span.to - window_ns);
     }
+}
+
+static void process_take(struct taking *t, const struct by_thread *threads,
+                         const struct by_thread *tenures)
+{
+    const struct analysis *a = t->a;
+
+    for (size_t k = threads->from[t->process]; k < threads->from[t->process + 1]; k++) {
+        uint32_t thread = threads->index[k];
+        bool loop = a->tl->threads.data[thread].role == THREAD_ROLE_LOOP;
+        if (loop && a->lives.data[thread].tenures)
+            take_loop(t, thread);
+        for (size_t i = tenures->from[thread]; i < tenures->from[thread + 1]; i++)
+            take_tenure(t, &a->tenures.data[tenures->index[i]], loop ? LOOPS : WORKERS);
+    }
+}
+
+static int processes_take(struct taking *t, const struct span *spans, struct loop_time *loops)
+{
+    struct by_thread threads = {NULL, NULL}, tenures = {NULL, NULL};
+    struct timeline *tl = t->a->tl;
+    int rc = threads_by_process(t->a, &threads);
+
+    if (rc == 0)
+        rc = tenures_by_thread(t->a, &tenures);
+    for (uint32_t i = 0; rc == 0 && i < tl->processes.len; i++) {
+        struct verdict *v = &tl->processes.data[i].verdict;
+        if (spans[i].to <= spans[i].from)
+            continue;
+        rc = taking_begin(t, i, spans[i]);
+        if (rc < 0)
+            break;
+        process_take(t, &threads, &tenures);
+        loops[i] = (struct loop_time){t->sum_ns[LOOPS], t->running_ns};
+        v->window_ns = least(STEPS * t->step_ns, spans[i].to - spans[i].from);
+        load_fill(t, LOOPS, v->window_ns, &v->loops);
+        load_fill(t, WORKERS, v->window_ns, &v->workers);
+    }
+    by_thread_release(&threads);
+    by_thread_release(&tenures);
+    return rc;
 }
 
 int loads_find(struct analysis *a, struct loop_time *loops)
 {
-    struct timeline *tl = a->tl;
-    struct loads l = {.a = a,
-                      .spans = calloc(tl->processes.len + 1, sizeof(*l.spans)),
-                      .kinds = calloc(a->drafts.len + 1, 1)};
-    int rc = l.spans && l.kinds ? 0 : -ENOMEM;
+    struct taking t = {.a = a, .had = calloc(a->drafts.len + 1, 1)};
+    struct span *spans = spans_find(a->tl);
+    int rc = spans && t.had ? processes_take(&t, spans, loops) : -ENOMEM;
 
-    if (rc == 0) {
-        spans_find(&l);
-        rc = spans_make(&l);
-    }
-    for (uint32_t i = 0; rc == 0 && i < a->lives.len; i++)
-        if (kind_of(a, i) == LOOPS && a->lives.data[i].tenures)
-            take_loop(&l, i);
-    for (size_t i = 0; rc == 0 && i < a->tenures.len; i++)
-        take_tenure(&l, &a->tenures.data[i]);
-    for (size_t i = 0; rc == 0 && i < tl->processes.len; i++) {
-        struct verdict *v = &tl->processes.data[i].verdict;
-        const struct span *s = &l.spans[i];
-        loops[i] = (struct loop_time){s->sum_ns[LOOPS], s->running_ns};
-        if (!s->halves)
-            continue;
-        load_fill(s, LOOPS, v->loops.threads, v->window_ns, &v->loops);
-        load_fill(s, WORKERS, v->workers.threads, v->window_ns, &v->workers);
-    }
-    for (size_t i = 0; l.spans && i < tl->processes.len; i++)
-        free(l.spans[i].taken);
-    free(l.spans);
-    free(l.kinds);
+    for (int kind = 0; kind < KINDS; kind++)
+        free(t.taken[kind]);
+    free(t.had);
+    free(spans);
     return rc;
 }

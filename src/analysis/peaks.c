@@ -166,25 +166,26 @@ static int saturation_collect(struct analysis *a, struct changes *c)
 
 struct crowd { /* of a process, as time goes by */
     uint32_t held, queued;
-    uint32_t line; /* who stands in line for any thread: such a line there is when all are taken */
-    uint64_t full_since, full_ns;
-    bool full;
+    uint32_t line;                      /* who stands in line for a place in the pool */
+    uint64_t since[2], ns[2], first[2]; /* of what is full: the threads, the pool's places */
+    bool full[2];
 };
 
-static void crowd_change(struct crowd *l, struct verdict *v, const struct change *ch)
+static void crowd_change(struct crowd *l, const struct verdict *v, const struct change *ch)
 {
-    bool was = l->full;
-
     l->held += ch->kind == HOLD_START ? 1 : ch->kind == HOLD_END ? -1u : 0;
     l->queued += ch->kind == QUEUE_START ? 1 : ch->kind == QUEUE_END ? -1u : 0;
     l->line += ch->kind == LINE_START ? 1 : ch->kind == LINE_END ? -1u : 0;
-    l->full = l->line || (v->serving_threads && l->queued && l->held >= v->serving_threads);
-    if (!was && l->full) {
-        l->full_since = ch->time;
-        if (!l->full_ns)
-            v->saturated_ns = ch->time;
-    } else if (was && !l->full) {
-        l->full_ns += ch->time - l->full_since;
+    bool full[2] = {v->serving_threads && l->queued && l->held >= v->serving_threads, l->line};
+    for (int i = 0; i < 2; i++) {
+        if (!l->full[i] && full[i]) {
+            l->since[i] = ch->time;
+            if (!l->ns[i])
+                l->first[i] = ch->time;
+        } else if (l->full[i] && !full[i]) {
+            l->ns[i] += ch->time - l->since[i];
+        }
+        l->full[i] = full[i];
     }
 }
 
@@ -200,9 +201,10 @@ int saturation_find(struct analysis *a)
                      &a->tl->processes.data[c.all.data[i].process].verdict, &c.all.data[i]);
     for (size_t i = 0; rc == 0 && i < a->tl->processes.len; i++) {
         struct verdict *v = &a->tl->processes.data[i].verdict;
-        v->saturated = crowds[i].full_ns >= SATURATED_MIN_NS;
-        if (!v->saturated)
-            v->saturated_ns = 0;
+        bool threads = crowds[i].ns[0] >= SATURATED_MIN_NS;
+        v->in_line = !threads && crowds[i].ns[1] >= SATURATED_MIN_NS;
+        v->saturated = threads || v->in_line;
+        v->saturated_ns = v->saturated ? crowds[i].first[v->in_line] : 0;
     }
     free(crowds);
     vec_release(&c.all);

@@ -35,8 +35,9 @@ static bool sleeps_in_futex(const struct timeline *tl, const struct interval *iv
 static bool is_idle(const struct timeline *tl, const struct thread *t, const struct interval *iv)
 {
     switch (iv->state) {
-    case STATE_BLOCKED:
-        return wait_is_for_work(tl, iv);
+    case STATE_BLOCKED: /* see below; accept() may wait for more room for descriptors, say:
+                           expand_fdtable() in fs/file.c, where threads share them */
+        return t->role != THREAD_ROLE_LOOP && wait_is_for_work(tl, iv);
     case STATE_FAULT:
         return false;
     case STATE_YIELDED:

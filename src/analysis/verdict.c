@@ -224,6 +224,8 @@ static void verdict_fill(struct analysis *a, struct process *p, const struct tal
     v->thread_waits =
         (waiting > held / 2 || t->hold_ns > held / 2) && v->model != MODEL_NONBLOCKING;
     v->offered = offered_rate(a, t);
+    v->served = t->served;
+    v->comes_and_goes = threads_come_and_go(t, v);
     v->loops.held_ns = mean_held(&v->loops, t->loops.taken_ns);
     v->workers.held_ns = mean_held(&v->workers, t->worker_held_ns);
     /* What a loop is held for does not depend on whose requests those were. */
@@ -425,7 +427,7 @@ int verdict_build(struct analysis *a)
         if (v->model != MODEL_NONBLOCKING && is_half_known(&tallies[i]) &&
             !threads_come_and_go(&tallies[i], v))
             continue;
-        v->saturated = false;
+        v->saturated = v->in_line = false;
         v->saturated_ns = 0;
     }
     free(tallies);

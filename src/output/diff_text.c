@@ -334,7 +334,8 @@ int output_diff_text(const struct diff *diff, const struct text_options *options
     if (!diff->pairs.len)
         buf_adds(out, "\nNo request was seen in either: there is nothing to compare.\n");
     else if (!diff->common)
-        buf_adds(out, "\nNo kind of request is in both: there is nothing to compare.\n");
+        buf_adds(out,
+                 "\nNo kind of request is in both; what can be compared are the servers, above.\n");
     sheet_close(&v.sheet);
     return out->failed ? -ENOMEM : 0;
 }

@@ -154,8 +154,16 @@ static struct json_object *part_load(struct buf *out, const struct load *l)
     part_uint(out, o, "held_ns", rounded(l->held_ns));
     part_double(out, o, "share", l->share);
     part_double(out, o, "busiest", l->busiest);
+    part_double(out, o, "starved", l->starved);
     part_uint(out, o, "busiest_ns", l->busiest_ns);
     return o;
+}
+
+static const char *limit_name(const struct verdict *v)
+{
+    if (v->capacity > 0)
+        return v->loop_limits ? "loops" : "threads";
+    return v->comes_and_goes ? "none" : "";
 }
 
 struct json_object *part_verdict(struct buf *out, const struct timeline *tl, uint32_t process,
@@ -173,7 +181,7 @@ struct json_object *part_verdict(struct buf *out, const struct timeline *tl, uin
     part_uint(out, o, "cpu_ns", rounded(v->cpu_ns));
     part_double(out, o, "capacity", v->capacity);
     part_double(out, o, "offered", v->offered);
-    part_text(out, o, "limit", v->capacity <= 0 ? "" : v->loop_limits ? "loops" : "threads");
+    part_text(out, o, "limit", limit_name(v));
     part_add(out, o, "loops", part_load(out, &v->loops));
     part_add(out, o, "workers", part_load(out, &v->workers));
     part_uint(out, o, "window_ns", v->window_ns);
@@ -182,6 +190,7 @@ struct json_object *part_verdict(struct buf *out, const struct timeline *tl, uin
     part_uint(out, o, "peak_in_flight", v->peak_in_flight);
     part_bool(out, o, "saturated", v->saturated);
     part_uint(out, o, "saturated_ns", v->saturated_ns);
+    part_bool(out, o, "in_line", v->in_line);
     part_add(out, o, "text", verdict_sentences(out, tl, process, sums));
     return o;
 }

@@ -47,11 +47,18 @@ static void add_workers_capacity(const struct words *w)
     words_add_count(w->out, all, "request");
     buf_adds(w->out, " need a worker thread, for ");
     text_duration(w->out, (uint64_t)v->workers.held_ns);
-    buf_addf(w->out, " each: %u can serve at most ", v->workers.threads);
+    buf_addf(w->out, " each on average: at that %u can serve ", v->workers.threads);
     verdict_rate(w->out, v->workers.threads * 1e9 / v->workers.held_ns);
     buf_adds(w->out, " of these a second, so of this mix ");
     verdict_rate(w->out, v->capacity);
     add_offered(w);
+}
+
+bool words_few_need_workers(const struct words *w)
+{
+    double all = (double)(w->sums->complete + w->sums->open);
+    const struct load *l = &w->v->workers;
+    return (double)l->requests < all * NEARLY_ALL && words_is_known(l->held_ns);
 }
 
 void words_add_capacity(const struct words *w)
@@ -62,9 +69,7 @@ void words_add_capacity(const struct words *w)
 
     if (!words_is_known(v->held_ns) || !words_is_known(v->capacity))
         return;
-    double all = (double)(w->sums->complete + w->sums->open);
-    if (workers && (double)v->workers.requests < all * NEARLY_ALL &&
-        words_is_known(v->workers.held_ns)) {
+    if (workers && words_few_need_workers(w)) {
         add_workers_capacity(w);
         return;
     }
@@ -74,7 +79,7 @@ void words_add_capacity(const struct words *w)
                                    : "thread");
     buf_adds(w->out, threads == 1 ? ", held for " : ", each held for ");
     text_duration(w->out, (uint64_t)v->held_ns);
-    buf_adds(w->out, " a request, can answer at most ");
+    buf_adds(w->out, " a request on average, can at that answer ");
     verdict_rate(w->out, v->capacity);
     add_offered(w);
 }
@@ -111,9 +116,8 @@ void words_add_busiest(const struct words *w)
     add_busiest_of(w, &v->loops, "Its event loop", "Its event loops", v->loop_limits || !pool);
 }
 
-bool words_loop_is_full(const struct words *w)
+bool verdict_loop_is_full(const struct verdict *v, const struct process_sums *sums)
 {
-    const struct verdict *v = w->v;
     return v->loops.busiest >= LOOP_FULL &&
-           (double)w->sums->queued_loop_ns > (double)v->queued_ns * SHARE_WORTH_A_NAME;
+           (double)sums->queued_loop_ns > (double)v->queued_ns * SHARE_WORTH_A_NAME;
 }

@@ -38,6 +38,8 @@ void verdict_percent(struct buf *out, double share)
         buf_adds(out, "0 %");
     else if (percent < 0.05)
         buf_adds(out, "under 0.1 %");
+    else if (percent > 99 && percent < 100) /* all is all */
+        buf_adds(out, "99 %");
     else
         buf_addf(out, percent < 9.95 ? "%.1f %%" : "%.0f %%", percent);
 }
@@ -68,7 +70,13 @@ const char *verdict_remark(const struct verdict *v, const struct process_sums *s
         return ": an event loop that blocks";
     if (is_computing_loop(v, sums))
         return ", and its event loop is held up";
-    return verdict_is_short(v) ? ", and its threads ran out" : "";
+    bool loop = verdict_loop_is_full(v, sums);
+    if (verdict_is_short(v))
+        return v->in_line ? loop ? ", and its event loop and its pool were full"
+                                 : ", and its pool was full"
+               : loop     ? ", and its event loop was full and its threads ran out"
+                          : ", and its threads ran out";
+    return loop && v->model != MODEL_MIXED ? ", and its event loop was full" : "";
 }
 
 static double unknown_share(const struct process_sums *s)
@@ -180,7 +188,10 @@ static void add_unknown(const struct words *w)
     buf_adds(w->out, "Beware: where ");
     verdict_percent(w->out, share);
     buf_adds(w->out, " of that time went could not be told.");
-    buf_adds(w->out, verdict_is_known(w->sums) ? " The figures below are of the rest alone.\n"
+    buf_adds(w->out, verdict_is_known(w->sums) && words_is_known(w->v->capacity)
+                         ? " The figures on threads below are of the rest alone.\n"
+                     : verdict_is_known(w->sums) ? " So how many requests its threads could answer "
+                                                   "is not known either.\n"
                      : words_is_known(w->v->capacity) && is_blocked_loop(w->v, w->sums)
                          ? "\n" /* the loop is held by whom it may be */
                          : " So how long threads are held, and how many requests they could "
@@ -276,14 +287,21 @@ static void add_saturation(const struct words *w)
     const struct verdict *v = w->v;
     if (v->model == MODEL_NONBLOCKING || (!v->saturated && !verdict_is_known(w->sums))) {
         buf_adds(w->out, "At");
+    } else if (v->comes_and_goes) {
+        buf_adds(w->out, "Threads did not run out, for it makes them as requests come, ");
+        text_count(w->out, v->served);
+        buf_adds(w->out, " in all: at");
     } else if (!v->saturated) {
         buf_adds(w->out, "Threads did not run out: at");
     } else {
-        if (v->serving_threads > 2)
+        if (v->in_line)
+            buf_adds(w->out, "All places in its pool were given out");
+        else if (v->serving_threads > 2)
             buf_addf(w->out, "All %u threads were", v->serving_threads);
         else
             buf_adds(w->out, v->serving_threads == 2 ? "Both threads were" : "The one thread was");
-        buf_adds(w->out, " taken while requests queued, first ");
+        buf_adds(w->out, v->in_line ? " while requests stood in line for one, first "
+                                    : " taken while requests queued, first ");
         add_moment(w);
         buf_adds(w->out, "; at");
     }
@@ -378,25 +396,36 @@ static double threads_held_ns(const struct words *w)
     return all > 0 ? v->workers.held_ns * (double)v->workers.requests / all : 0;
 }
 
+/* Requests in flight at the peak, of which not all need a worker, perhaps. */
+static uint32_t needing(const struct words *w)
+{
+    const struct verdict *v = w->v;
+    double all = (double)(w->sums->complete + w->sums->open);
+    if (v->model != MODEL_NONBLOCKING_WORKERS || !words_few_need_workers(w))
+        return v->peak_in_flight;
+    return (uint32_t)ceil(v->peak_in_flight * (double)v->workers.requests / all);
+}
+
 /* Little's law the other way round: how many threads the offered rate holds. */
 static void add_threads(const struct words *w)
 {
     const struct verdict *v = w->v;
     double needed = ceil(v->offered * threads_held_ns(w) / 1e9);
     uint64_t least = needed < 1e9 ? (uint64_t)needed : 0;
-    if (least > v->serving_threads && least <= v->peak_in_flight) {
+    if (least > v->serving_threads && least <= needing(w)) {
         buf_adds(w->out, "at least ");
         text_count(w->out, least);
         buf_addf(w->out, " threads%s instead of %u for ",
                  v->serving_threads == 1 ? " or processes" : "", v->serving_threads);
         verdict_rate(w->out, v->offered);
         buf_adds(w->out, "/s, each held for as long as now");
-        if (least < v->peak_in_flight)
-            buf_addf(w->out, ", and %u so that nobody queues at the peak", v->peak_in_flight);
+        if (least < needing(w))
+            buf_addf(w->out, ", and %u so that nobody queues at the peak", needing(w));
         buf_adds(w->out, "; or ");
-    } else if (v->peak_in_flight > v->serving_threads) {
-        buf_addf(w->out, "%u threads instead of %u, one for each request in flight; or ",
-                 v->peak_in_flight, v->serving_threads);
+    } else if (needing(w) > v->serving_threads) {
+        bool all = needing(w) >= v->peak_in_flight;
+        buf_addf(w->out, "%u threads instead of %u, one for each request in flight%s; or ",
+                 needing(w), v->serving_threads, all ? "" : " that needs one");
     }
 }
 
@@ -405,8 +434,26 @@ static bool is_full_loop(const struct words *w, bool full)
 {
     const struct verdict *v = w->v;
     if (v->model == MODEL_NONBLOCKING)
-        return (full && !verdict_waits_unknown(v, w->sums)) || words_loop_is_full(w);
-    return v->model == MODEL_NONBLOCKING_WORKERS && words_loop_is_full(w);
+        return (full && !verdict_waits_unknown(v, w->sums)) || verdict_loop_is_full(w->v, w->sums);
+    return v->model == MODEL_NONBLOCKING_WORKERS && verdict_loop_is_full(w->v, w->sums);
+}
+
+/* A share of the busiest window that a loop lacks a CPU for; more loops would lack it as well. */
+#define STARVED 0.2
+
+static void add_loop_advice(const struct words *w)
+{
+    const struct load *l = &w->v->loops;
+    buf_adds(w->out, "What would change it: ");
+    if (l->starved >= STARVED) {
+        buf_adds(w->out, "more CPUs, for in its busiest window the event loop could run and had "
+                         "none for ");
+        verdict_percent(w->out, l->starved);
+        buf_adds(w->out, " of the time; or less work in it for each request.\n");
+    } else {
+        buf_adds(w->out, "less work in the event loop for each request, or more processes with an "
+                         "event loop each, on more CPUs.\n");
+    }
 }
 
 /* Where threads run out, or do not: what they wait for, or that they compute. */
@@ -444,8 +491,7 @@ static void add_advice(const struct words *w)
         buf_adds(w->out, "What would change it: less work in one piece, or a worker thread for it, "
                          "so that the event loop stays free.\n");
     } else if (is_full_loop(w, full)) {
-        buf_adds(w->out, "What would change it: less work in the event loop for each request, or "
-                         "more processes with an event loop each, on more CPUs.\n");
+        add_loop_advice(w);
         if (verdict_is_short(v))
             add_threads_advice(w, "And for the worker threads");
     } else if (full) {

@@ -117,6 +117,19 @@ static void add_longest(const struct words *w)
     }
 }
 
+/* Of several files, named pipes or paths the folder is known: "files in /srv". */
+static const char *many_words(const struct words *w, const struct wait *wait)
+{
+    if (!wait->object_plus1)
+        return NULL;
+    const struct object *o = &w->tl->objects.data[wait->object_plus1 - 1];
+    if (o->kind != w->v->waits_on || o->name == w->v->waits_on_name || !object_in_folder(w->tl, o))
+        return NULL;
+    return o->kind == OBJ_PIPE   ? "pipes in "
+           : o->kind == OBJ_PATH ? "the lookup of paths in "
+                                 : "files in ";
+}
+
 static void add_waits_on(const struct words *w)
 {
     const char *what = kind_words(w->v->waits_on);
@@ -124,10 +137,13 @@ static void add_waits_on(const struct words *w)
     if (!w->v->thread_waits)
         return;
     /* The longest is one of those that the sentence is about. */
-    const char *state =
-        words_longest_wait(w, &wait) ? wait_words(wait.state) : state_words(w->sums);
+    bool known = words_longest_wait(w, &wait);
+    const char *state = known ? wait_words(wait.state) : state_words(w->sums);
+    const char *many = known ? many_words(w, &wait) : NULL;
     const char *name = what ? timeline_string(w->tl, w->v->waits_on_name) : "";
-    if (what)
+    if (what && many)
+        buf_addf(w->out, "It waits most for %s%s", many, name);
+    else if (what)
         buf_addf(w->out, "It waits most for %s%s%s", what, *name ? ": " : "", name);
     else if (state)
         buf_addf(w->out, "It waits most %s", state);

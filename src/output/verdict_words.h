@@ -33,8 +33,10 @@ void words_add_capacity(const struct words *w);
 /* How far its threads are taken at the busiest: a line for each kind of which that says more than
  * the mean. */
 void words_add_busiest(const struct words *w);
+/* Do clearly not all requests need one of a loop's workers? */
+bool words_few_need_workers(const struct words *w);
 /* Is the event loop hardly ever free while it is busiest, and do requests wait for that? */
-bool words_loop_is_full(const struct words *w);
+bool verdict_loop_is_full(const struct verdict *v, const struct process_sums *sums);
 /* What its threads wait for inside requests, and what requests await without one: a line each, as
  * far as there is any. */
 void words_add_waits(const struct words *w);

@@ -229,6 +229,7 @@ struct load {
     double share;        /* of their time that was taken, 0 to 1: from the first request's begin to
                             the end of the last one */
     double busiest;      /* the same in the window of verdict.window_ns in which it is most */
+    double starved;      /* of that window: they could run and had no CPU; of loops alone */
     uint64_t busiest_ns; /* where that begins; since t0 */
 };
 
@@ -251,8 +252,12 @@ struct verdict {
     uint64_t queued_ns;       /* sum over requests */
     uint32_t queued_requests; /* that stood in a queue for more than 1 ms */
     uint32_t peak_in_flight;
-    bool saturated;        /* all serving threads were held while requests queued, 10 ms in all */
+    bool saturated; /* all serving threads were held while requests queued, 10 ms in all */
+    bool in_line;   /* not that, but they stood in line for a place in their pool for as long,
+                       whatever its threads did: saturated is set, too */
     uint64_t saturated_ns; /* when first; since t0 */
+    uint64_t served;       /* threads that ever had a request */
+    bool comes_and_goes;   /* so many that there is one for each request or connection */
 };
 
 struct process {

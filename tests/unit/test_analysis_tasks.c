@@ -504,6 +504,7 @@ static void test_in_line_for_a_pool(void **state)
     const struct verdict *words = &m.tl.processes.data[0].verdict;
     assert_int_equal(words->model, MODEL_NONBLOCKING_WORKERS);
     assert_true(words->saturated);
+    assert_true(words->in_line);
     made_release(&m);
 }
 

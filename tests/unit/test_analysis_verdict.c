@@ -215,6 +215,30 @@ static void test_a_burst(void **state)
     made_release(&m);
 }
 
+/* One request every half a second, and a long one at the very end: no window ends before it. */
+static void test_a_busy_end(void **state)
+{
+    (void)state;
+    struct made m;
+    made_init(&m, 10500000);
+    accepted(&m, 5, A);
+    attach_running(&m, 0, 7, 7);
+    for (uint64_t i = 0; i < 21; i++) {
+        uint64_t t = 1000 + i * 500000, took = i < 20 ? 1000 : 449000;
+        receives(&m, t, 7, A, t, GET("/x"));
+        waits(&m, 7, t + 10, t + took - 10, t + took - 10, CALL_nanosleep, 0);
+        sends(&m, t + took, 7, A, OK);
+    }
+    end_running(&m, 10500000, 7, 7);
+    made_finish(&m);
+    const struct verdict *v = &m.tl.processes.data[0].verdict;
+    is_about((double)v->window_ns / 1e9, 1);
+    is_about(v->workers.share, 469.0 / 10449);
+    is_about(v->workers.busiest, 0.45);
+    assert_true(v->workers.busiest_ns + v->window_ns <= US(10450000));
+    made_release(&m);
+}
+
 /* What a loop does before its first request, it does for none. */
 static void test_a_start_is_no_load(void **state)
 {
@@ -246,6 +270,39 @@ static void test_a_start_is_no_load(void **state)
     made_release(&m);
 }
 
+/* A loop's accept() finds a connection; what it waits for there is something else, and everybody
+ * else waits as well. */
+static void test_a_loop_that_waits_in_accept(void **state)
+{
+    (void)state;
+    struct made m;
+    made_init(&m, 100000);
+    accepted(&m, 5, A);
+    accepted(&m, 10000, B);
+    socket_is(&m, SOCKET(3), ROLE_LISTENER, 80, 0);
+    attach_waiting(&m, 0, 7, 7, CALL_epoll_wait, EPOLL);
+    uint64_t t = 1000, off = 0;
+    for (int i = 0; i < 4; i++, t += 20000) {
+        waits(&m, 7, off, t, t, CALL_epoll_wait, EPOLL);
+        receives(&m, t + 10, 7, A, t, GET("/a"));
+        sends(&m, t + 20, 7, A, OK);
+        waits(&m, 7, t + 30, t + 5000, t + 5000, CALL_epoll_wait, EPOLL);
+        waits(&m, 7, t + 5010, t + 15000, t + 15000, CALL_accept4, SOCKET(3));
+        receives(&m, t + 15010, 7, B, t + 6000, GET("/b"));
+        sends(&m, t + 15020, 7, B, OK);
+        off = t + 15030;
+    }
+    end_waiting(&m, 100000, 7, 7, off, CALL_epoll_wait, EPOLL);
+    made_finish(&m);
+    assert_int_equal(m.tl.threads.data[0].role, THREAD_ROLE_LOOP);
+    assert_int_equal(m.tl.holds.len, 4);
+    for (size_t i = 0; i < m.tl.holds.len; i++) {
+        assert_int_equal(m.tl.holds.data[i].end_ns - m.tl.holds.data[i].start_ns, US(9990));
+        assert_int_equal(m.tl.holds.data[i].victim_count, 1);
+    }
+    made_release(&m);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -254,7 +311,9 @@ int main(void)
         cmocka_unit_test(test_who_waits_for_the_loop_lacks_no_worker),
         cmocka_unit_test(test_a_loop_and_its_worker_are_two),
         cmocka_unit_test(test_a_burst),
+        cmocka_unit_test(test_a_busy_end),
         cmocka_unit_test(test_a_start_is_no_load),
+        cmocka_unit_test(test_a_loop_that_waits_in_accept),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -75,8 +75,8 @@ static void test_pool(void **state)
         "A request takes 100 ms on average: 89.8 ms queued, 9.99 ms blocked.\n"
         "Of the time a request holds a thread, the thread is on a CPU for 2.0 % and waits "
         "for 98 %.\n"
-        "8 threads, each held for 10.2 ms a request, can answer at most 784 requests/s; 780/s "
-        "arrived (99 %).\n"
+        "8 threads, each held for 10.2 ms a request on average, can at that answer 784 "
+        "requests/s; 780/s arrived (99 %).\n"
         "All 8 threads were taken while requests queued, first 12.3 ms into the recording; at "
         "the peak 100 requests were in flight at once, on 8 threads.\n"
         "7,700 requests queued for more than 1 ms, all requests together for 700 s: waiting "
@@ -102,8 +102,8 @@ static void test_event_loop(void **state)
     say(&v, &sums, &out);
     has(&out, "Non-blocking: no thread waits for a request; while one is outstanding, its thread "
               "serves others.\n");
-    has(&out, "1 thread, held for 200 us a request, can answer at most 5,000 requests/s; 780/s "
-              "arrived (16 %).\n");
+    has(&out, "1 thread, held for 200 us a request on average, can at that answer 5,000 "
+              "requests/s; 780/s arrived (16 %).\n");
     has(&out, "At the peak 100 requests were in flight at once, on 1 thread.\n");
     has_not(&out, "It waits most");
     has_not(&out, "ran out");
@@ -256,7 +256,7 @@ static void test_nobodys_hold(void **state)
               "clock_nanosleep.\n");
     has(&out,
         "Beware: where 97 % of that time went could not be told.\n1 event loop, held for 6.20 ms "
-        "a request, can answer");
+        "a request on average, can at that answer");
     has(&out, "change it: a timer instead of clock_nanosleep, or a worker thread");
     has_not(&out, "is not known either");
     free(sums);
@@ -287,8 +287,8 @@ static void test_unattributed(void **state)
     sums.ledger_ns[LEDGER_QUEUED] -= 20000000ull * 7800;
     sums.ledger_ns[LEDGER_UNATTRIBUTED] = 20000000ull * 7800;
     say(&pool, &sums, &out);
-    has(&out, "Beware: where 20 % of that time went could not be told. The figures below are of "
-              "the rest alone.\n");
+    has(&out, "Beware: where 20 % of that time went could not be told. The figures on "
+              "threads below are of the rest alone.\n");
     has(&out, "8 threads, each held for");
     sums.ledger_ns[LEDGER_QUEUED] -= 60000000ull * 7800;
     sums.ledger_ns[LEDGER_UNATTRIBUTED] += 60000000ull * 7800;
@@ -381,26 +381,41 @@ static void test_a_loop_and_its_workers(void **state)
     struct process_sums sums = pool_sums;
     v.model = MODEL_NONBLOCKING_WORKERS;
     v.window_ns = 1000000000;
-    v.workers = (struct load){8, 3900, 20.4e6, 0.6, 0.62, 5000000000};
-    v.loops = (struct load){1, 7800, 300e3, 0.2, 0.45, 3000000000};
+    v.workers = (struct load){8, 3900, 20.4e6, 0.6, 0.62, 0, 5000000000};
+    v.loops = (struct load){1, 7800, 300e3, 0.2, 0.45, 0.1, 3000000000};
     sums.queued_loop_ns = v.queued_ns / 2;
     say(&v, &sums, &out);
-    has(&out, "3,900 of 7,800 requests need a worker thread, for 20.4 ms each: 8 can serve at most "
-              "392 of these a second, so of this mix 784 requests/s; 780/s arrived (99 %).\n");
+    has(&out,
+        "3,900 of 7,800 requests need a worker thread, for 20.4 ms each on average: at that 8 "
+        "can serve 392 of these a second, so of this mix 784 requests/s; 780/s arrived (99 %).\n");
     has_not(&out, "Its worker threads were taken"); /* the mean says it */
     has_not(&out, "Its event loop was taken");
-    has(&out, "What would change it: 100 threads instead of 8");
+    has(&out, "What would change it: 50 threads instead of 8, one for each request in flight that "
+              "needs one; or");
     v.workers.requests = 7800;
     v.workers.busiest = 0.97;
     v.loops.busiest = 0.9;
     say(&v, &sums, &out);
-    has(&out, "8 worker threads, each held for 10.2 ms a request, can answer at most 784");
+    has(&out,
+        "8 worker threads, each held for 10.2 ms a request on average, can at that answer 784");
     has(&out, "Its worker threads were taken for 60 % of the time; for 97 % at their busiest, the "
               "1.00 s from 5.00 s on.\n");
     has(&out, "Its event loop was taken for 20 % of the time; for 90 % at its busiest, the 1.00 s "
               "from 3.00 s on.\n");
     has(&out, "What would change it: less work in the event loop for each request");
     has(&out, "And for the worker threads: 100 threads instead of 8");
+    assert_string_equal(verdict_remark(&v, &sums),
+                        ", and its event loop was full and its threads ran out");
+    v.loops.starved = 0.2;
+    say(&v, &sums, &out);
+    has(&out, "What would change it: more CPUs, for in its busiest window the event loop could run "
+              "and had none for 20 % of the time; or less work in it for each request.\n");
+    v.in_line = true;
+    say(&v, &sums, &out);
+    assert_string_equal(verdict_remark(&v, &sums), ", and its event loop and its pool were full");
+    has(&out, "All places in its pool were given out while requests stood in line for one, first "
+              "12.3 ms into the recording; at the peak 100");
+    v.in_line = false;
     sums.queued_loop_ns = 0; /* nobody waits for it */
     say(&v, &sums, &out);
     has_not(&out, "less work in the event loop");
@@ -409,13 +424,50 @@ static void test_a_loop_and_its_workers(void **state)
     v.held_ns = 300e3;
     v.capacity = 3333;
     say(&v, &sums, &out);
-    has(&out, "1 event loop, held for 300 us a request, can answer at most 3,333");
+    has(&out, "1 event loop, held for 300 us a request on average, can at that answer 3,333");
     v.workers = (struct load){.threads = 0}; /* not known */
     v.saturated = false;
     say(&v, &sums, &out);
     has_not(&out, "worker threads were taken");
     has_not(&out, "for the worker threads:");
     buf_release(&out);
+}
+
+/* As many threads as are asked for do not run out. */
+static void test_threads_that_come_and_go(void **state)
+{
+    (void)state;
+    struct buf out = BUF_INIT;
+    struct verdict v = pool;
+    v.saturated = false;
+    v.capacity = 0;
+    v.comes_and_goes = true;
+    v.served = 7800;
+    v.serving_threads = 100;
+    say(&v, &pool_sums, &out);
+    has(&out,
+        "Threads did not run out, for it makes them as requests come, 7,800 in all: at the peak "
+        "100 requests were in flight at once, on 100 threads.\n");
+    has_not(&out, "can at that answer");
+    buf_release(&out);
+}
+
+/* Of many files the folder is known. */
+static void test_waits_on_many(void **state)
+{
+    (void)state;
+    struct timeline tl;
+    struct buf out = BUF_INIT;
+    scene_init(&tl);
+    tl.processes.data[0].verdict.waits_on_name = timeline_intern(&tl, "/srv");
+    struct process_sums *sums = sums_new(&tl);
+    assert_non_null(sums);
+    verdict_text(&tl, 0, &sums[0], &out);
+    has(&out, "It waits most for files in /srv; the longest time 4.00 ms blocked in pread64 on "
+              "/srv/7.jpg");
+    free(sums);
+    buf_release(&out);
+    timeline_release(&tl);
 }
 
 static void test_every_model_says_something(void **state)
@@ -495,7 +547,7 @@ static void test_one_of_each(void **state)
     v.serving_threads = v.peak_in_flight = v.queued_requests = 1;
     sums.complete = 1;
     say(&v, &sums, &out);
-    has(&out, "1 thread, held for 10.2 ms a request, can");
+    has(&out, "1 thread, held for 10.2 ms a request on average, can");
     has(&out, "The one thread was taken while requests queued, first 12.3 ms");
     has(&out, "at the peak 1 request was in flight at once, on 1 thread.\n");
     has(&out, "1 request queued for more than 1 ms");
@@ -555,6 +607,8 @@ int main(void)
         cmocka_unit_test(test_no_waits_is_not_said_lightly),
         cmocka_unit_test(test_waits_without_an_object),
         cmocka_unit_test(test_a_loop_and_its_workers),
+        cmocka_unit_test(test_threads_that_come_and_go),
+        cmocka_unit_test(test_waits_on_many),
         cmocka_unit_test(test_every_model_says_something),
         cmocka_unit_test(test_queues_of_a_loop_and_its_workers),
         cmocka_unit_test(test_nothing_to_judge),
