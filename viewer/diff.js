@@ -89,7 +89,7 @@ waitscope.diff = waitscope.pure('diff', function () {
 
     /** @param {Kind} g @param {number} percent */
     function percentile(g, percent) {
-        return g.sorted[Math.max(Math.ceil((g.complete * percent) / 100), 1) - 1] || 0;
+        return g.sorted[waitscope.stats.rank(g.complete, Math.round(percent * 10))] || 0;
     }
 
     /** Where a percentile would lie with other requests of the kind: three standard errors of its

@@ -18,9 +18,10 @@ waitscope.header = waitscope.pure('header', function () {
         return typeof v === 'number' && v >= 0 ? Math.floor(Math.min(v, most || MAX)) : 0;
     }
 
-    /** @param {any} v @returns {number} 1e999 is JSON, and no number that could be told */
+    /** @param {any} v @returns {number} 1e999 is JSON, and no number that could be told; less than one
+     * in thirty years is none */
     function rate(v) {
-        return Number.isFinite(v) ? v : 0;
+        return v >= 1e-9 && v <= 1e15 ? v : 0;
     }
 
     /** @param {any} v */
@@ -73,6 +74,7 @@ waitscope.header = waitscope.pure('header', function () {
                 queued_requests: num(v.queued_requests),
                 peak_in_flight: num(v.peak_in_flight),
                 saturated: v.saturated === true,
+                in_line: v.in_line === true,
                 saturated_ns: num(v.saturated_ns),
             },
         };

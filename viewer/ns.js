@@ -154,6 +154,7 @@ var waitscope = waitscope || {};
  * @property {number} queued_requests
  * @property {number} peak_in_flight
  * @property {boolean} [saturated]
+ * @property {boolean} [in_line]
  * @property {number} saturated_ns
  */
 

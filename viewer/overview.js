@@ -122,7 +122,7 @@ waitscope.overview = (function () {
             const flight = Math.round(Math.max(...o.in_flight, 0) / 1000);
             const at = from + top - (threads * 1000 * top) / most;
             return [
-                { y: Math.max(at - 1, from + 1), text: letter + (i ? 'same scale: ' : '') + format.plural(threads, 'thread') },
+                { y: Math.max(at - 1, from + 1), text: `${letter}${i ? 'same scale' : 'scale'}: ${format.plural(threads, 'thread')}` },
                 { y: from + h - low(h), text: letter + (flight ? `up to ${format.plural(flight, 'request')} in flight` : 'requests in flight') },
             ];
         });
@@ -167,7 +167,7 @@ waitscope.overview = (function () {
             if (!waitscope.story.isOut(p)) return;
             const from = h * (p.recording || 0);
             const x = Math.round(((p.verdict.saturated_ns + M.shiftOf(m, i)) / (m.header.duration_ns || 1)) * w);
-            const text = 'threads ran out';
+            const text = p.verdict.in_line ? 'pool was full' : 'threads ran out';
             const wide = ctx.measureText(text).width + 8;
             const at = x + wide > w ? x - wide : x;
             dom.rect(ctx, '--bad', Math.min(x, w - 2), from, 2, h);

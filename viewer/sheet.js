@@ -14,13 +14,19 @@ var waitscope = waitscope || {};
     const side = dom.get('side');
     const head = side.querySelector('[role=tablist]');
 
+    /** Its button, which has the keyboard, goes as the window becomes wide, before that is told here. */
+    let hidden = false;
+    side.addEventListener('focusin', () => (hidden = true));
+    side.addEventListener('focusout', (/** @type {FocusEvent} */ e) => (hidden = e.relatedTarget === null && side.classList.contains('sheet') && !NARROW.matches));
+
     /** @param {boolean} there */
     function put(there) {
         if (side.classList.contains('sheet') === there) return;
-        const within = side.contains(document.activeElement);
+        const within = side.contains(document.activeElement) || hidden;
         side.classList.toggle('sheet', there);
         if (there) for (const panel of side.querySelectorAll('[role=tabpanel]')) panel.scrollTop = 0;
         else if (within) box.focus({ preventScroll: true });
+        hidden = there && hidden;
     }
 
     /** Moves the page until what was chosen stands above the sheet, when it was in sight. */

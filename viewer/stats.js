@@ -239,10 +239,13 @@ waitscope.stats = waitscope.pure('stats', function () {
         const by = new Map();
         both.forEach((sums_, i) => {
             for (const w of sums_) {
-                const key = `${w.state} ${w.idle} ${w.call}\n${M.objectName(m, w.object)}`;
-                let pair = by.get(key);
-                if (!pair) by.set(key, (pair = { a: null, b: null }));
-                pair[i ? 'b' : 'a'] = w;
+                const side = i ? 'b' : 'a';
+                let key = `${w.state} ${w.idle} ${w.call}\n${M.objectName(m, w.object)}`;
+                /* Two of one name in one recording are two lines. */
+                while (by.get(key)?.[side]) key += '\n';
+                const pair = by.get(key) || { a: null, b: null };
+                pair[side] = w;
+                by.set(key, pair);
             }
         });
         return [...by.values()];

@@ -13,6 +13,9 @@ waitscope.story = (function () {
     const section = dom.get('verdict');
     const LONGEST = 5000; /* characters of a sentence */
     const MOST = 20; /* processes told of */
+    const LOOP = 'Event loop';
+    const WITH_WORKERS = 'non-blocking with blocking workers';
+    const ADVICE = /^(What would change it|And for the worker threads): /;
     const PIECES = 200; /* of a sentence, every other of them a number that may lead somewhere */
     /* As in the sentences: how much busier is worth a word, how busy is at all, and hardly ever free. */
     const [BUSIER, BUSY, FULL] = [0.05, 0.5, 0.9];
@@ -53,11 +56,17 @@ waitscope.story = (function () {
         return best;
     }
 
+    /** Workers that wait in their loop's place are what they are for, until they run out.
+     * @param {Header['processes'][0]} process */
+    function waitsElsewhere(process) {
+        return process.model === WITH_WORKERS && !isOut(process);
+    }
+
     /** Does a thread wait, and on what most of all. @param {Model} m @param {number} p */
     function waits(m, p) {
         const v = m.header.processes[p].verdict;
         const on = v.waits_on_name || v.waits_on;
-        return fact('Thread waits?', v.thread_waits ? `yes${on ? `, most on ${on}` : ''}` : 'no', null, v.thread_waits ? 'bad' : '');
+        return fact('Thread waits?', v.thread_waits ? `yes${on ? `, most on ${on}` : ''}` : 'no', null, v.thread_waits && !waitsElsewhere(m.header.processes[p]) ? 'bad' : '');
     }
 
     /** The request that blocked longest, and in what: that may be another thing than what is waited
@@ -77,10 +86,11 @@ waitscope.story = (function () {
     /** @param {Model} m @param {number} p */
     function load(m, p) {
         const v = m.header.processes[p].verdict;
+        if (v.limit === 'none') return fact('Load', `${format.count(v.offered)} requests/s, up to ${format.count(v.peak_in_flight)} at once; threads are made as requests come`, null);
         if (!(v.capacity > 0)) return fact('Load', `${format.count(v.offered)} requests/s, up to ${format.count(v.peak_in_flight)} at once; how many it can carry is not known`, null);
         const share = v.offered / v.capacity;
         const who = v.limit === 'loops' ? format.plural(v.loops.threads, 'event loop') : format.plural(v.serving_threads, 'thread');
-        const text = `${format.count(v.offered)} requests/s on average, of ${format.count(v.capacity)} that ${who} can carry (${format.percent(share)})`;
+        const text = `${format.count(v.offered)} requests/s, of ${format.count(v.capacity)} that ${who} can carry (${format.percent(share)})`;
         return fact('Load', text, null, share >= 0.9 ? 'bad' : '');
     }
 
@@ -89,10 +99,21 @@ waitscope.story = (function () {
     function taken(m, p, of_, name) {
         const { window_ns } = m.header.processes[p].verdict;
         if (!of_.threads || (of_.busiest < of_.share + BUSIER && of_.busiest < BUSY)) return null;
-        const most = of_.busiest < of_.share + BUSIER ? '' : `; for ${format.percent(of_.busiest)} in the busiest ${format.time(window_ns)}`;
-        const text = `taken for ${format.percent(of_.share)} of the time${most}`;
-        const go = () => around(of_.busiest_ns + M.shiftOf(m, p), window_ns);
+        const peak = of_.busiest < of_.share + BUSIER ? '' : `; for ${format.percent(of_.busiest)} in the busiest ${format.time(window_ns)}`;
+        const text = `taken for ${format.percent(of_.share)} of the time${peak}`;
+        const at = of_.busiest_ns + M.shiftOf(m, p);
+        const go = () => {
+            around(at, window_ns);
+            const own = app.lanes.lanes.filter((l) => l.thread >= 0 && ofKind(m, p, l.thread, name));
+            if (own.length) app.select({ kind: 'area', t0: at, t1: Math.min(at + window_ns, m.header.duration_ns), lanes: own.map((l) => l.key) });
+        };
         return fact(of_.threads === 1 ? name : `${format.count(of_.threads)} ${name.toLowerCase()}s`, text, go, of_.busiest >= FULL ? 'bad' : '');
+    }
+
+    /** @param {Model} m @param {number} p @param {number} thread @param {string} name of the kind */
+    function ofKind(m, p, thread, name) {
+        const { process, role } = m.header.threads[thread];
+        return process === p && (name === LOOP ? role === 'loop' : role === 'worker' || role === 'helper');
     }
 
     /** A stretch with what led there and what followed. @param {number} at @param {number} [long] */
@@ -112,7 +133,7 @@ waitscope.story = (function () {
     function ranOut(m, p) {
         const v = m.header.processes[p].verdict;
         if (!isOut(m.header.processes[p])) return null;
-        return fact('Threads ran out', `${format.time(v.saturated_ns)} after the begin`, () => around(v.saturated_ns + M.shiftOf(m, p)), 'bad');
+        return fact(v.in_line ? 'Pool was full' : 'Threads ran out', `${format.time(v.saturated_ns)} after the begin`, () => around(v.saturated_ns + M.shiftOf(m, p)), 'bad');
     }
 
     /** @param {Model} m @param {number} p */
@@ -133,12 +154,15 @@ waitscope.story = (function () {
         const loops = m.header.threads.some((t) => t.process === p && t.role === 'loop');
         const free = m.header.processes[p].verdict.loops.busiest < FULL;
         if (own.length === 0) return loops ? fact('Loop holds', 'none', null, free ? 'good' : '') : null;
+        /* As in the sentences: those that made somebody wait, when there are any. */
+        const harmful = own.filter(({ i }) => o.victimFirst[i + 1] > o.victimFirst[i] || o.more[i] > 0);
+        if (harmful.length) own.splice(0, own.length, ...harmful);
         own.sort((a, b) => b.lost - a.lost || o.dur[b.i] - o.dur[a.i]);
         const { i } = own[0];
         const victims = o.victimFirst[i + 1] - o.victimFirst[i] + o.more[i];
         const harm = victims ? `, in which ${format.plural(victims, 'request')} lost ${format.time(own[0].lost)}` : '';
         const all = own.reduce((a, h) => a + h.lost, 0);
-        const sum = own.length > 1 ? `${format.count(own.length)}, requests lost ${format.time(all)} in all; the worst: ` : '';
+        const sum = own.length > 1 ? `${format.count(own.length)}, requests lost ${format.time(all)} in all; the worst by that: ` : '';
         const text = `${sum}${format.time(o.dur[i])} ${M.holdWords(m, i)}${harm}`;
         return fact(own.length > 1 ? 'Loop holds' : 'Loop hold', text, () => showHold(i), 'bad');
     }
@@ -157,9 +181,10 @@ waitscope.story = (function () {
     function article(m, p, worst) {
         const process = m.header.processes[p];
         const { text, loops, workers } = process.verdict;
-        const worker = process.model === 'non-blocking with blocking workers' ? 'Worker thread' : 'Thread';
-        const facts = process.verdict.requests ? [waits(m, p), blocked(m, worst), load(m, p), taken(m, p, workers, worker), taken(m, p, loops, 'Event loop'), ranOut(m, p), queued(m, p), held(m, p)].filter((f) => f !== null) : [];
-        const more = text.slice(1).map((t) => el('li', null, ...linked(m, t, p)));
+        const worker = process.model === WITH_WORKERS ? 'Worker thread' : 'Thread';
+        const advice = text.filter((t, i) => i && ADVICE.test(t));
+        const facts = process.verdict.requests ? [waits(m, p), blocked(m, worst), load(m, p), taken(m, p, workers, worker), taken(m, p, loops, LOOP), ranOut(m, p), queued(m, p), held(m, p)].filter((f) => f !== null) : [];
+        const more = text.slice(1).filter((t) => !ADVICE.test(t)).map((t) => el('li', null, ...linked(m, t, p)));
         const words = el('details', { open: open.get(p) === true }, el('summary', null, 'In words'), el('ul', null, ...more));
         words.addEventListener('toggle', () => open.set(p, words.open));
         return el(
@@ -168,6 +193,7 @@ waitscope.story = (function () {
             el('h2', null, `${process.comm || 'process'} ${process.pid}`, process.model ? el('span', { class: 'model' }, process.model) : null),
             el('p', { class: 'first' }, ...linked(m, text[0], p)),
             facts.length ? el('ul', { class: 'story' }, ...facts) : null,
+            ...advice.map((t) => el('p', { class: 'advice' }, ...linked(m, t, p))),
             more.length ? words : null,
         );
     }

@@ -445,7 +445,7 @@ pageTest('two fingers hold the moment between them, wherever they go', { touch: 
     assert.equal(await selection(page), null);
 });
 
-pageTest('one finger scrolls up and down as everywhere, and what is flung runs on', { touch: true, width: 1100, height: 900 }, async (page) => {
+pageTest('one finger scrolls up and down as everywhere, and what is flung runs on', { touch: true, width: 1100, height: 1000 }, async (page) => {
     await page.keyboard.press('+');
     await page.keyboard.press('+');
     const b = await laneBox(page, 1);
