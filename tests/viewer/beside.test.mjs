@@ -363,3 +363,18 @@ for (const scheme of ['light', 'dark'])
             assert.deepEqual(await violations(page), [], key);
         }
     });
+
+test('p99.9 is the nearest rank, however many there are', () => {
+    for (const n of [1, 999, 1000, 1001, 41000, 82000, 164000]) {
+        const sorted = Float64Array.from({ length: n }, (_, i) => i + 1);
+        /* the least rank of which at least 999 of 1000 are no longer */
+        assert.equal(diff.percentile({ complete: n, sorted }, 99.9), Math.max(Math.ceil(n - n / 1000), 1), String(n));
+    }
+});
+
+test('two waits of one name in one recording are two lines, and neither is lost', () => {
+    const m = { objects: { n: 2, kind: [1, 1], name: [0, 0] }, strings: ['/a'], header: { object_kinds: ['unknown', 'file'] } };
+    const wait = (object, ns) => ({ state: 3, idle: false, call: 'read', object, ns });
+    const rows = stats.beside(m, [[wait(1, 5), wait(2, 7)], [wait(1, 3)]]);
+    assert.deepEqual(rows.map((r) => [r.a && r.a.ns, r.b && r.b.ns]), [[5, 3], [7, null]]);
+});

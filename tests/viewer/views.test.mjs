@@ -223,6 +223,23 @@ pageTest('the busiest window is said, and the way to it', {}, async (page) => {
     await page.locator('#verdict .fact', { hasText: '8 threads' }).click();
     const v = await view(page);
     assert.ok(v.t0 <= 200e6 && v.t0 > 100e6 && v.t1 >= 220e6 && v.t1 < 320e6, JSON.stringify(v));
+    const s = await selection(page);
+    assert.deepEqual([s.kind, s.t0, s.t1], ['area', 200e6, 220e6]);
+    const chosen = (await lanes(page)).filter((l) => s.lanes.includes(`t${l.thread}`));
+    assert.ok(chosen.length > 0 && chosen.every((l) => l.label === 'shop-worker'), JSON.stringify(s.lanes));
+});
+
+pageTest('advice stands at first sight, and once', {}, async (page) => {
+    await page.evaluate(() => {
+        const { app } = globalThis.waitscope;
+        app.model.header.processes[0].verdict.text.push('What would change it: more of #17 <b>.', 'Something else.');
+        app.invalidate('story');
+    });
+    await settled(page);
+    assert.deepEqual(await page.$$eval('#verdict .advice', (all) => all.map((e) => e.textContent)), ['What would change it: more of #17 <b>.']);
+    assert.equal(await page.isVisible('#verdict .advice'), true);
+    assert.doesNotMatch(await page.textContent('#verdict details'), /What would change/);
+    assert.match(await page.textContent('#verdict details'), /Something else/);
 });
 
 pageTest('a number of a request in the story leads to it', {}, async (page) => {
