@@ -17,8 +17,9 @@
 #include <unistd.h>
 
 #define AT_ONCE 8
+#define THREADS_MAX 20000
 
-static int answers;
+static int answers, fds[THREADS_MAX];
 
 static uint64_t now_ns(void)
 {
@@ -50,7 +51,7 @@ static void *wait_and_answer(void *fd)
     return NULL;
 }
 
-static int wake(const int *fds, unsigned long threads, unsigned long wakes)
+static int wake(unsigned long threads, unsigned long wakes)
 {
     unsigned long next = 0, answered = 0, sent = 0;
     uint64_t one = 1;
@@ -71,14 +72,13 @@ int main(int argc, char **argv)
 {
     unsigned long threads = argc == 3 ? strtoul(argv[1], NULL, 10) : 0;
     unsigned long wakes = argc == 3 ? strtoul(argv[2], NULL, 10) : 0;
-    int *fds = calloc(threads + 1, sizeof(*fds));
     pthread_attr_t attr;
     pthread_t thread;
     char line[16];
 
     answers = eventfd(0, 0);
-    if (threads < AT_ONCE || !wakes || !fds || answers < 0 || pthread_attr_init(&attr) ||
-        pthread_attr_setstacksize(&attr, 65536)) {
+    if (threads < AT_ONCE || threads > THREADS_MAX || !wakes || answers < 0 ||
+        pthread_attr_init(&attr) || pthread_attr_setstacksize(&attr, 65536)) {
         fprintf(stderr, "usage: herd THREADS WAKES\n");
         return 2;
     }
@@ -94,7 +94,7 @@ int main(int argc, char **argv)
     fflush(stdout);
     while (fgets(line, sizeof(line), stdin)) {
         uint64_t begin = now_ns();
-        if (wake(fds, threads, wakes) < 0)
+        if (wake(threads, wakes) < 0)
             return 1;
         printf("%llu\n", (unsigned long long)(now_ns() - begin));
         fflush(stdout);
