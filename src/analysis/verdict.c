@@ -113,17 +113,19 @@ static void tally_threads(struct analysis *a, struct tally *tallies)
 }
 
 /* What a loop stands still for is its requests' matter, whosever it was: somebody's, or somebody
- * stood ready meanwhile. Not so what it waits for while it starts up. */
-static bool is_waiting_hold(const struct hold *h)
+ * stood ready meanwhile. Not so what it waits for while it starts up, nor in accept(): that is the
+ * kernel's, and no way of serving. */
+static bool is_waiting_hold(const struct timeline *tl, const struct hold *h)
 {
-    return state_is_wait(h->state) && (h->request_plus1 || h->victim_count);
+    bool accepts = h->object_plus1 && tl->objects.data[h->object_plus1 - 1].kind == OBJ_LISTENER;
+    return state_is_wait(h->state) && (h->request_plus1 || (h->victim_count && !accepts));
 }
 
 static void tally_holds(struct analysis *a, struct tally *tallies)
 {
     for (size_t i = 0; i < a->tl->holds.len; i++) {
         const struct hold *h = &a->tl->holds.data[i];
-        if (is_waiting_hold(h))
+        if (is_waiting_hold(a->tl, h))
             tallies[a->tl->threads.data[h->thread].process].hold_ns += h->end_ns - h->start_ns;
     }
 }
@@ -320,7 +322,7 @@ static int groups_of_holds(struct analysis *a, struct wait_groups *g)
     for (size_t i = 0; rc == 0 && i < a->tl->holds.len; i++) {
         const struct hold *h = &a->tl->holds.data[i];
         struct interval iv = {.call_plus1 = h->call_plus1, .object_plus1 = h->object_plus1};
-        if (is_waiting_hold(h) && !h->request_plus1)
+        if (is_waiting_hold(a->tl, h) && !h->request_plus1)
             rc = group_add(a, g, a->tl->threads.data[h->thread].process, &iv,
                            h->end_ns - h->start_ns);
     }

@@ -300,6 +300,10 @@ static void test_a_loop_that_waits_in_accept(void **state)
         assert_int_equal(m.tl.holds.data[i].end_ns - m.tl.holds.data[i].start_ns, US(9990));
         assert_int_equal(m.tl.holds.data[i].victim_count, 1);
     }
+    const struct verdict *v = &m.tl.processes.data[0].verdict;
+    assert_int_equal(v->model, MODEL_NONBLOCKING); /* the server is not made so */
+    assert_false(v->thread_waits);
+    assert_true(v->loops.share > 0.5);
     made_release(&m);
 }
 
