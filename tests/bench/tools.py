@@ -6,7 +6,6 @@ A tool that cannot run on a machine says why, by what it printed itself.
 import contextlib
 import os
 import re
-import resource
 import shutil
 import signal
 import subprocess
@@ -93,7 +92,6 @@ class Attached:
         out = os.path.join(folder, "out")
         self.said = os.path.join(folder, "said")
         with open(self.said, "wb") as said:
-            self.before = resource.getrusage(resource.RUSAGE_CHILDREN)
             self.popen = subprocess.Popen([str(a) for a in tool.argv(pid, out)], cwd=folder,
                                           stdin=subprocess.DEVNULL, stdout=said, stderr=said,
                                           preexec_fn=die_with_parent)
@@ -120,18 +118,26 @@ class Attached:
             self.end()
             raise OSError(f"not attached in 20 s: {self.why()}")
 
+    def _reap(self, seconds):
+        """What the tool and its own children used, and nobody else's."""
+        end = time.monotonic() + seconds
+        while self.popen.returncode is None:
+            pid, status, used = os.wait4(self.popen.pid, os.WNOHANG)
+            if pid:
+                self.popen.returncode = os.waitstatus_to_exitcode(status)
+                return used
+            if time.monotonic() > end:
+                self.popen.kill()
+            time.sleep(0.01)
+        raise OSError(f"ended by itself: {self.why()}")
+
     def end(self):
         """CPU seconds of the tool, its peak memory in KiB, bytes it wrote, events it lost or None."""
         pids = descendants(self.popen.pid)
         peak = peak_kib(pids)
         self.popen.send_signal(signal.SIGINT)
-        try:
-            self.popen.wait(60)
-        except subprocess.TimeoutExpired:
-            self.popen.kill()
-            self.popen.wait()
-        after = resource.getrusage(resource.RUSAGE_CHILDREN)
-        cpu = (after.ru_utime - self.before.ru_utime) + (after.ru_stime - self.before.ru_stime)
+        used = self._reap(60)
+        cpu = used.ru_utime + used.ru_stime
         text = self.text()
         size = sum(os.path.getsize(os.path.join(self.folder, f)) for f in os.listdir(self.folder))
         lost = None
