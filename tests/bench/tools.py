@@ -95,6 +95,7 @@ class Attached:
             self.popen = subprocess.Popen([str(a) for a in tool.argv(pid, out)], cwd=folder,
                                           stdin=subprocess.DEVNULL, stdout=said, stderr=said,
                                           preexec_fn=die_with_parent)
+        self.at_first = 0.0
         self._wait()
         self.at_first = cpu_s(descendants(self.popen.pid))  # what it takes to attach is no cost of the load
 
