@@ -207,7 +207,7 @@ static void limit_find(struct verdict *v, const struct tally *t)
         held += t->loops.taken_ns;
     }
     v->held_ns = t->arrived ? (double)held / (double)t->arrived : 0;
-    if (v->held_ns > 0 && (v->loop_limits || !threads_come_and_go(t, v)))
+    if (v->held_ns > 0 && (v->loop_limits || !v->comes_and_goes))
         v->capacity = threads * NS_PER_S / v->held_ns;
 }
 
@@ -232,7 +232,7 @@ static void verdict_fill(struct analysis *a, struct process *p, const struct tal
     v->workers.held_ns = mean_held(&v->workers, t->worker_held_ns);
     /* What a loop is held for does not depend on whose requests those were. */
     bool unknown = !loop_answers(v, t) && t->unattributed_ns > t->latency_ns / UNKNOWN_MIN;
-    if (unknown || threads_come_and_go(t, v))
+    if (unknown || v->comes_and_goes)
         v->workers = (struct load){.threads = 0};
     if (unknown)
         return;
@@ -426,8 +426,7 @@ int verdict_build(struct analysis *a)
         rc = saturation_find(a);
     for (size_t i = 0; rc == 0 && i < count; i++) {
         struct verdict *v = &a->tl->processes.data[i].verdict;
-        if (v->model != MODEL_NONBLOCKING && is_half_known(&tallies[i]) &&
-            !threads_come_and_go(&tallies[i], v))
+        if (v->model != MODEL_NONBLOCKING && is_half_known(&tallies[i]) && !v->comes_and_goes)
             continue;
         v->saturated = v->in_line = false;
         v->saturated_ns = 0;

@@ -302,3 +302,9 @@ void text_count(struct buf *out, uint64_t n)
     }
     buf_release(&digits);
 }
+
+void text_count_of(struct buf *out, uint64_t n, const char *noun)
+{
+    text_count(out, n);
+    buf_addf(out, " %s%s", noun, n == 1 ? "" : "s");
+}

@@ -43,5 +43,7 @@ void text_duration(struct buf *out, uint64_t ns);
 void text_size(struct buf *out, uint64_t bytes);
 /* "1,234,567" */
 void text_count(struct buf *out, uint64_t n);
+/* "1 thread", "8,000 threads" */
+void text_count_of(struct buf *out, uint64_t n, const char *noun);
 
 #endif

@@ -42,12 +42,6 @@ static const char *const verbs[BUDGET_RULES] = {
     [BUDGET_LATENCY] = "took",
 };
 
-static void add_count(struct buf *out, uint64_t n, const char *noun)
-{
-    text_count(out, n);
-    buf_addf(out, " %s%s", noun, n == 1 ? "" : "s");
-}
-
 static void add_more(struct page *p, size_t shown, size_t all)
 {
     if (shown >= all)
@@ -194,7 +188,7 @@ static void add_unknown(struct page *p, unsigned rule)
     buf_adds(p->out, "not known for ");
     text_count(p->out, p->j->findings[rule].undecided);
     buf_adds(p->out, " of ");
-    add_count(p->out, p->j->requests, "request");
+    text_count_of(p->out, p->j->requests, "request");
 }
 
 /* The limit checks too little, and how to go on from there. */
@@ -222,7 +216,7 @@ static void add_rule(struct page *p, unsigned rule)
     if (!f->over.len)
         return;
     add_error(p);
-    add_count(p->out, f->over.len, "request");
+    text_count_of(p->out, f->over.len, "request");
     buf_addf(p->out, " %s more than ", verbs[rule]);
     add_limit(p->out, &p->budget->limits[rule]);
     buf_addc(p->out, '\n');
@@ -279,7 +273,7 @@ static void add_holds(struct page *p)
     if (!j->holds_broken)
         return;
     add_error(p);
-    add_count(p->out, j->holds.len, "loop hold");
+    text_count_of(p->out, j->holds.len, "loop hold");
     buf_addf(p->out, ": an event loop stood still or computed in one place for more than %s\n",
              loop_hold(p));
     size_t shown = j->holds.len < p->rows ? j->holds.len : p->rows;
@@ -301,7 +295,7 @@ static void add_few(struct page *p)
                  p->budget->name_count ? " of that name" : "");
         return;
     }
-    add_count(p->out, j->complete, "request");
+    text_count_of(p->out, j->complete, "request");
     buf_addf(p->out, " %s answered, and at least ", j->complete == 1 ? "was" : "were");
     text_count(p->out, p->budget->min_requests);
     buf_adds(p->out, " should have been\n");
@@ -315,11 +309,11 @@ static void add_lost(struct page *p)
         add_error(p);
     else
         buf_adds(p->out, "note: ");
-    add_count(p->out, p->tl->lost, "record");
+    text_count_of(p->out, p->tl->lost, "record");
     buf_adds(p->out, " lost while recording, ");
     text_count(p->out, p->budget->max_lost);
     buf_adds(p->out, " allowed; of ");
-    add_count(p->out, p->j->loss, "request");
+    text_count_of(p->out, p->j->loss, "request");
     buf_adds(p->out, " only a part is known\n");
 }
 
@@ -341,7 +335,7 @@ static void add_other_holds(struct page *p)
     if (!p->j->other_holds)
         return;
     buf_adds(p->out, "note: ");
-    add_count(p->out, p->j->other_holds, "loop hold");
+    text_count_of(p->out, p->j->other_holds, "loop hold");
     buf_adds(p->out, p->budget->name_count ? " of other requests or while none was in flight, "
                                            : " while no request was in flight, ");
     buf_adds(p->out, "not counted\n");
@@ -385,11 +379,11 @@ static void add_failed(struct page *p)
     buf_addf(p->out, "%scheck failed:%s ", p->loud, p->plain);
     text_count(p->out, j->offenders);
     buf_adds(p->out, " of ");
-    add_count(p->out, j->requests, "request");
+    text_count_of(p->out, j->requests, "request");
     buf_adds(p->out, " over the budget");
     if (j->holds_broken) {
         buf_adds(p->out, ", ");
-        add_count(p->out, j->holds.len, "loop hold");
+        text_count_of(p->out, j->holds.len, "loop hold");
     }
     for (unsigned rule = 0; rule < BUDGET_RULES; rule++) {
         if (!judgement_is_blind(p->budget, j, rule))
@@ -412,7 +406,7 @@ static void add_result(struct page *p)
     else
         buf_addf(p->out, "%scheck not passed:%s what could be read holds the budget: ", p->loud,
                  p->plain);
-    add_count(p->out, j->requests, "request");
+    text_count_of(p->out, j->requests, "request");
     if (j->complete < j->requests) {
         buf_adds(p->out, ", ");
         text_count(p->out, j->requests - j->complete);

@@ -20,12 +20,6 @@ struct view {
     bool moved;  /* one was */
 };
 
-static void add_count(struct buf *out, uint64_t n, const char *noun)
-{
-    text_count(out, n);
-    buf_addf(out, " %s%s", noun, n == 1 ? "" : "s");
-}
-
 /* ---- the captures */
 
 static void add_capture(struct view *v, const char *letter, const struct diff_side *side)
@@ -36,7 +30,7 @@ static void add_capture(struct view *v, const char *letter, const struct diff_si
     buf_adds(&line, ": ");
     text_duration(&line, tl->duration_ns);
     buf_adds(&line, ", ");
-    add_count(&line, side->complete, "request");
+    text_count_of(&line, side->complete, "request");
     buf_adds(&line, " answered");
     if (side->open) {
         buf_adds(&line, ", ");
@@ -51,7 +45,7 @@ static void add_capture(struct view *v, const char *letter, const struct diff_si
                             : "the recording did not end in order");
     if (tl->lost) {
         buf_adds(&line, "LOST: ");
-        add_count(&line, tl->lost, "record");
+        text_count_of(&line, tl->lost, "record");
         buf_adds(&line, ", so that times are too small or unknown.");
     }
     if (line.len) {
@@ -304,7 +298,7 @@ static void add_only(struct view *v, bool in_a)
             continue;
         buf_addf(&line, "%s%s (", count > 1 ? ", " : "",
                  timeline_string(in_a ? d->a.tl : d->b.tl, group->name));
-        add_count(&line, group->complete + group->open, "request");
+        text_count_of(&line, group->complete + group->open, "request");
         buf_addc(&line, ')');
     }
     if (count > v->sheet.rows) {

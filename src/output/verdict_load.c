@@ -19,12 +19,6 @@ bool words_is_known(double n)
     return isfinite(n) && n > 0 && n < 1e18;
 }
 
-void words_add_count(struct buf *out, uint64_t n, const char *noun)
-{
-    text_count(out, n);
-    buf_addf(out, " %s%s", noun, n == 1 ? "" : "s");
-}
-
 /* "; 458/s arrived (42 %)." */
 static void add_offered(const struct words *w)
 {
@@ -44,7 +38,7 @@ static void add_workers_capacity(const struct words *w)
 
     text_count(w->out, v->workers.requests);
     buf_adds(w->out, " of ");
-    words_add_count(w->out, all, "request");
+    text_count_of(w->out, all, "request");
     buf_adds(w->out, " need a worker thread, for ");
     text_duration(w->out, (uint64_t)v->workers.held_ns);
     buf_addf(w->out, " each on average: at that %u can serve ", v->workers.threads);
@@ -73,10 +67,10 @@ void words_add_capacity(const struct words *w)
         add_workers_capacity(w);
         return;
     }
-    words_add_count(w->out, threads,
-                    v->loop_limits ? "event loop"
-                    : workers      ? "worker thread"
-                                   : "thread");
+    text_count_of(w->out, threads,
+                  v->loop_limits ? "event loop"
+                  : workers      ? "worker thread"
+                                 : "thread");
     buf_adds(w->out, threads == 1 ? ", held for " : ", each held for ");
     text_duration(w->out, (uint64_t)v->held_ns);
     buf_adds(w->out, " a request on average, can at that answer ");

@@ -255,7 +255,7 @@ static void add_queue(const struct words *w)
     const struct verdict *v = w->v;
     if (!v->queued_requests)
         return;
-    words_add_count(w->out, v->queued_requests, "request");
+    text_count_of(w->out, v->queued_requests, "request");
     buf_adds(w->out, " queued for more than 1 ms, all requests together for ");
     text_duration(w->out, v->queued_ns);
     buf_adds(w->out, ": waiting ");
@@ -306,13 +306,13 @@ static void add_saturation(const struct words *w)
         buf_adds(w->out, "; at");
     }
     buf_adds(w->out, " the peak ");
-    words_add_count(w->out, v->peak_in_flight, "request");
+    text_count_of(w->out, v->peak_in_flight, "request");
     buf_adds(w->out, v->peak_in_flight == 1 ? " was" : " were");
     buf_adds(w->out, " in flight at once, on ");
     if (v->model == MODEL_NONBLOCKING_WORKERS)
         buf_adds(w->out, "an event loop and ");
-    words_add_count(w->out, v->serving_threads,
-                    v->model == MODEL_NONBLOCKING_WORKERS ? "worker thread" : "thread");
+    text_count_of(w->out, v->serving_threads,
+                  v->model == MODEL_NONBLOCKING_WORKERS ? "worker thread" : "thread");
     buf_adds(w->out, ".\n");
 }
 
@@ -331,9 +331,9 @@ static void add_holds(const struct words *w)
     text_duration(w->out, s->hold_max_ns);
     buf_adds(w->out, "; ");
     if (s->holds == 1) {
-        words_add_count(w->out, s->victims, "request");
+        text_count_of(w->out, s->victims, "request");
     } else { /* one request may stand ready in several */
-        words_add_count(w->out, s->victims, "time");
+        text_count_of(w->out, s->victims, "time");
         buf_adds(w->out, " a request");
     }
     buf_adds(w->out, " stood ready meanwhile and lost ");
@@ -509,7 +509,7 @@ void verdict_text(const struct timeline *tl, uint32_t process, const struct proc
     }
     add_model(&w);
     if (!sums->complete) {
-        words_add_count(out, sums->open, "request");
+        text_count_of(out, sums->open, "request");
         buf_adds(out, " began and none was answered before the recording ended.\n");
         return;
     }

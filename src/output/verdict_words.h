@@ -26,8 +26,6 @@ struct wait {
 
 /* Is it a quotient that exists and says something? */
 bool words_is_known(double n);
-/* "1 thread", "8 threads" */
-void words_add_count(struct buf *out, uint64_t n, const char *noun);
 /* What it can answer, and what arrived: a line, or none where that is not known. */
 void words_add_capacity(const struct words *w);
 /* How far its threads are taken at the busiest: a line for each kind of which that says more than
