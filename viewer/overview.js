@@ -123,7 +123,7 @@ waitscope.overview = (function () {
             const at = from + top - (threads * 1000 * top) / most;
             return [
                 { y: Math.max(at - 1, from + 1), text: `${letter}${i ? 'same scale' : 'scale'}: ${format.plural(threads, 'thread')}` },
-                { y: from + h - low(h), text: letter + (flight ? `up to ${format.plural(flight, 'request')} in flight` : 'requests in flight') },
+                { y: from + h - low(h), text: letter + (flight ? `up to ${all.length > 1 ? format.count(flight) : format.plural(flight, 'request')} in flight` : 'requests in flight') },
             ];
         });
     }

@@ -162,7 +162,8 @@ waitscope.story = (function () {
         const victims = o.victimFirst[i + 1] - o.victimFirst[i] + o.more[i];
         const harm = victims ? `, in which ${format.plural(victims, 'request')} lost ${format.time(own[0].lost)}` : '';
         const all = own.reduce((a, h) => a + h.lost, 0);
-        const sum = own.length > 1 ? `${format.count(own.length)}, requests lost ${format.time(all)} in all; the worst by that: ` : '';
+        const worst = all ? `requests lost ${format.time(all)} in all; the worst by that: ` : 'nobody is known to have waited; the longest: ';
+        const sum = own.length > 1 ? `${format.count(own.length)}, ${worst}` : '';
         const text = `${sum}${format.time(o.dur[i])} ${M.holdWords(m, i)}${harm}`;
         return fact(own.length > 1 ? 'Loop holds' : 'Loop hold', text, () => showHold(i), 'bad');
     }
