@@ -54,30 +54,36 @@ static __always_inline void socket_announce(struct socket_state *s, struct sock 
 
 static __always_inline void arrival_push(struct socket_state *s, __u32 end_seq, __u64 now)
 {
-    __u32 head = s->head;
-    struct arrival *a;
+    __u8 head = s->head;
 
-    if (head - s->tail >= ARRIVALS)
+    if ((__u8)(head - s->tail) >= ARRIVALS)
         head--; /* full: stretch the newest */
-    a = &s->arrivals[head & (ARRIVALS - 1)];
-    a->end_seq = end_seq;
-    a->time_ns = now;
+    s->arrival[head & (ARRIVALS - 1)] = now << ARRIVAL_SHIFT | end_seq >> 16;
+    s->arrival_low[head & (ARRIVALS - 1)] = (__u16)end_seq;
+    barrier();
     s->head = head + 1;
 }
 
 /* When the byte `seq` arrived; 0 when that is not known. Forgets what came before it. */
-static __always_inline __u64 arrival_of(struct socket_state *s, __u32 seq)
+static __always_inline __u64 arrival_of(struct socket_state *s, __u32 seq, __u64 now)
 {
-    for (int i = 0; i < ARRIVALS; i++) {
-        struct arrival *a;
+    __u8 tail = s->tail;
 
-        if (s->tail == s->head)
-            return 0;
-        a = &s->arrivals[s->tail & (ARRIVALS - 1)];
-        if ((__s32)(a->end_seq - seq) > 0)
-            return a->time_ns;
-        s->tail++;
+    for (int i = 0; i < ARRIVALS; i++) {
+        __u64 a = s->arrival[tail & (ARRIVALS - 1)];
+        __u32 end = (__u32)a << 16 | s->arrival_low[tail & (ARRIVALS - 1)];
+
+        if (tail == s->head)
+            break;
+        if ((__s32)(end - seq) > 0) {
+            __u64 age = ((now << ARRIVAL_SHIFT) - (a >> 16 << 16)) >> ARRIVAL_SHIFT;
+
+            s->tail = tail;
+            return now - (age >> (63 - ARRIVAL_SHIFT) ? 0 : age); /* stretched behind `now` */
+        }
+        tail++;
     }
+    s->tail = tail;
     return 0;
 }
 
@@ -154,39 +160,42 @@ static __always_inline void fill_io(struct event_io *io, struct socket_state *s,
 
 static __always_inline void send_io(struct socket_state *s, const struct io_done *done)
 {
-    struct event_io *io = reserve(done->kind, sizeof(*io), done->tid, done->now);
+    struct cpu_ring *r;
+    struct event_io *io =
+        reserve_here(r, done->kind, done->kind, sizeof(*io), done->tid, done->now);
 
     if (!io) {
         s->lost = 1;
         return;
     }
     fill_io(io, s, done, 0);
-    submit(io);
+    submit_here(r, io, sizeof(*io));
 }
 
 /* The same with the first bytes; a function for each size, as what is reserved must be constant. */
-#define SEND_IO(name, room)                                                              \
-    static __always_inline void name(struct socket_state *s, const struct io_done *done, \
-                                     __u64 from)                                         \
-    {                                                                                    \
-        struct {                                                                         \
-            struct event_io io;                                                          \
-            __u8 data[room];                                                             \
-        } *r = reserve(done->kind, sizeof(*r), done->tid, done->now);                    \
-        __u32 n = (__u32)done->bytes;                                                    \
-                                                                                         \
-        if (!r) {                                                                        \
-            s->lost = 1;                                                                 \
-            return;                                                                      \
-        }                                                                                \
-        barrier_var(n); /* or the verifier loses sight of the bound */                   \
-        if (n > (room))                                                                  \
-            n = (room);                                                                  \
-        __builtin_memset(r->data, 0, (room));                                            \
-        if (bpf_probe_read_user(r->data, n, (void *)from))                               \
-            n = 0;                                                                       \
-        fill_io(&r->io, s, done, (__u16)n);                                              \
-        submit(r);                                                                       \
+#define SEND_IO(name, room)                                                                   \
+    static __always_inline void name(struct socket_state *s, const struct io_done *done,      \
+                                     __u64 from)                                              \
+    {                                                                                         \
+        struct cpu_ring *ring_;                                                               \
+        struct {                                                                              \
+            struct event_io io;                                                               \
+            __u8 data[room];                                                                  \
+        } *r = reserve_here(ring_, done->kind, done->kind, sizeof(*r), done->tid, done->now); \
+        __u32 n = (__u32)done->bytes;                                                         \
+                                                                                              \
+        if (!r) {                                                                             \
+            s->lost = 1;                                                                      \
+            return;                                                                           \
+        }                                                                                     \
+        barrier_var(n); /* or the verifier loses sight of the bound */                        \
+        if (n > (room))                                                                       \
+            n = (room);                                                                       \
+        __builtin_memset(r->data, 0, (room));                                                 \
+        if (bpf_probe_read_user(r->data, n, (void *)from))                                    \
+            n = 0;                                                                            \
+        fill_io(&r->io, s, done, (__u16)n);                                                   \
+        submit_here(ring_, r, sizeof(*r));                                                    \
     }
 
 SEND_IO(send_io_small, IO_DATA_SMALL)
@@ -249,12 +258,13 @@ int BPF_PROG(on_recv, struct sock *sk, int ret, int flags)
         return 0;
     socket_announce(s, sk);
     done.fresh = s->drained;
+    done.now = bpf_ktime_get_ns();
     if (is_tcp(sk)) {
         struct tcp_sock *tcp = bpf_skc_to_tcp_sock(sk);
 
         /* copied_seq is behind the bytes just read, unless they were only looked at */
         if (tcp && ret > 0)
-            done.ready = arrival_of(s, flags & MSG_PEEK ? tcp->copied_seq : tcp->copied_seq - ret);
+            done.ready = arrival_of(s, tcp->copied_seq - (flags & MSG_PEEK ? 0 : ret), done.now);
         if (tcp)
             s->drained = tcp->copied_seq == tcp->rcv_nxt;
     } else if (!(flags & MSG_PEEK)) {
@@ -263,7 +273,6 @@ int BPF_PROG(on_recv, struct sock *sk, int ret, int flags)
     }
     done.flags = (flags & MSG_PEEK ? IO_PEEK : 0) | (flags & MSG_DONTWAIT ? IO_NONBLOCKING : 0);
     done.tid = task->pid;
-    done.now = bpf_ktime_get_ns();
     record_io(s, task, &done);
     return 0;
 }

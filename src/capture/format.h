@@ -16,8 +16,10 @@
 #include <stdint.h>
 
 #define CAPTURE_MAGIC "waitscop" /* 8 bytes, no NUL */
-#define CAPTURE_MAJOR 1          /* another one is refused */
-#define CAPTURE_MINOR 0          /* a later one adds: read what is known */
+/* 2 has EVENT_WAIT_SHORT, without which a reader would show nearly no wait; it reads 1 as well. */
+#define CAPTURE_MAJOR 2       /* a later one is refused */
+#define CAPTURE_MAJOR_LEAST 1 /* and one before this */
+#define CAPTURE_MINOR 0       /* a later one adds: read what is known */
 
 enum capture_flag {
     CAPTURE_INCOMPLETE = 1, /* set from the start, cleared by the orderly end */
