@@ -171,7 +171,8 @@ struct sched_entity {
 
 struct sched_info {
     unsigned long long run_delay;
-    unsigned long long last_queued; /* rq.clock when it began to want the CPU; 0: it has it */
+    unsigned long long last_arrival; /* rq.clock when it last got the CPU */
+    unsigned long long last_queued;  /* rq.clock when it began to want the CPU; 0: it has it */
 };
 
 struct thread_info {
@@ -247,6 +248,7 @@ struct tcp_sock {
     __u64 tcp_clock_cache; /* CLOCK_MONOTONIC in ns, read for the packet at hand */
     __u32 copied_seq;
     __u32 rcv_nxt;
+    __u32 segs_in, segs_out;
 };
 
 struct socket {

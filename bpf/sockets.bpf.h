@@ -25,6 +25,8 @@ static __always_inline struct socket_state *socket_get(struct sock *sk, __u8 rol
     s = bpf_sk_storage_get(&sockets, sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
     if (!s)
         return NULL;
+    if (is_tcp(sk))
+        bpf_sk_storage_get(&packets, sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
     s->obj = object_id(OBJECT_SOCKET, bpf_get_socket_cookie(sk));
     s->role = role;
     if (sk->__sk_common.skc_family == AF_UNIX) {
@@ -52,39 +54,63 @@ static __always_inline void socket_announce(struct socket_state *s, struct sock 
         describe_unix((__u64)sk, s->obj, ROOM_SOCKET);
 }
 
-static __always_inline void arrival_push(struct socket_state *s, __u32 end_seq, __u64 now)
+/* Bytes up to `end_seq` came at `now`; those up to `copied` are read. */
+static __always_inline void arrival_push(struct arrivals *a, __u32 end_seq, __u32 copied, __u64 now)
 {
-    __u8 head = s->head;
+    __u32 to = (a->newest + 1) & (ARRIVALS - 1);
 
-    if ((__u8)(head - s->tail) >= ARRIVALS)
-        head--; /* full: stretch the newest */
-    s->arrival[head & (ARRIVALS - 1)] = now << ARRIVAL_SHIFT | end_seq >> 16;
-    s->arrival_low[head & (ARRIVALS - 1)] = (__u16)end_seq;
+    if ((__s32)(a->end_seq[to] - copied) > 0)
+        to = a->newest & (ARRIVALS - 1); /* full: stretch the newest */
+    a->time_ns[to] = now;
     barrier();
-    s->head = head + 1;
+    a->end_seq[to] = end_seq;
+    a->newest = to;
 }
 
-/* When the byte `seq` arrived; 0 when that is not known. Forgets what came before it. */
-static __always_inline __u64 arrival_of(struct socket_state *s, __u32 seq, __u64 now)
+/* When the byte `seq` arrived; 0 when that is not known. */
+static __always_inline __u64 arrival_of(struct sock *sk, __u32 seq)
 {
-    __u8 tail = s->tail;
+    struct arrivals *a = bpf_sk_storage_get(&packets, sk, NULL, 0);
+    __u32 least = ~0u;
+    __u64 time = 0;
 
+    if (!a)
+        return 0;
     for (int i = 0; i < ARRIVALS; i++) {
-        __u64 a = s->arrival[tail & (ARRIVALS - 1)];
-        __u32 end = (__u32)a << 16 | s->arrival_low[tail & (ARRIVALS - 1)];
+        __u32 behind = a->end_seq[i] - seq;
 
-        if (tail == s->head)
-            break;
-        if ((__s32)(end - seq) > 0) {
-            __u64 age = ((now << ARRIVAL_SHIFT) - (a >> 16 << 16)) >> ARRIVAL_SHIFT;
-
-            s->tail = tail;
-            return now - (age >> (63 - ARRIVAL_SHIFT) ? 0 : age); /* stretched behind `now` */
+        if ((__s32)behind > 0 && behind < least && a->time_ns[i]) {
+            least = behind;
+            time = a->time_ns[i];
         }
-        tail++;
     }
-    s->tail = tail;
-    return 0;
+    return time;
+}
+
+/*
+ * When the first of the `bytes` that TCP has just received arrived. If nothing was unread when the
+ * thread last did something with the socket, and since then one segment came and none was sent, it
+ * is when TCP last read the clock: tcp_segs_in() comes before tcp_mstamp_refresh(), so a second
+ * segment that touched the clock shows in the count (net/ipv4/tcp_ipv4.c, tcp_input.c).
+ */
+static __always_inline __u64 tcp_arrival(struct socket_state *s, struct sock *sk,
+                                         struct tcp_sock *tcp, int bytes, bool peek)
+{
+    __u64 clock = *(volatile __u64 *)&tcp->tcp_clock_cache;
+
+    if (s->empty && *(volatile __u32 *)&tcp->segs_in == s->segs_in + 1 &&
+        tcp->segs_out == s->segs_out)
+        return clock;
+    /* copied_seq is behind the bytes just read, unless they were only looked at */
+    return arrival_of(sk, tcp->copied_seq - (peek ? 0 : bytes));
+}
+
+/* In this order: a segment that comes meanwhile shows in `empty` or in the next one's count. */
+static __always_inline void count_segments(struct socket_state *s, struct tcp_sock *tcp)
+{
+    s->segs_out = tcp->segs_out;
+    s->segs_in = *(volatile __u32 *)&tcp->segs_in;
+    s->empty = tcp->copied_seq == *(volatile __u32 *)&tcp->rcv_nxt;
 }
 
 /*
@@ -262,11 +288,12 @@ int BPF_PROG(on_recv, struct sock *sk, int ret, int flags)
     if (is_tcp(sk)) {
         struct tcp_sock *tcp = bpf_skc_to_tcp_sock(sk);
 
-        /* copied_seq is behind the bytes just read, unless they were only looked at */
         if (tcp && ret > 0)
-            done.ready = arrival_of(s, tcp->copied_seq - (flags & MSG_PEEK ? 0 : ret), done.now);
-        if (tcp)
-            s->drained = tcp->copied_seq == tcp->rcv_nxt;
+            done.ready = tcp_arrival(s, sk, tcp, ret, flags & MSG_PEEK);
+        if (tcp) {
+            count_segments(s, tcp);
+            s->drained = s->empty;
+        }
     } else if (!(flags & MSG_PEEK)) {
         done.ready = arrival_of_first(s, sk);
         s->drained = !s->leftover;
@@ -290,6 +317,12 @@ int BPF_PROG(on_send, struct sock *sk, int ret, int flags)
     if (!s)
         return 0;
     socket_announce(s, sk);
+    if (is_tcp(sk)) {
+        struct tcp_sock *tcp = bpf_skc_to_tcp_sock(sk);
+
+        if (tcp)
+            count_segments(s, tcp);
+    }
     done.tid = task->pid;
     done.now = bpf_ktime_get_ns();
     record_io(s, task, &done);
@@ -312,17 +345,20 @@ static __always_inline struct socket_state *unix_fresh(struct sock *sk)
 SEC("tp_btf/sk_data_ready")
 int BPF_PROG(on_ready, struct sock *sk)
 {
-    struct socket_state *s = bpf_sk_storage_get(&sockets, sk, NULL, 0);
+    struct socket_state *s;
+    struct arrivals *a;
 
-    if (!s)
-        s = unix_fresh(sk);
-    if (!s)
-        return 0;
     if (!is_tcp(sk)) {
-        if (!s->ready_ns && !s->leftover)
+        s = bpf_sk_storage_get(&sockets, sk, NULL, 0);
+        if (!s)
+            s = unix_fresh(sk);
+        if (s && !s->ready_ns && !s->leftover)
             s->ready_ns = bpf_ktime_get_ns();
         return 0;
     }
+    a = bpf_sk_storage_get(&packets, sk, NULL, 0);
+    if (!a)
+        return 0;
     /* A FIN raises this too; by then the state is another. */
     if (sk->__sk_common.skc_state != TCP_ESTABLISHED)
         return 0;
@@ -331,7 +367,7 @@ int BPF_PROG(on_ready, struct sock *sk)
     if (!tcp)
         return 0;
     /* tcp_mstamp_refresh() has just read the clock for this packet (net/ipv4/tcp_output.c). */
-    arrival_push(s, tcp->rcv_nxt, tcp->tcp_clock_cache);
+    arrival_push(a, tcp->rcv_nxt, tcp->copied_seq, tcp->tcp_clock_cache);
     return 0;
 }
 

@@ -64,32 +64,24 @@ struct {
 } threads SEC(".maps");
 
 /*
- * A socket of the target. The arrivals remember when bytes came that nobody has read: the receive
- * that reads the first of them looks its time up. One writer at each end (the packet's side at
- * head, the reader's at tail), so no lock; when it is full the newest entry is stretched and takes
- * the later time, so that a time may be too late, never too early.
- *
- * The packet's side is often another CPU, so all that a request touches lies on one cache line with
- * the 8 bytes that the kernel has in front: each line that goes from CPU to CPU takes as long as
- * the rest of a probe. Times are cut to 48 bits, three days, for that.
+ * A socket of the target, and when bytes came to it. The packet's side is often another CPU, and a
+ * cache line that goes from CPU to CPU takes as long as the rest of a probe. So each side writes
+ * its own: this is the thread's that receives and sends, on one line with the 8 bytes that the
+ * kernel has in front; what the packets' side writes is struct arrivals.
  */
-#define ARRIVALS 4
-#define ARRIVAL_SHIFT 16
-
 struct socket_state {
     __u64 obj;
-    __u64 arrival[ARRIVALS];     /* time, cut, above the upper half of the end's number */
-    __u16 arrival_low[ARRIVALS]; /* the lower one: rcv_nxt after the bytes */
-    __u8 head, tail;             /* counts, modulo 256 */
+    __u32 segs_in, segs_out; /* TCP's counts of segments when the thread last did something */
     __u8 role;
     __u8 direction; /* EVENT_RECV or EVENT_SEND, of the last one */
     __u8 lost;
     __u8 announced;
     __u8 leftover; /* like ready_ns: bytes were left unread, and when they came is not known */
     __u8 drained;  /* the last receive left nothing: the next one's bytes may begin a message */
-    /* the next line */
-    __u64 ready_ns; /* sockets without sequence numbers: first unread bytes */
+    __u8 empty;    /* nothing was unread when segs_in and segs_out were taken */
+    __u8 pad;
     __u64 established_ns;
+    __u64 ready_ns; /* sockets without sequence numbers: first unread bytes */
 };
 
 struct {
@@ -98,6 +90,25 @@ struct {
     __type(key, int);
     __type(value, struct socket_state);
 } sockets SEC(".maps");
+
+/*
+ * The latest packets of a TCP socket, for the receive that reads their first byte. One whose bytes
+ * are all read is free; when none is, the newest entry is stretched and takes the later time, so
+ * that a time may be too late, never too early. The reader only reads here, while packets come.
+ */
+#define ARRIVALS 4
+struct arrivals {
+    __u64 time_ns[ARRIVALS];
+    __u32 end_seq[ARRIVALS]; /* rcv_nxt after the bytes */
+    __u32 newest;
+};
+
+struct {
+    __uint(type, BPF_MAP_TYPE_SK_STORAGE);
+    __uint(map_flags, BPF_F_NO_PREALLOC);
+    __type(key, int);
+    __type(value, struct arrivals);
+} packets SEC(".maps");
 
 /* Local ports on which the target listens: the way to know a new connection as the target's
  * when it is established by a packet, with anyone as current. */

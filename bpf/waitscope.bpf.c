@@ -115,6 +115,16 @@ static __always_inline __u64 switch_time(struct task_struct *task)
     return clock + c->least;
 }
 
+/* When the task, which runs, was switched in, in CLOCK_MONOTONIC; `now` when it cannot be told. */
+static __always_inline __u64 arrival_time(struct task_struct *task, __u64 now)
+{
+    __u32 zero = 0;
+    struct clock_offset *c = bpf_map_lookup_elem(&clock_offsets, &zero);
+    __u64 arrived = task->sched_info.last_arrival;
+
+    return c && c->window_ns && arrived && has_account(task) ? arrived + c->least : now;
+}
+
 /* When the thread that is switched out stopped running; `now` when it cannot be told. */
 static __always_inline __u64 off_time(struct thread_state *t, struct task_struct *prev, __u64 now)
 {
@@ -212,13 +222,12 @@ static __always_inline void send_wait(struct thread_state *t, __u32 tid, __u64 w
 /*
  * A switch-in went by unseen: the kernel skips a probe that would run inside itself, and some
  * kernels do not trace some threads, whose switch to ours is missing then. The scheduler's
- * account has what happened: how long the thread ran since, and before that wanted to.
+ * account has what happened: when the thread got the CPU, and how long it had wanted it before.
  */
 static __always_inline void recover_switch_in(struct thread_state *t, struct task_struct *prev,
-                                              __u64 now)
+                                              __u64 in, __u64 now)
 {
     bool slept = has_slept(t);
-    __u64 in = now - (prev->se.sum_exec_runtime - t->out_exec_ns);
     __u64 wake = in - (prev->sched_info.run_delay - t->out_delay_ns);
 
     if (in < t->off_ns || in > now)
@@ -267,7 +276,7 @@ static __always_inline void switch_out(struct thread_state *t, struct task_struc
     if (t->dead) /* its EVENT_EXIT was its last word */
         return;
     if (t->off_ns || t->seen_ns)
-        recover_switch_in(t, prev, now);
+        recover_switch_in(t, prev, now - (prev->se.sum_exec_runtime - t->out_exec_ns), now);
     off = recover_preemption(t, prev, off_time(t, prev, now), now);
     t->seen_ns = 0;
     if (preempt || !state) {
@@ -401,6 +410,13 @@ int BPF_PROG(on_exit, struct task_struct *task)
 
     if (!t || t->dead)
         return 0;
+    /* It runs, so it was switched in; what it ran since is not in its account yet. */
+    if (t->off_ns || t->seen_ns) {
+        __u64 now = bpf_ktime_get_ns();
+
+        recover_switch_in(t, task, arrival_time(task, now), now);
+        t->off_ns = 0;
+    }
     t->dead = 1;
     __sync_fetch_and_sub(&alive, 1);
     e = reserve(EVENT_EXIT, sizeof(*e), task->pid, bpf_ktime_get_ns());
