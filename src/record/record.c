@@ -75,7 +75,7 @@ static int take(void *ctx, const struct event *ev)
 
     progress_event(&s->progress, ev);
     runtimes_see(s->runtimes, ev);
-    if (io && ((const struct event_io *)ev)->data_len)
+    if (io && ev->size > sizeof(struct event_io))
         return take_io(s, (const struct event_io *)ev);
     return writer_append(s->writer, ev);
 }
