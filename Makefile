@@ -115,13 +115,14 @@ test-viewer: all $(filter $(O)/tests/viewer/%,$(TOOLS)) ## open reports in a rea
 test-san: all $(UNIT_TESTS) $(filter $(O)/tests/golden/% $(O)/tests/fuzz/%,$(TOOLS)) # what SAN=1 alone does
 	@tests/run $(O) unit golden
 
-.PHONY: bench bench-peers bench-viewer
+.PHONY: bench bench-runtimes bench-viewer
 BENCH_TOOLS := $(filter $(O)/tests/bench/% $(O)/tests/live/%,$(TOOLS))
-bench: all $(BENCH_TOOLS) ## measure the cost of recording against its goals
-	@tests/run $(O) bench
-bench-peers: all $(BENCH_TOOLS) ## measure the cost of other tracers beside it, ten minutes
+bench: all $(BENCH_TOOLS) ## measure what recording costs, and other tracers beside it: ten minutes
 	@.ci/deps build test bench
 	@tests/bench/peers $(O)
+	@tests/bench/run $(O)
+bench-runtimes: all $(BENCH_TOOLS) ## measure what Python's and Kotlin's hooks cost: ten minutes
+	@tests/bench/run $(O) fastapi: kotlin:
 bench-viewer: deps all $(O)/tests/bench/gen_timeline ## measure the page on up to five million intervals
 	@node tests/viewer/bench.mjs $(O)
 
