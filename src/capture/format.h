@@ -17,7 +17,7 @@
 
 #define CAPTURE_MAGIC "waitscop" /* 8 bytes, no NUL */
 #define CAPTURE_MAJOR 1          /* another one is refused */
-#define CAPTURE_MINOR 0          /* a later one adds: read what is known */
+#define CAPTURE_MINOR 1          /* a later one adds: read what is known */
 
 enum capture_flag {
     CAPTURE_INCOMPLETE = 1, /* set from the start, cleared by the orderly end */
@@ -51,6 +51,7 @@ enum capture_block_type {
     BLOCK_LOSS = 2,    /* array of struct capture_loss */
     BLOCK_PROBES = 3,  /* names of the attached probes, a NUL behind each; more NULs pad */
     BLOCK_SUMMARY = 4, /* struct capture_summary: the last block of an orderly end */
+    BLOCK_FLIGHT = 5,  /* 1.1: struct capture_flight: only the last of a longer recording */
 };
 
 struct capture_block {
@@ -78,9 +79,23 @@ struct capture_summary {
     uint64_t end_ns;                   /* the header's, here under a CRC; the writer fills it */
 };
 
+/*
+ * What a flight recorder kept. header.start_ns is where the window begins: from there on the
+ * capture is whole. Records that say what is there (threads, sockets, files …) may be older, the
+ * last word on each; of what happened, none is.
+ */
+struct capture_flight {
+    uint64_t attach_ns; /* when the probes were on */
+    uint64_t last_ns;   /* so much was asked for; 0: no limit but `max_bytes` */
+    uint64_t max_bytes; /* the memory that was allowed */
+    uint32_t full;      /* 1: the memory was used up, so the window is shorter than asked for */
+    uint32_t forgotten; /* descriptions of objects that were given up for room */
+};
+
 _Static_assert(sizeof(struct capture_header) == 456, "capture_header");
 _Static_assert(sizeof(struct capture_block) == 16, "capture_block");
 _Static_assert(sizeof(struct capture_loss) == 32, "capture_loss");
 _Static_assert(sizeof(struct capture_summary) == 48, "capture_summary");
+_Static_assert(sizeof(struct capture_flight) == 32, "capture_flight");
 
 #endif

@@ -171,16 +171,25 @@ static int visit_summary(struct reading *r, const unsigned char *payload, size_t
     return 0;
 }
 
+static int visit_flight(struct reading *r, const unsigned char *payload, size_t len)
+{
+    if (len < sizeof(r->info->flight)) {
+        r->info->bad_blocks++;
+        r->passed_bytes += len;
+        return 0;
+    }
+    memcpy(&r->info->flight, payload, sizeof(r->info->flight));
+    return 0;
+}
+
 static int visit_block(struct reading *r, const struct block *block)
 {
     static const struct {
         uint32_t type;
         int (*visit)(struct reading *r, const unsigned char *payload, size_t len);
     } visits[] = {
-        {BLOCK_EVENTS, visit_events},
-        {BLOCK_LOSS, visit_losses},
-        {BLOCK_PROBES, visit_probes},
-        {BLOCK_SUMMARY, visit_summary},
+        {BLOCK_EVENTS, visit_events},   {BLOCK_LOSS, visit_losses},   {BLOCK_PROBES, visit_probes},
+        {BLOCK_SUMMARY, visit_summary}, {BLOCK_FLIGHT, visit_flight},
     };
     r->blocks++;
     for (size_t i = 0; i < sizeof(visits) / sizeof(*visits); i++)
