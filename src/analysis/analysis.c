@@ -96,12 +96,26 @@ static int losses_reach(struct analysis *a)
     return 0;
 }
 
+/* Of which recording the capture is the last part. */
+static void window_fill(struct timeline *tl, const struct capture_flight *f)
+{
+    if (!f->attach_ns || f->attach_ns > tl->t0_ns || tl->t0_ns - f->attach_ns > DURATION_MAX)
+        return;
+    tl->window.recorded_ns = tl->t0_ns - f->attach_ns + tl->duration_ns;
+    tl->window.asked_ns = f->last_ns;
+    tl->window.max_bytes = f->max_bytes;
+    tl->window.full = f->full != 0;
+    tl->window.forgotten = f->forgotten;
+}
+
 static int head_fill(struct analysis *a, const struct capture_info *info)
 {
     struct timeline *tl = a->tl;
     const struct capture_header *h = &info->header;
     uint64_t counted = 0;
 
+    a->window = info->flight.attach_ns != 0;
+    window_fill(tl, &info->flight);
     tl->complete = info->complete;
     tl->records = info->records;
     tl->host = intern_field(tl, h->host, sizeof(h->host));

@@ -93,6 +93,7 @@ struct life {
     /* lives */
     const struct event_thread *attach, *final; /* NULL: not seen */
     bool forked, exited;
+    bool before; /* it was made, or looked at, before the capture's first instant: see lives.c */
     uint32_t maker_plus1;  /* the thread that made it */
     uint32_t first, count; /* its EVENT_WAITs in analysis.waits */
 
@@ -223,6 +224,7 @@ struct draft {
     bool late, blurred;                      /* see draft_goes_on() */
     uint64_t data_sends;                     /* sends of any kind */
     bool answered, closed, streams;
+    bool early;     /* its first bytes came before the capture's begin */
     uint32_t flags; /* enum request_flag */
     int32_t status;
     uint32_t protocol, name, group;
@@ -367,6 +369,7 @@ struct analysis {
 
     struct timeline *tl;
     uint64_t t0;
+    bool window;            /* a flight recorder's: much was there before it */
     VEC(struct life) lives; /* beside tl->threads */
     struct table tids, pids;
     VEC(uint32_t) waits; /* in records: of one thread after the other, by time */

@@ -79,7 +79,7 @@ static void draft_finish(struct analysis *a, uint32_t request, uint64_t at, uint
     d->end = d->answered && !d->streams ? d->last_send : at;
     if (d->end < d->start)
         d->end = d->start;
-    if (d->answered && !d->streams)
+    if (d->answered && !d->streams && !d->early)
         d->flags |= REQUEST_COMPLETE;
     if (s->prev_end < d->end)
         s->prev_end = d->end;
@@ -102,6 +102,7 @@ static int draft_new(struct analysis *a, struct sock *s, const struct event_io *
         .uring_ready = NEVER,
         .woken = act->time, /* its handler, if that does not follow at once */
         .flags = request_pipelined(s, act->ready) ? REQUEST_PIPELINED : 0,
+        .early = io->ready_ns && io->ready_ns < a->t0,
     };
     /* A client may send data with the last words of its handshake. */
     if (s->request_plus1 && a->drafts.data[s->request_plus1 - 1].proto == &proto_tls)
@@ -185,6 +186,9 @@ static int accepted_recv(struct analysis *a, struct sock *s, const struct event_
         fin.cause = CAUSE_NONE;
         return tenure_touch(a, s->request_plus1 - 1, &fin);
     }
+    /* The rest of one that began before the window of a flight recorder. */
+    if (a->window && !s->request_plus1 && !(io->flags & IO_TURN))
+        return tenure_foreign(a, act);
     bool opens = draft_opens(a, s, io, act->time);
     if (opens) {
         int rc = draft_new(a, s, io, act);

@@ -37,6 +37,8 @@ struct json_object *part_named_uints(struct buf *out, const char *(*name)(unsign
                                      const uint64_t *values, unsigned count);
 
 /* The same in the timeline and in the report, but for the keys of a window's times. */
+/* Of which recording the capture is the last part. */
+struct json_object *part_window(struct buf *out, const struct timeline *tl);
 struct json_object *part_losses(struct buf *out, const struct timeline *tl, const char *start,
                                 const char *end);
 struct json_object *part_probes(struct buf *out, const struct timeline *tl);

@@ -25,6 +25,36 @@ static void add_when(struct sheet *sheet)
     buf_addc(sheet->out, '\n');
 }
 
+/* "the last 30.0 s of 2 h" */
+static void add_window(struct sheet *sheet)
+{
+    const struct recorded_window *w = &sheet->tl->window;
+    struct buf text = BUF_INIT;
+    if (!w->recorded_ns)
+        return;
+    buf_adds(&text, "The end of a recording of ");
+    text_duration(&text, w->recorded_ns);
+    if (!w->full) {
+        buf_adds(&text, ", of which the last ");
+        text_duration(&text, w->asked_ns);
+        buf_adds(&text, " were kept.");
+    } else {
+        buf_adds(&text, ". The last ");
+        text_duration(&text, w->asked_ns);
+        buf_adds(&text, " were to be kept, and did not fit into ");
+        text_size(&text, w->max_bytes);
+        buf_adds(&text, " of memory.");
+    }
+    if (w->forgotten) {
+        buf_addc(&text, ' ');
+        text_count(&text, w->forgotten);
+        buf_adds(&text, " files and connections have no name for the same reason.");
+    }
+    cells_wrap(sheet->out, buf_str(&text), text.len, "", 2, sheet->width);
+    sheet->out->failed |= text.failed;
+    buf_release(&text);
+}
+
 static void add_count(struct buf *out, uint64_t n, const char *one, const char *many)
 {
     text_count(out, n);
@@ -111,6 +141,7 @@ void sheet_header(struct sheet *sheet)
     sheet->out->failed |= line.failed;
     buf_release(&line);
     add_when(sheet);
+    add_window(sheet);
     add_counts(sheet);
     add_lost(sheet);
     add_damage(sheet);

@@ -271,10 +271,20 @@ struct loss {
     uint32_t kind; /* string: "wait", "recv" … */
 };
 
+/* The capture is the last part of a longer recording; `recorded_ns` 0: it is all of it. */
+struct recorded_window {
+    uint64_t recorded_ns; /* from the attach to the capture's end */
+    uint64_t asked_ns;    /* the length that was asked for */
+    uint64_t max_bytes;   /* of memory that were allowed */
+    bool full;            /* and used up: the capture is shorter than it was to be */
+    uint32_t forgotten;   /* descriptions that were given up for lack of memory */
+};
+
 struct timeline {
     uint64_t t0_ns;      /* CLOCK_MONOTONIC at the capture's begin */
     uint64_t t0_real_ns; /* CLOCK_REALTIME at the same moment */
     uint64_t duration_ns;
+    struct recorded_window window;
     bool complete; /* the recording ended in order, nothing of the file is missing */
     uint64_t records, lost;
     uint32_t host, kernel, command, damage; /* strings; damage: what is missing of the file */
