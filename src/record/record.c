@@ -2,10 +2,13 @@
 
 #include "bpf/events.h"
 #include "capture/writer.h"
+#include "record/flight.h"
 #include "record/probes.h"
 #include "record/progress.h"
 #include "record/redact.h"
 #include "record/runtime.h"
+#include "record/sink.h"
+#include "record/slow.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -33,12 +36,14 @@ struct session {
     const struct record_options *options;
     struct record_result *result;
     struct probes *probes;
-    struct writer *writer;
+    struct sink sink;
+    struct capture_header header;
+    struct slow *slow; /* NULL: none is looked for */
     struct runtimes *runtimes;
     struct progress progress;
     int signals; /* signalfd */
     uint64_t start_ns, looked_ns, flushed_ns, lost;
-    bool ended;
+    bool ended, file_wanted;
     uint64_t kill_ns; /* when a command that does not end is killed; 0: never */
 };
 
@@ -62,7 +67,7 @@ static int take_io(struct session *s, const struct event_io *io)
         return -EINVAL;
     memcpy(&copy, io, io->event.size);
     redact(&copy.io);
-    return writer_append(s->writer, &copy.io.event);
+    return sink_append(&s->sink, &copy.io.event);
 }
 
 static int take(void *ctx, const struct event *ev)
@@ -72,9 +77,11 @@ static int take(void *ctx, const struct event *ev)
 
     progress_event(&s->progress, ev);
     runtimes_see(s->runtimes, ev);
+    if (s->slow)
+        slow_see(s->slow, ev);
     if (io && ((const struct event_io *)ev)->data_len)
         return take_io(s, (const struct event_io *)ev);
-    return writer_append(s->writer, ev);
+    return sink_append(&s->sink, ev);
 }
 
 static int drain(struct session *s)
@@ -91,9 +98,9 @@ static int drain(struct session *s)
     for (size_t i = 0; i < n; i++)
         s->lost += losses[i].count;
     if (n)
-        ret = writer_loss(s->writer, losses, n);
+        ret = sink_loss(&s->sink, losses, n);
     if (!ret && now - s->flushed_ns >= FLUSH_NS) {
-        ret = writer_flush(s->writer);
+        ret = sink_flush(&s->sink, now);
         s->flushed_ns = now;
     }
     return ret;
@@ -107,6 +114,8 @@ static int block_signals(struct session *s, struct err *e)
     sigaddset(&set, SIGINT);
     sigaddset(&set, SIGTERM);
     sigaddset(&set, SIGHUP);
+    if (s->options->last_ns)
+        sigaddset(&set, SIGUSR1);
     sigprocmask(SIG_BLOCK, &set, NULL);
     s->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
     return s->signals < 0 ? err_errno(e, -errno, "wait for signals") : 0;
@@ -152,7 +161,7 @@ static int write_probes(struct session *s)
 
     while (names[n])
         n++;
-    return writer_probes(s->writer, names, n);
+    return sink_probes(&s->sink, names, n);
 }
 
 static int wait_for_agents(struct session *s)
@@ -171,25 +180,39 @@ static int wait_for_agents(struct session *s)
     return ret;
 }
 
+static int open_sink(struct session *s, struct err *e)
+{
+    const struct record_options *o = s->options;
+
+    if (o->slow_ns) {
+        s->slow = slow_new(o->slow_ns, o->last_ns);
+        if (!s->slow)
+            return err_errno(e, -ENOMEM, "record");
+    }
+    if (!o->last_ns)
+        return writer_new(&s->sink.writer, o->capture_path, &s->header, e);
+    s->sink.flight = flight_new(o->last_ns, o->max_bytes, s->header.start_ns);
+    return s->sink.flight ? 0 : err_errno(e, -ENOMEM, "record");
+}
+
 /* Probes on, every thread known. Nothing of the target is touched, unless agents are wanted. */
 static int attach(struct session *s, struct err *e)
 {
     const struct record_options *o = s->options;
-    struct capture_header header;
     int ret = probes_new(&s->probes, e);
 
     for (size_t i = 0; !ret && i < target_count(o); i++)
         ret = probes_target(s->probes, target_at(o, i)->pid, e);
     if (ret)
         return ret;
-    fill_header(&header, o, target_at(o, 0));
-    ret = writer_new(&s->writer, o->capture_path, &header, e);
+    fill_header(&s->header, o, target_at(o, 0));
+    ret = open_sink(s, e);
     if (ret)
         return ret;
-    s->runtimes = runtimes_new(s->probes, s->writer, o->precise, o->agents);
+    s->runtimes = runtimes_new(s->probes, &s->sink, o->precise, o->agents);
     if (!s->runtimes)
         return err_errno(e, -ENOMEM, "record");
-    s->start_ns = s->looked_ns = s->flushed_ns = header.start_ns;
+    s->start_ns = s->looked_ns = s->flushed_ns = s->header.start_ns;
     ret = probes_attach(s->probes, e);
     if (!ret)
         ret = probes_snapshot(s->probes, THREAD_AT_ATTACH, e);
@@ -236,6 +259,10 @@ static void look_at_signals(struct session *s, uint64_t now)
     struct signalfd_siginfo info;
 
     while (read(s->signals, &info, sizeof(info)) == sizeof(info)) {
+        if (info.ssi_signo == SIGUSR1) {
+            s->file_wanted = true;
+            continue;
+        }
         s->result->signal = (int)info.ssi_signo;
         if (s->options->command) {
             s->result->end = RECORD_END_SIGNAL;
@@ -280,8 +307,10 @@ static void look_at_limits(struct session *s, uint64_t now)
         return;
     if (o->duration_ns && now - s->start_ns >= o->duration_ns)
         why = RECORD_END_DURATION;
-    else if (o->max_bytes && writer_bytes(s->writer) >= o->max_bytes)
+    else if (o->max_bytes && s->sink.writer && writer_bytes(s->sink.writer) >= o->max_bytes)
         why = RECORD_END_SIZE;
+    else if (s->slow && slow_found(s->slow, now, &s->result->slow))
+        why = RECORD_END_SLOW;
     else
         return;
     if (o->command) {
@@ -290,6 +319,95 @@ static void look_at_limits(struct session *s, uint64_t now)
     } else {
         end_by(s, why);
     }
+}
+
+static uint64_t own_cpu_ns(void)
+{
+    struct rusage r;
+
+    getrusage(RUSAGE_SELF, &r);
+    return ((uint64_t)r.ru_utime.tv_sec + (uint64_t)r.ru_stime.tv_sec) * 1000000000u +
+           ((uint64_t)r.ru_utime.tv_usec + (uint64_t)r.ru_stime.tv_usec) * 1000u;
+}
+
+static void fill_result(struct session *s, uint64_t end_ns)
+{
+    s->result->lost = s->lost;
+    s->result->agents = runtimes_agents(s->runtimes);
+    s->result->agent_refused = runtimes_agent_refused(s->runtimes);
+    s->result->uprobes_refused = runtimes_refused(s->runtimes);
+    s->result->duration_ns = end_ns - s->start_ns;
+}
+
+static int drain_meanwhile(void *ctx)
+{
+    return drain(ctx);
+}
+
+/* What a flight recorder has kept, into a file. */
+static int write_window(struct session *s, const char *path, uint64_t end_ns,
+                        const struct capture_summary *summary, bool *made, struct err *e)
+{
+    struct flight_file file = {.path = path,
+                               .header = s->header,
+                               .summary = *summary,
+                               .end_ns = end_ns,
+                               .meanwhile = drain_meanwhile,
+                               .ctx = s};
+    struct flight_result window;
+    int ret = flight_write(s->sink.flight, &file, &window, made, e);
+
+    if (ret)
+        return ret;
+    s->result->records = window.records;
+    s->result->bytes = window.bytes;
+    s->result->lost = window.lost;
+    s->result->window_ns = end_ns - window.start_ns;
+    s->result->window_full = window.full;
+    s->result->forgotten = window.forgotten;
+    return 0;
+}
+
+/* Everything up to now, with a last look at each thread, and the file that it belongs to. */
+static int write_capture(struct session *s, const char *path, bool *made, struct err *e)
+{
+    struct capture_summary summary;
+    uint64_t end_ns;
+    int ret = probes_snapshot(s->probes, THREAD_AT_END, e);
+
+    end_ns = clock_ns(CLOCK_MONOTONIC);
+    if (!ret)
+        ret = drain(s);
+    if (ret)
+        return ret;
+    memset(&summary, 0, sizeof(summary));
+    summary.lost = s->lost;
+    summary.drain_cpu_ns = own_cpu_ns();
+    probes_cost(s->probes, &summary);
+    fill_result(s, end_ns);
+    if (s->sink.flight)
+        return write_window(s, path, end_ns, &summary, made, e);
+    ret = writer_end(s->sink.writer, end_ns, &summary, e);
+    s->result->records = writer_records(s->sink.writer);
+    s->result->bytes = writer_bytes(s->sink.writer);
+    return ret;
+}
+
+/* A flight recorder's file between. That it cannot be written (the disk is full) is no reason to
+ * stop: what it would have held is still here, and half of it on the disk is of no use. */
+static void write_at_signal(struct session *s)
+{
+    const struct record_options *o = s->options;
+    const char *path = o->next_file(o->file_ctx);
+    struct err failed = {0};
+    bool made = false;
+    int ret = path ? write_capture(s, path, &made, &failed)
+                   : err_errno(&failed, -ENOMEM, "name the next file");
+
+    s->file_wanted = false;
+    if (ret && made)
+        unlink(path);
+    o->wrote_file(o->file_ctx, s->result, ret ? &failed : NULL);
 }
 
 static int follow(struct session *s)
@@ -317,45 +435,23 @@ static int follow(struct session *s)
             ret = runtimes_tick(s->runtimes, now);
         look_at_target(s, now);
         look_at_limits(s, now);
-        progress_show(&s->progress, now - s->start_ns, writer_records(s->writer), s->lost,
-                      writer_bytes(s->writer));
+        if (!ret && !s->ended && s->file_wanted)
+            write_at_signal(s);
+        if (s->options->tick)
+            s->options->tick(s->options->file_ctx);
+        progress_show(&s->progress, now - s->start_ns, sink_records(&s->sink), s->lost,
+                      sink_bytes(&s->sink));
     }
     return ret;
 }
 
-static uint64_t own_cpu_ns(void)
-{
-    struct rusage r;
-
-    getrusage(RUSAGE_SELF, &r);
-    return ((uint64_t)r.ru_utime.tv_sec + (uint64_t)r.ru_stime.tv_sec) * 1000000000u +
-           ((uint64_t)r.ru_utime.tv_usec + (uint64_t)r.ru_stime.tv_usec) * 1000u;
-}
-
 static int finish(struct session *s, struct err *e)
 {
-    struct capture_summary summary;
-    uint64_t end_ns;
-    int ret = probes_snapshot(s->probes, THREAD_AT_END, e);
+    const struct record_options *o = s->options;
+    const char *path = o->last_ns ? o->next_file(o->file_ctx) : o->capture_path;
+    int ret = path ? write_capture(s, path, NULL, e) : -ENOMEM;
 
-    end_ns = clock_ns(CLOCK_MONOTONIC);
-    if (!ret)
-        ret = drain(s);
-    if (ret)
-        return ret;
-    memset(&summary, 0, sizeof(summary));
-    summary.lost = s->lost;
-    summary.drain_cpu_ns = own_cpu_ns();
-    probes_cost(s->probes, &summary);
-    ret = writer_end(s->writer, end_ns, &summary, e);
-    s->result->records = writer_records(s->writer);
-    s->result->bytes = writer_bytes(s->writer);
-    s->result->lost = s->lost;
-    s->result->agents = runtimes_agents(s->runtimes);
-    s->result->agent_refused = runtimes_agent_refused(s->runtimes);
-    s->result->uprobes_refused = runtimes_refused(s->runtimes);
-    s->result->duration_ns = end_ns - s->start_ns;
-    return ret;
+    return ret ? err_errno(e, ret, "write %s", path ? path : "the capture") : 0;
 }
 
 int record_run(const struct record_options *options, struct record_result *result, struct err *e)
@@ -375,21 +471,25 @@ int record_run(const struct record_options *options, struct record_result *resul
     if (!ret && options->command)
         ret = target_go(options->command, options->command_name, e);
     if (ret) {
-        if (s.writer)
+        if (s.sink.writer)
             unlink(options->capture_path);
         goto out;
     }
     ret = follow(&s);
     if (!ret)
         ret = finish(&s, e);
-    if (ret)
+    else if (s.sink.flight)
+        err_errno(e, ret, "record");
+    else
         err_errno(e, ret, "write %s", options->capture_path);
 out:
     progress_end(&s.progress);
     if (s.signals >= 0)
         close(s.signals);
     runtimes_free(s.runtimes);
-    writer_free(s.writer);
+    writer_free(s.sink.writer);
+    flight_free(s.sink.flight);
+    slow_free(s.slow);
     probes_free(s.probes);
     return ret;
 }

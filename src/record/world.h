@@ -1,0 +1,53 @@
+/*
+ * world: the last word on each thread, socket and file, whatever its age.
+ *
+ * A flight recorder gives up what happened before its window. What was said then of what is still
+ * there must not go with it, as nobody says it again. So the records that leave the window go by
+ * here, once each: those that describe are kept, the last of each thing alone; those that tell of
+ * an end take away what was kept. Then only what is there at the window's begin has a place here,
+ * however many threads and connections came and went.
+ *
+ * TCP sockets and threads tell of their ends. Files and unix sockets do not: world_trim() gives up
+ * those that nothing has named for the longest time. Records come roughly, not exactly, in the
+ * order of their times: a word may come up to WORLD_LATE_NS behind the end of what it is about.
+ */
+#ifndef RECORD_WORLD_H
+#define RECORD_WORLD_H
+
+#include "base/table.h"
+#include "base/vec.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define WORLD_LATE_NS 1000000000ull
+#define WORLD_ENDS 64
+
+struct event;
+struct word;
+
+struct world_end {
+    uint64_t key, time_ns;
+};
+
+struct world {
+    VEC(struct word *) words;
+    struct table index;                /* key → place in `words` */
+    struct table threads;              /* pid → how many of its threads are known */
+    struct world_end ends[WORLD_ENDS]; /* the last ones of which no word was here, as a ring */
+    size_t next_end;
+    size_t bytes;       /* of memory, all that it takes */
+    uint64_t newest_ns; /* the latest time of a record that went by */
+    uint64_t forgotten; /* words that were given up by world_trim() */
+};
+
+/* A world of zeros is empty. */
+void world_release(struct world *w);
+/* A record that leaves the window. 0 or -ENOMEM. */
+int world_see(struct world *w, const struct event *ev);
+/* Makes it at most `most` bytes large, as far as it holds what may be given up. */
+void world_trim(struct world *w, size_t most);
+/* Hands over each word that is kept; a negative return of put() ends it with that. */
+int world_tell(const struct world *w, int (*put)(void *ctx, const struct event *ev), void *ctx);
+
+#endif

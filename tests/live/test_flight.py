@@ -1,0 +1,147 @@
+"""The flight recorder: the last seconds, whole and the same as an ordinary recording has them."""
+
+import os
+import re
+import signal
+import socket
+import time
+
+from harness import MS, S, ms, process_of, test, threads_of
+
+PATHS = ["/db/3/%d", "/file/%d", "/sleep/2/%d", "/lock/1/%d", "/compute/1/%d", "/db/12/%d"]
+NEAR = 300_000  # two recordings have clocks of their own at each record
+
+
+def wait_for(t, recording, text, seconds=20):
+    end = time.monotonic() + seconds
+    while text not in recording.message() and time.monotonic() < end:
+        if not recording.alive():
+            break
+        time.sleep(0.02)
+    t.check(text in recording.message(), f"{text!r} was not said: {recording.message()!r}")
+
+
+def ask(t, recording, path):
+    """SIGUSR1, and the capture that comes of it."""
+    recording.popen.send_signal(signal.SIGUSR1)
+    wait_for(t, recording, f"wrote {path}")
+    return path
+
+
+def numbered(path, number):
+    return path.replace(".wsc", f"-{number}.wsc")
+
+
+@test("flight: at SIGUSR1 the last seconds are written, and the recording goes on")
+def signals(t):
+    server = t.sample("pool")
+    finish = t.load(server.port, PATHS, 100000, 8, False, seconds=6, background=True)
+    html = os.path.join(t.dir, "page.html")
+    recording = t.record(server.pid, "--last", "1s", "-o", html)
+    time.sleep(2)
+    paths = [recording.path, numbered(recording.path, 2), numbered(recording.path, 3)]
+    ask(t, recording, paths[0])
+    t.check(os.path.exists(html), "no page beside the first capture")
+    time.sleep(1.2)
+    ask(t, recording, paths[1])
+    recording.end()
+    finish()
+    for path in paths:
+        if not t.check(os.path.exists(path), f"{path} is missing: {recording.message()!r}"):
+            return
+        t.equal(os.stat(path).st_mode & 0o777, 0o600, f"mode of {path}")
+    for html in ("page.html", "page-2.html", "page-3.html"):
+        t.check(os.path.getsize(os.path.join(t.dir, html)) > 10000, f"{html} is no page")
+    ends = []
+    for path in paths:
+        report = t.report(path)
+        capture = report["capture"]
+        t.check(capture["complete"], f"{path}: {capture['damage']}")
+        t.check(0.99 * S < capture["duration_ns"] < 1.01 * S, f"it is {ms(capture['duration_ns'])}")
+        t.equal(capture["lost"]["records"], 0, "lost records")
+        t.check(len(report["requests"]) > 20, f"{len(report['requests'])} requests")
+        t.check(capture["window"]["recorded_ns"] > 2 * S, f"of {capture['window']}")
+        t.check(not capture["window"]["full"], "the memory was used up")
+        ends.append(t.timeline(path).t0_ns + capture["duration_ns"])
+        for thread in threads_of(report):
+            t.equal(thread["state_ns"]["unknown"], 0, f"thread {thread['tid']}: unknown")
+    t.check(ends[0] + S < ends[1] < ends[2], f"they end at {ends}")
+    t.check(server.alive(), "the server ended")
+
+
+def waits(timeline, tid, begin, end):
+    """Its waits of 1 ms and more that end in [begin, end): when, what, how long."""
+    found = []
+    for i in timeline.intervals(tid):
+        at, ns = timeline.t0_ns + i["start"], i["ns"]
+        if "call" in i and ns >= MS and begin + MS <= at + ns < end - MS:
+            found.append((max(at, begin), at + ns, i["state"], i["call"],
+                          i["object"] and i["object"]["name"]))
+    return found
+
+
+def same_threads(t, own, ordinary, report, begin, end):
+    count = 0
+    for thread in threads_of(report):
+        one, two = (waits(x, thread["tid"], begin, end) for x in (own, ordinary))
+        if not t.equal([w[2:] for w in one], [w[2:] for w in two], f"waits of {thread['tid']}"):
+            continue
+        for a, b in zip(one, two):
+            count += 1
+            t.check(abs(a[0] - b[0]) < NEAR and abs(a[1] - b[1]) < NEAR, f"not the same: {a}, {b}")
+    return count
+
+
+def ledger(request):
+    sums = {}
+    for segment in request["segments"]:
+        sums[segment["key"]] = sums.get(segment["key"], 0) + segment["ns"]
+    return sums
+
+
+def same_requests(t, own, ordinary, begin, end):
+    def within(timeline):
+        return {r["name"]: r for r in timeline.requests if r["name"].startswith("GET ")
+                and begin + MS < timeline.t0_ns + r["start"]
+                and timeline.t0_ns + r["start"] + r["latency"] < end - MS}
+    one, two = within(own), within(ordinary)
+    t.equal(sorted(one.keys() ^ two.keys()), [], "requests that only one of them has")
+    for name in one.keys() & two.keys():
+        a, b = one[name], two[name]
+        t.check(abs(a["latency"] - b["latency"]) < NEAR, f"{name}: {a['latency']}, {b['latency']}")
+        t.equal(a["flags"], b["flags"], f"flags of {name}")
+        one_ns, two_ns = ledger(a), ledger(b)
+        for key in one_ns.keys() | two_ns.keys():
+            t.check(abs(one_ns.get(key, 0) - two_ns.get(key, 0)) < NEAR,
+                    f"{name}: {key}: {one_ns}, {two_ns}")
+    return len(one)
+
+
+def beside(t, server, paths, connections, keepalive):
+    """The same second of the same server by both kinds of recording."""
+    finish = t.load(server.port, paths, 100000, connections, keepalive, seconds=4,
+                    background=True)
+    ordinary = t.record(server.pid)
+    flight = t.record(server.pid, "--last", "1s")
+    time.sleep(1.8)
+    ask(t, flight, flight.path)
+    flight.end()
+    ordinary.end()
+    finish()
+    own, whole = flight.timeline(), ordinary.timeline()
+    report = flight.report()
+    begin = own.t0_ns
+    end = begin + report["capture"]["duration_ns"]
+    count = same_threads(t, own, whole, report, begin, end)
+    requests = same_requests(t, own, whole, begin, end)
+    t.note(f"{count} waits and {requests} requests are the same")
+    t.check(count > 50 and requests > 50, "too few to tell")
+    for r in own.requests:
+        if r["start"] == 0:
+            t.equal(r["flags"] & 1, 0, f"{r['name']} began before the window, complete")
+
+
+@test("flight: what lies in the window is what an ordinary recording has of it")
+def equal(t):
+    beside(t, t.sample("pool"), PATHS, 12, False)
+    beside(t, t.sample("eventloop"), ["/db/3/%d", "/sleep/2/%d", "/db/12/%d"], 12, True)
