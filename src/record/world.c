@@ -6,7 +6,7 @@
 
 #define TCP_CLOSE 7
 /* Below this, nobody need know which words are in use: they all have room. */
-#define USE_MATTERS_BYTES ((size_t)4 << 20)
+#define USE_MATTERS_BYTES ((size_t)1 << 20)
 /* What a word takes beside itself: malloc()'s share, and its places in the vector and the table. */
 #define WORD_BESIDE 64
 #define RUNTIMES 32

@@ -6,7 +6,7 @@ import signal
 import socket
 import time
 
-from harness import MS, S, ms, process_of, test, threads_of
+from harness import MS, S, Unable, ms, test, threads_of
 
 PATHS = ["/db/3/%d", "/file/%d", "/sleep/2/%d", "/lock/1/%d", "/compute/1/%d", "/db/12/%d"]
 NEAR = 300_000  # two recordings have clocks of their own at each record
@@ -145,3 +145,94 @@ def beside(t, server, paths, connections, keepalive):
 def equal(t):
     beside(t, t.sample("pool"), PATHS, 12, False)
     beside(t, t.sample("eventloop"), ["/db/3/%d", "/sleep/2/%d", "/db/12/%d"], 12, True)
+
+
+def get(port, path, seconds=10):
+    """One request on a connection of its own, as it is: the client's address."""
+    s = socket.create_connection(("127.0.0.1", port), seconds)
+    s.sendall(f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+    return s, "%s:%d" % s.getsockname()
+
+
+@test("flight: --slow ends soon after the first request that is too slow, or hangs")
+def slow(t):
+    server = t.sample("pool")
+    ordinary = t.load(server.port, PATHS, 100000, 4, False, seconds=5, background=True)
+    for wait, words in ((700, "a request took 70"), (9000, "was not answered yet")):
+        recording = t.record(server.pid, "--last", "5s", "--slow", "500ms")
+        time.sleep(0.5)
+        t.check(recording.alive(), f"it ended before: {recording.message()!r}")
+        begun = time.monotonic()
+        s, address = get(server.port, f"/db/{wait}/4711")
+        t.equal(recording.wait(), 0, "exit status")
+        took = time.monotonic() - begun
+        t.check(0.65 < took < 1.8, f"it ended {took:.2f} s after the request began")
+        said = recording.message()
+        t.check("a request was slow" in said and words in said and address in said, f"said {said!r}")
+        report = recording.report()
+        found = [r for r in report["requests"] if r["name"] == f"GET /db/{wait}/4711"]
+        if t.equal(len(found), 1, "times that the slow request is in the capture"):
+            t.equal(found[0]["complete"], wait == 700, "it is complete")
+        s.close()
+    ordinary()
+
+
+@test("flight: the memory is bounded, and the file says from when on it is whole")
+def bounded(t):
+    server = t.sample("threads", backend=False)
+    recording = t.record(server.pid, "--last", "60s", "--max-size", "8M")
+
+    def resident():
+        with open(f"/proc/{recording.pid}/status", encoding="ascii") as file:
+            return int(re.search(r"VmRSS:\s*(\d+)", file.read()).group(1)) * 1024
+
+    finish = t.load(server.port, ["/compute/0/%d"], 1000000, 16, False, seconds=6, background=True)
+    sizes = []
+    while len(sizes) < 10:
+        time.sleep(0.5)
+        sizes.append(resident())
+    lines = finish()
+    ask(t, recording, recording.path)
+    recording.end()
+    t.note(f"{len(lines)} connections; {sizes[0] >> 20} to {max(sizes) >> 20} MB resident")
+    t.check(max(sizes[5:]) < sizes[4] + (6 << 20), f"resident memory grows: {sizes}")
+    t.check("did not fit into 8" in recording.message(), f"said {recording.message()!r}")
+    report = recording.report()
+    window = report["capture"]["window"]
+    t.check(window["full"], f"not full: {window}")
+    t.equal(report["capture"]["lost"]["records"], 0, "lost records")
+    text = t.run("report", recording.path)[1]
+    t.check("did not fit into 8" in text, f"the report's head: {text[:400]!r}")
+    # Whole from its begin on: every request that was sent in it is there.
+    timeline = recording.timeline()
+    end = timeline.t0_ns + report["capture"]["duration_ns"]
+    sent = {f"GET {l['path']}" for l in lines
+            if timeline.t0_ns + MS < l["sent_ns"] < end - 50 * MS}
+    found = {r["name"] for r in report["requests"]}
+    t.check(len(sent) > 500, f"only {len(sent)} requests in the window")
+    t.equal(sorted(sent - found)[:5], [], "requests in the window that are missing")
+
+
+@test("flight: a file that cannot be written does not end the recording")
+def full_disk(t):
+    disk = os.path.join(t.dir, "disk")
+    os.mkdir(disk)
+    if os.system(f"mount -t tmpfs -o size=64k none {disk}"):
+        raise Unable("no tmpfs can be mounted")
+    try:
+        server = t.sample("pool")
+        path = os.path.join(disk, "x.wsc")
+        recording = t.record(server.pid, "--last", "10s", path=path)
+        t.load(server.port, PATHS, 1000, 8, False)
+        recording.popen.send_signal(signal.SIGUSR1)
+        wait_for(t, recording, "No space left")
+        t.equal(os.listdir(disk), [], "what is left of it")
+        t.check(recording.alive(), "the recording ended")
+        os.system(f"mount -o remount,size=16m {disk}")
+        ask(t, recording, os.path.join(disk, "x-2.wsc"))
+        recording.end()
+        report = t.report(os.path.join(disk, "x-2.wsc"))
+        t.equal(len([r for r in report["requests"] if r["name"].startswith("GET ")]), 1000,
+                "requests in the next file")
+    finally:
+        os.system(f"umount {disk}")
