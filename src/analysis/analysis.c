@@ -108,6 +108,32 @@ static void window_fill(struct timeline *tl, const struct capture_flight *f)
     tl->window.forgotten = f->forgotten;
 }
 
+static int by_cost(const void *x, const void *y)
+{
+    const struct program_cost *p = x, *q = y;
+    return (p->run_ns < q->run_ns) - (p->run_ns > q->run_ns);
+}
+
+static int cost_fill(struct timeline *tl, const struct capture_cost *c)
+{
+    tl->cost.recorder_ns = c->recorder_ns;
+    tl->cost.recorder_of_ns = c->recorder_of_ns;
+    tl->cost.attach_ns = c->attach_ns;
+    tl->cost.sampled_ns = c->sampled_ns;
+    tl->cost.windows = c->windows;
+    tl->cost.whole = c->whole != 0;
+    for (uint32_t i = 0; i < c->count; i++) {
+        const struct capture_program *p = &c->programs[i];
+        struct program_cost one = {intern_field(tl, p->name, sizeof(p->name)), p->runs, p->run_ns};
+        if (vec_push(&tl->cost.programs, one) < 0)
+            return -ENOMEM;
+    }
+    if (tl->cost.programs.len)
+        qsort(tl->cost.programs.data, tl->cost.programs.len, sizeof(*tl->cost.programs.data),
+              by_cost);
+    return 0;
+}
+
 static int head_fill(struct analysis *a, const struct capture_info *info)
 {
     struct timeline *tl = a->tl;
@@ -136,6 +162,8 @@ static int head_fill(struct analysis *a, const struct capture_info *info)
         if (vec_push(&tl->losses, loss) < 0)
             return -ENOMEM;
     }
+    if (cost_fill(tl, &info->cost) < 0)
+        return -ENOMEM;
     if (tl->losses.len)
         sort_runs(tl->losses.data, tl->losses.len, sizeof(*tl->losses.data), by_loss);
     tl->lost = info->summary.lost > counted ? info->summary.lost : counted;

@@ -52,6 +52,7 @@ enum capture_block_type {
     BLOCK_PROBES = 3,  /* names of the attached probes, a NUL behind each; more NULs pad */
     BLOCK_SUMMARY = 4, /* struct capture_summary: the last block of an orderly end */
     BLOCK_FLIGHT = 5,  /* 1.1: struct capture_flight: only the last of a longer recording */
+    BLOCK_COST = 6,    /* 1.1: struct capture_cost, cut behind its last program */
 };
 
 struct capture_block {
@@ -74,7 +75,7 @@ struct capture_loss {
 
 struct capture_summary {
     uint64_t records, lost;
-    uint64_t probe_run_ns, probe_runs; /* 0 when the kernel does not count them */
+    uint64_t probe_run_ns, probe_runs; /* 0 unless the kernel counted all the time */
     uint64_t drain_cpu_ns;             /* the recorder's own CPU time */
     uint64_t end_ns;                   /* the header's, here under a CRC; the writer fills it */
 };
@@ -92,10 +93,35 @@ struct capture_flight {
     uint32_t forgotten; /* descriptions of objects that were given up for room */
 };
 
+/* Runs of one program of the probes, and the time that they took, while the kernel counted. */
+struct capture_program {
+    char name[24]; /* NUL-padded */
+    uint64_t runs, run_ns;
+};
+
+#define CAPTURE_PROGRAMS_MAX 64
+
+/*
+ * What the recording itself cost. The probes are counted in short windows (record/cost.h says what
+ * is in it and what is not), or all the time where the administrator has the kernel count.
+ */
+struct capture_cost {
+    uint64_t recorder_ns;    /* CPU time of the recorder */
+    uint64_t recorder_of_ns; /* within so much time, up to the capture's end */
+    uint64_t attach_ns;      /* CPU time of the recorder up to the attach's end */
+    uint64_t sampled_ns;     /* how long the kernel counted; 0: not at all */
+    uint32_t windows;        /* in how many pieces */
+    uint32_t whole;          /* 1: all the time */
+    uint32_t count, pad;     /* of `programs` */
+    struct capture_program programs[CAPTURE_PROGRAMS_MAX];
+};
+
 _Static_assert(sizeof(struct capture_header) == 456, "capture_header");
 _Static_assert(sizeof(struct capture_block) == 16, "capture_block");
 _Static_assert(sizeof(struct capture_loss) == 32, "capture_loss");
 _Static_assert(sizeof(struct capture_summary) == 48, "capture_summary");
 _Static_assert(sizeof(struct capture_flight) == 32, "capture_flight");
+_Static_assert(sizeof(struct capture_program) == 40, "capture_program");
+_Static_assert(sizeof(struct capture_cost) == 48 + 40 * CAPTURE_PROGRAMS_MAX, "capture_cost");
 
 #endif

@@ -31,6 +31,7 @@ struct capture_info {
     struct capture_header header; /* its char fields end in NUL here */
     struct capture_summary summary;
     struct capture_flight flight; /* zeros: it is the whole recording */
+    struct capture_cost cost;     /* names end in NUL here; zeros: not known */
     bool complete;                /* ended in order and read to the end without damage */
     uint64_t records;             /* handed over */
     uint64_t bad_blocks;    /* passed over: the CRC did not fit (neighbours count as one), or a

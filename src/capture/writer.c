@@ -131,6 +131,12 @@ int writer_events(struct writer *w, const void *records, size_t len, uint64_t co
     return ret;
 }
 
+int writer_cost(struct writer *w, const struct capture_cost *cost, size_t size)
+{
+    int ret = writer_flush(w);
+    return ret ? ret : write_block(w, BLOCK_COST, cost, size);
+}
+
 int writer_flight(struct writer *w, const struct capture_flight *flight)
 {
     return write_block(w, BLOCK_FLIGHT, flight, sizeof(*flight));

@@ -27,6 +27,8 @@ int writer_append(struct writer *w, const struct event *ev);
 /* Appends `count` records that lie one behind the other as a block of their own; each must be one
  * that writer_append() would take, and `len` at most CAPTURE_BLOCK_MAX. */
 int writer_events(struct writer *w, const void *records, size_t len, uint64_t count);
+/* `size`: up to the end of its last program. */
+int writer_cost(struct writer *w, const struct capture_cost *cost, size_t size);
 int writer_flight(struct writer *w, const struct capture_flight *flight);
 int writer_loss(struct writer *w, const struct capture_loss *loss, size_t count);
 int writer_probes(struct writer *w, const char *const *names, size_t count);

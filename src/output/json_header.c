@@ -97,8 +97,8 @@ void json_header(const struct timeline *tl, struct buf *out)
     add_wide(out, o, "t0_ns", tl->t0_ns);
     add_wide(out, o, "t0_real_ns", tl->t0_real_ns);
     part_uint(out, o, "duration_ns", tl->duration_ns);
-    if (tl->window.recorded_ns)
-        part_add(out, o, "window", part_window(out, tl));
+    part_window(out, o, tl);
+    part_cost(out, o, tl);
     part_bool(out, o, "complete", tl->complete);
     part_text(out, o, "damage", timeline_string(tl, tl->damage));
     part_text(out, o, "host", timeline_string(tl, tl->host));

@@ -32,8 +32,8 @@ static void add_capture(struct report *rep)
     struct buf *out = rep->out;
     struct json_object *o = json_object_new_object();
     part_uint(out, o, "duration_ns", tl->duration_ns);
-    if (tl->window.recorded_ns)
-        part_add(out, o, "window", part_window(out, tl));
+    part_window(out, o, tl);
+    part_cost(out, o, tl);
     part_bool(out, o, "complete", tl->complete);
     part_text(out, o, "damage", timeline_string(tl, tl->damage));
     part_uint(out, o, "records", tl->records);

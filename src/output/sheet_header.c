@@ -2,6 +2,7 @@
 
 #include "base/text.h"
 #include "output/cells.h"
+#include "output/cost.h"
 
 #include <time.h>
 
@@ -86,6 +87,31 @@ static void add_loud(struct sheet *sheet, struct buf *text)
     buf_release(text);
 }
 
+/* " (1,200 wait, 4 recv)", " (wait)" */
+static void add_kinds(struct buf *text, const struct timeline *tl)
+{
+    VEC(struct loss) kinds = VEC_INIT;
+    for (size_t i = 0; i < tl->losses.len; i++) {
+        size_t k = 0;
+        while (k < kinds.len && kinds.data[k].kind != tl->losses.data[i].kind)
+            k++;
+        if (k == kinds.len)
+            text->failed |= vec_push(&kinds, ((struct loss){.kind = tl->losses.data[i].kind})) < 0;
+        if (k < kinds.len)
+            kinds.data[k].count += tl->losses.data[i].count;
+    }
+    for (size_t k = 0; k < kinds.len; k++) {
+        buf_adds(text, k ? ", " : " (");
+        if (kinds.len > 1) {
+            text_count(text, kinds.data[k].count);
+            buf_addc(text, ' ');
+        }
+        buf_addf(text, "%s", timeline_string(tl, kinds.data[k].kind));
+    }
+    buf_adds(text, kinds.len ? ")" : "");
+    vec_release(&kinds);
+}
+
 /* Loud, as all that follows is less than the truth. */
 static void add_lost(struct sheet *sheet)
 {
@@ -102,6 +128,7 @@ static void add_lost(struct sheet *sheet)
         marked += !!(tl->requests.data[i].flags & REQUEST_LOSS);
     buf_adds(&text, "LOST: ");
     add_count(&text, tl->lost, "record", "records");
+    add_kinds(&text, tl);
     buf_adds(&text, " found no room while recording");
     if (tl->losses.len) {
         buf_adds(&text, ", between ");
@@ -128,6 +155,17 @@ static void add_damage(struct sheet *sheet)
     add_loud(sheet, &text);
 }
 
+/* "The recording took 1.8 % of one CPU: probes 1.2 % (…), the recorder 0.6 %." */
+static void add_cost(struct sheet *sheet)
+{
+    struct buf text = BUF_INIT;
+    cost_words(&text, sheet->tl);
+    if (text.len)
+        cells_wrap(sheet->out, buf_str(&text), text.len, "", 2, sheet->width);
+    sheet->out->failed |= text.failed;
+    buf_release(&text);
+}
+
 void sheet_header(struct sheet *sheet)
 {
     const char *command = timeline_string(sheet->tl, sheet->tl->command);
@@ -143,6 +181,7 @@ void sheet_header(struct sheet *sheet)
     add_when(sheet);
     add_window(sheet);
     add_counts(sheet);
+    add_cost(sheet);
     add_lost(sheet);
     add_damage(sheet);
 }

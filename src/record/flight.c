@@ -221,10 +221,9 @@ int flight_append(struct flight *f, const struct event *ev)
     return ret ? ret : keep_within(f);
 }
 
-/* The window as it is at `now_ns`. */
-static uint64_t window_start(const struct flight *f, uint64_t now_ns)
+uint64_t flight_start(const struct flight *f, uint64_t end_ns)
 {
-    uint64_t start = f->last_ns && now_ns > f->last_ns ? now_ns - f->last_ns : 0;
+    uint64_t start = f->last_ns && end_ns > f->last_ns ? end_ns - f->last_ns : 0;
 
     return start > f->whole_ns ? start : f->whole_ns;
 }
@@ -241,7 +240,7 @@ static void losses_expire(struct flight *f, uint64_t start_ns)
 
 int flight_expire(struct flight *f, uint64_t now_ns)
 {
-    uint64_t start = window_start(f, now_ns);
+    uint64_t start = flight_start(f, now_ns);
     int ret = 0;
 
     if (f->writing)
@@ -337,6 +336,8 @@ static int write_parts(struct writer *w, struct flight *f, const struct flight_f
     f->blocks.closed = true;
     if (!ret)
         ret = writer_probes(w, (const char *const *)f->probes.data, f->probes.len);
+    if (!ret && file->cost)
+        ret = writer_cost(w, file->cost, file->cost_size);
     if (!ret)
         ret = write_losses(w, f, r->start_ns, &r->lost);
     if (!ret)
@@ -366,7 +367,7 @@ int flight_write(struct flight *f, const struct flight_file *file, struct flight
                  bool *made, struct err *e)
 {
     struct capture_header header = file->header;
-    struct flight_result r = {.start_ns = window_start(f, file->end_ns)};
+    struct flight_result r = {.start_ns = flight_start(f, file->end_ns)};
     struct writer *w = NULL;
     int ret = trim(f, r.start_ns);
 

@@ -37,8 +37,10 @@ int flight_expire(struct flight *f, uint64_t now_ns);
 
 struct flight_file {
     const char *path;
-    struct capture_header header;   /* start_ns and start_real_ns: of the recording's begin */
-    struct capture_summary summary; /* `lost` is filled */
+    struct capture_header header;    /* start_ns and start_real_ns: of the recording's begin */
+    struct capture_summary summary;  /* `lost` is filled */
+    const struct capture_cost *cost; /* NULL: none */
+    size_t cost_size;
     uint64_t end_ns;
     /* Called now and then during the writing, so that the ring does not run full; what comes then
      * is kept for the next file. */
@@ -61,6 +63,8 @@ struct flight_result {
 int flight_write(struct flight *f, const struct flight_file *file, struct flight_result *result,
                  bool *made, struct err *e);
 
+/* Where the window begins that ends at `end_ns`. */
+uint64_t flight_start(const struct flight *f, uint64_t end_ns);
 /* Bytes of memory that it takes; records that are kept, but for those of the world. */
 uint64_t flight_bytes(const struct flight *f);
 uint64_t flight_records(const struct flight *f);

@@ -23,8 +23,8 @@ void progress_event(struct progress *p, const struct event *ev)
     if (ev->kind == EVENT_SOCKET) {
         const struct event_socket *s = (const struct event_socket *)ev;
 
-        /* AF_UNIX, which tells of no end, carries no requests yet; a lost entry only makes the count
-         * too high. */
+        /* AF_UNIX, which tells of no end, carries no requests yet; a lost entry only makes the
+         * count too high. */
         if (p->downstream.used > DOWNSTREAM_MAX)
             table_release(&p->downstream);
         if (s->role == ROLE_CONNECTED || s->family == 1)

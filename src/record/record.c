@@ -2,6 +2,8 @@
 
 #include "bpf/events.h"
 #include "capture/writer.h"
+#include "record/cost.h"
+#include "record/describe.h"
 #include "record/flight.h"
 #include "record/probes.h"
 #include "record/progress.h"
@@ -16,9 +18,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/signalfd.h>
-#include <sys/utsname.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -38,6 +38,7 @@ struct session {
     struct probes *probes;
     struct sink sink;
     struct capture_header header;
+    struct cost cost;
     struct slow *slow; /* NULL: none is looked for */
     struct runtimes *runtimes;
     struct progress progress;
@@ -121,29 +122,6 @@ static int block_signals(struct session *s, struct err *e)
     return s->signals < 0 ? err_errno(e, -errno, "wait for signals") : 0;
 }
 
-static void fill_header(struct capture_header *h, const struct record_options *o,
-                        const struct target *first)
-{
-    struct utsname u;
-
-    memset(h, 0, sizeof(*h));
-#if defined(__x86_64__)
-    h->arch = CAPTURE_X86_64;
-#elif defined(__aarch64__)
-    h->arch = CAPTURE_ARM64;
-#endif
-    h->cpus = (uint16_t)sysconf(_SC_NPROCESSORS_ONLN);
-    h->start_ns = clock_ns(CLOCK_MONOTONIC);
-    h->start_real_ns = clock_ns(CLOCK_REALTIME);
-    h->target_pid = first->pid;
-    if (!uname(&u)) {
-        snprintf(h->host, sizeof(h->host), "%.63s", u.nodename);
-        snprintf(h->kernel, sizeof(h->kernel), "%.20s %.30s", u.release, u.machine);
-    }
-    memcpy(h->comm, first->comm, sizeof(h->comm));
-    snprintf(h->command, sizeof(h->command), "%.255s", o->described ? o->described : "");
-}
-
 static const struct target *target_at(const struct record_options *o, size_t i)
 {
     return o->command ? &o->command->target : &o->targets[i];
@@ -205,7 +183,9 @@ static int attach(struct session *s, struct err *e)
         ret = probes_target(s->probes, target_at(o, i)->pid, e);
     if (ret)
         return ret;
-    fill_header(&s->header, o, target_at(o, 0));
+    describe_recording(&s->header, target_at(o, 0), o->described);
+    s->header.start_ns = clock_ns(CLOCK_MONOTONIC);
+    s->header.start_real_ns = clock_ns(CLOCK_REALTIME);
     ret = open_sink(s, e);
     if (ret)
         return ret;
@@ -321,15 +301,6 @@ static void look_at_limits(struct session *s, uint64_t now)
     }
 }
 
-static uint64_t own_cpu_ns(void)
-{
-    struct rusage r;
-
-    getrusage(RUSAGE_SELF, &r);
-    return ((uint64_t)r.ru_utime.tv_sec + (uint64_t)r.ru_stime.tv_sec) * 1000000000u +
-           ((uint64_t)r.ru_utime.tv_usec + (uint64_t)r.ru_stime.tv_usec) * 1000u;
-}
-
 static void fill_result(struct session *s, uint64_t end_ns)
 {
     s->result->lost = s->lost;
@@ -348,13 +319,19 @@ static int drain_meanwhile(void *ctx)
 static int write_window(struct session *s, const char *path, uint64_t end_ns,
                         const struct capture_summary *summary, bool *made, struct err *e)
 {
+    struct capture_cost cost;
+    size_t size = cost_tell(&s->cost, flight_start(s->sink.flight, end_ns), end_ns, &cost);
     struct flight_file file = {.path = path,
                                .header = s->header,
                                .summary = *summary,
+                               .cost = &cost,
+                               .cost_size = size,
                                .end_ns = end_ns,
                                .meanwhile = drain_meanwhile,
                                .ctx = s};
     struct flight_result window;
+
+    cost_sum(&cost, &file.summary);
     int ret = flight_write(s->sink.flight, &file, &window, made, e);
 
     if (ret)
@@ -371,7 +348,8 @@ static int write_window(struct session *s, const char *path, uint64_t end_ns,
 /* Everything up to now, with a last look at each thread, and the file that it belongs to. */
 static int write_capture(struct session *s, const char *path, bool *made, struct err *e)
 {
-    struct capture_summary summary;
+    struct capture_summary summary = {0};
+    struct capture_cost cost;
     uint64_t end_ns;
     int ret = probes_snapshot(s->probes, THREAD_AT_END, e);
 
@@ -380,13 +358,16 @@ static int write_capture(struct session *s, const char *path, bool *made, struct
         ret = drain(s);
     if (ret)
         return ret;
-    memset(&summary, 0, sizeof(summary));
     summary.lost = s->lost;
-    summary.drain_cpu_ns = own_cpu_ns();
-    probes_cost(s->probes, &summary);
+    summary.drain_cpu_ns = cost_own_cpu_ns();
     fill_result(s, end_ns);
     if (s->sink.flight)
         return write_window(s, path, end_ns, &summary, made, e);
+    size_t size = cost_tell(&s->cost, s->start_ns, end_ns, &cost);
+    ret = writer_cost(s->sink.writer, &cost, size);
+    if (ret)
+        return err_errno(e, ret, "write %s", path);
+    cost_sum(&cost, &summary);
     ret = writer_end(s->sink.writer, end_ns, &summary, e);
     s->result->records = writer_records(s->sink.writer);
     s->result->bytes = writer_bytes(s->sink.writer);
@@ -433,6 +414,7 @@ static int follow(struct session *s)
         ret = drain(s);
         if (!ret)
             ret = runtimes_tick(s->runtimes, now);
+        cost_tick(&s->cost, now);
         look_at_target(s, now);
         look_at_limits(s, now);
         if (!ret && !s->ended && s->file_wanted)
@@ -465,6 +447,8 @@ int record_run(const struct record_options *options, struct record_result *resul
     ret = block_signals(&s, e);
     if (!ret)
         ret = attach(&s, e);
+    if (!ret && cost_begin(&s.cost, s.probes, clock_ns(CLOCK_MONOTONIC)) < 0)
+        ret = err_errno(e, -ENOMEM, "record");
     if (!ret && options->attached)
         options->attached(options->attached_ctx, probes_alive(s.probes),
                           clock_ns(CLOCK_MONOTONIC) - begun);
@@ -490,6 +474,7 @@ out:
     writer_free(s.sink.writer);
     flight_free(s.sink.flight);
     slow_free(s.slow);
+    cost_release(&s.cost);
     probes_free(s.probes);
     return ret;
 }
