@@ -33,16 +33,16 @@ static struct word *find(const struct world *w, uint64_t key)
 {
     uint64_t at;
 
-    return table_get(&w->index, key, &at) ? w->words.data[at] : NULL;
+    return table_get(&w->index, key, &at) ? w->words.data[at].word : NULL;
 }
 
 static void drop_at(struct world *w, size_t at)
 {
-    struct word *word = w->words.data[at], *last = *vec_last(&w->words);
+    struct word *word = w->words.data[at].word, *last = vec_last(&w->words)->word;
 
     table_remove(&w->index, word->key);
     if (last != word) {
-        w->words.data[at] = last;
+        w->words.data[at].word = last;
         table_put(&w->index, last->key, at); /* replaces: no memory is needed */
     }
     w->words.len--;
@@ -100,8 +100,9 @@ static int keep(struct world *w, uint64_t key, const struct event *ev, bool *fre
         table_get(&w->index, key, &at);
         w->bytes -= word_bytes(old);
         free(old);
-        w->words.data[at] = word;
-    } else if (table_put(&w->index, key, w->words.len) < 0 || vec_push(&w->words, word) < 0) {
+        w->words.data[at].word = word;
+    } else if (table_put(&w->index, key, w->words.len) < 0 ||
+               vec_push(&w->words, ((struct world_place){word})) < 0) {
         table_remove(&w->index, key);
         free(word);
         return -ENOMEM;
@@ -134,7 +135,7 @@ static void forget_process(struct world *w, uint32_t pid)
     if (!drop(w, key_of(EVENT_FD, (uint64_t)pid << 32)))
         return;
     for (size_t i = w->words.len; i-- > 0;) {
-        uint64_t key = w->words.data[i]->key;
+        uint64_t key = w->words.data[i].word->key;
 
         if (key >> 32 == key_of(EVENT_FD, (uint64_t)pid << 32) >> 32)
             drop_at(w, i);
@@ -312,8 +313,8 @@ static uint64_t quarter(const struct world *w)
     size_t n = 0, step = w->words.len / 1024 + 1;
 
     for (size_t i = 0; i < w->words.len && n < 1024; i += step)
-        if (may_go(w->words.data[i]))
-            times[n++] = w->words.data[i]->used_ns;
+        if (may_go(w->words.data[i].word))
+            times[n++] = w->words.data[i].word->used_ns;
     if (!n)
         return 0;
     qsort(times, n, sizeof(*times), by_time);
@@ -327,7 +328,7 @@ void world_trim(struct world *w, size_t most)
         size_t gone = 0;
 
         for (size_t i = w->words.len; i-- > 0;) {
-            const struct word *word = w->words.data[i];
+            const struct word *word = w->words.data[i].word;
 
             if (!may_go(word) || word->used_ns > before)
                 continue;
@@ -345,14 +346,14 @@ int world_tell(const struct world *w, int (*put)(void *ctx, const struct event *
     int ret = 0;
 
     for (size_t i = 0; i < w->words.len && !ret; i++)
-        ret = put(ctx, (const void *)w->words.data[i]->bytes);
+        ret = put(ctx, (const void *)w->words.data[i].word->bytes);
     return ret;
 }
 
 void world_release(struct world *w)
 {
     for (size_t i = 0; i < w->words.len; i++)
-        free(w->words.data[i]);
+        free(w->words.data[i].word);
     vec_release(&w->words);
     table_release(&w->index);
     table_release(&w->threads);

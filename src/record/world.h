@@ -30,8 +30,12 @@ struct world_end {
     uint64_t key, time_ns;
 };
 
+struct world_place {
+    struct word *word;
+};
+
 struct world {
-    VEC(struct word *) words;
+    VEC(struct world_place) words;
     struct table index;                /* key → place in `words` */
     struct table threads;              /* pid → how many of its threads are known */
     struct world_end ends[WORLD_ENDS]; /* the last ones of which no word was here, as a ring */
