@@ -235,14 +235,26 @@ static int choose_names(struct choice *c, const struct target *first)
     return 0;
 }
 
+/* A flight recorder goes on behind the files that are there. */
+static int check_name(const struct choice *c, const char *path, struct err *e)
+{
+    struct err own = {0};
+    int ret = check_new_file(path, &own);
+
+    if (ret == -EEXIST && c->last_ns)
+        return 0;
+    *e = own;
+    return ret;
+}
+
 /* What was asked for first: nobody named a spare capture, so nobody should be told of it. */
 static int check_new_files(const struct choice *c, struct err *e)
 {
     int ret = 0;
 
     for (size_t i = 0; !ret && i < c->outputs.len; i++)
-        ret = check_new_file(c->outputs.data[i], e);
-    return ret ? ret : check_new_file(c->capture, e);
+        ret = check_name(c, c->outputs.data[i], e);
+    return ret ? ret : check_name(c, c->capture, e);
 }
 
 static int write_outputs(const struct choice *c)

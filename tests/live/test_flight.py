@@ -236,3 +236,40 @@ def full_disk(t):
                 "requests in the next file")
     finally:
         os.system(f"umount {disk}")
+
+
+@test("flight: at the target's end and by -d the last seconds are written too")
+def ends(t):
+    server = t.sample("pool")
+    recordings = [t.record(server.pid, "--last", "1s", "-d", "2s"),
+                  t.record(server.pid, "--last", "1s"),
+                  t.record(server.pid, "--slow", "200ms")]
+    finish = t.load(server.port, PATHS, 100000, 8, False, seconds=2, rate=500, background=True)
+    t.equal(recordings[0].wait(), 0, "exit status with -d")
+    s, _ = get(server.port, "/db/400/1")
+    t.equal(recordings[2].wait(), 0, "exit status with --slow alone")
+    finish()
+    s.close()
+    server.end(signal.SIGKILL)
+    t.equal(recordings[1].wait(), 0, "exit status at the target's end")
+    for recording, why, length in zip(recordings, ("the time was over", "the target ended",
+                                                   "a request was slow"), (1, 1, 2)):
+        t.check(why in recording.message(), f"said {recording.message()!r}")
+        report = recording.report()
+        t.check(report["capture"]["complete"], report["capture"]["damage"])
+        t.check(0.9 * length * S < report["capture"]["duration_ns"],
+                f"it is {ms(report['capture']['duration_ns'])}")
+        t.equal(report["capture"]["window"] is None, length == 2, "it is no window")
+
+
+@test("flight: files that are there are not written over, the number goes on")
+def there(t):
+    server = t.sample("pool", backend=False)
+    path = os.path.join(t.dir, "there.wsc")
+    for name in (path, numbered(path, 2)):
+        with open(name, "w", encoding="ascii") as file:
+            file.write("mine")
+    recording = t.record(server.pid, "--last", "1s", path=path).end()
+    with open(path, encoding="ascii") as file:
+        t.equal(file.read(), "mine", "what was there")
+    t.check(t.report(numbered(path, 3))["capture"]["complete"], f"said {recording.message()!r}")
