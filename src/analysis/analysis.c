@@ -205,6 +205,8 @@ int analysis_finish(struct analysis *a, const struct capture_info *info, struct 
     records_sort(a);
     bounds(a, info);
     int rc = head_fill(a, info);
+    if (rc == 0 && a->window)
+        rc = records_before(a);
     for (size_t i = 0; rc == 0 && i < sizeof(stages) / sizeof(stages[0]); i++)
         rc = stages[i](a);
     return rc;

@@ -83,7 +83,8 @@ struct capture_summary {
 /*
  * What a flight recorder kept. header.start_ns is where the window begins: from there on the
  * capture is whole. Records that say what is there (threads, sockets, files …) may be older, the
- * last word on each; of what happened, none is.
+ * last word on each. Of what happened none is, but for receives that began a request of which
+ * nothing was answered before the window.
  */
 struct capture_flight {
     uint64_t attach_ns; /* when the probes were on */

@@ -156,7 +156,7 @@ static int block_trim(struct flight *f, struct block *b, uint64_t start_ns)
     b->count = count;
     if (b->first_ns < start_ns)
         b->first_ns = start_ns;
-    return ret;
+    return ret ? ret : world_settle(&f->world);
 }
 
 /* The oldest block goes. */

@@ -1,7 +1,5 @@
 #include "record/world.h"
 
-#include "bpf/events.h"
-
 #include <string.h>
 
 #define TCP_CLOSE 7
@@ -46,6 +44,7 @@ static void drop_at(struct world *w, size_t at)
         table_put(&w->index, last->key, at); /* replaces: no memory is needed */
     }
     w->words.len--;
+    w->open -= word->key >> 60 == EVENT_RECV;
     w->bytes -= word_bytes(word);
     free(word);
 }
@@ -107,6 +106,7 @@ static int keep(struct world *w, uint64_t key, const struct event *ev, bool *fre
         free(word);
         return -ENOMEM;
     }
+    w->open += !old && key >> 60 == EVENT_RECV;
     w->bytes += word_bytes(word);
     return 0;
 }
@@ -204,13 +204,99 @@ static void see_exit(struct world *w, const struct event_exit *x)
         note_end(w, key_of(EVENT_FORK, x->event.tid), x->event.time_ns);
 }
 
+/* ---- requests that nobody has answered */
+
+static struct world_turn *turn_of(struct world *w, uint64_t obj)
+{
+    return &w->turns[(obj * 0x9e3779b97f4a7c15u) >> 32 & (WORLD_TURNS - 1)];
+}
+
+/* The receive in that place becomes a word, if it still stands. */
+static int turn_settle(struct world *w, struct world_turn *t)
+{
+    bool fresh;
+
+    if (!t->open)
+        return 0;
+    t->open = false;
+    return keep(w, key_of(EVENT_RECV, t->obj), &t->receive.event, &fresh);
+}
+
+static void turn_forget(struct world *w, uint64_t obj)
+{
+    if (w->open)
+        drop(w, key_of(EVENT_RECV, obj));
+}
+
+static int see_recv(struct world *w, const struct event_io *io)
+{
+    struct world_turn *t;
+    int ret = 0;
+
+    if (!(io->flags & IO_TURN) || (io->flags & IO_PEEK) || !io->bytes ||
+        io->event.size > WORLD_TURN_BYTES)
+        return 0;
+    if (!w->turns)
+        w->turns = calloc(WORLD_TURNS, sizeof(*w->turns));
+    if (!w->turns)
+        return -ENOMEM;
+    t = turn_of(w, io->obj);
+    if (t->obj != io->obj) {
+        ret = turn_settle(w, t);
+        *t = (struct world_turn){.obj = io->obj};
+    }
+    /* Its answer may come by before it. */
+    t->open = t->sent_ns < io->event.time_ns;
+    memcpy(&t->receive, io, io->event.size);
+    turn_forget(w, io->obj);
+    return ret;
+}
+
+static int see_send(struct world *w, const struct event_io *io)
+{
+    struct world_turn *t;
+    int ret = 0;
+
+    if (!w->turns)
+        return 0;
+    t = turn_of(w, io->obj);
+    if (t->obj != io->obj) {
+        ret = turn_settle(w, t);
+        *t = (struct world_turn){.obj = io->obj};
+    }
+    t->open = t->open && t->receive.event.time_ns > io->event.time_ns;
+    if (io->event.time_ns > t->sent_ns)
+        t->sent_ns = io->event.time_ns;
+    turn_forget(w, io->obj);
+    return ret;
+}
+
+int world_settle(struct world *w)
+{
+    int ret = 0;
+
+    for (size_t i = 0; w->turns && i < WORLD_TURNS && !ret; i++)
+        ret = turn_settle(w, &w->turns[i]);
+    return ret;
+}
+
+static void turn_close(struct world *w, uint64_t obj)
+{
+    if (w->turns && turn_of(w, obj)->obj == obj)
+        turn_of(w, obj)->open = false;
+    turn_forget(w, obj);
+}
+
 /* ---- all of them */
 
 static void see_conn(struct world *w, const struct event_conn *c)
 {
     uint64_t key = key_of(EVENT_SOCKET, c->obj);
 
-    if (c->new_state == TCP_CLOSE && !drop(w, key))
+    if (c->new_state != TCP_CLOSE)
+        return;
+    turn_close(w, c->obj);
+    if (!drop(w, key))
         note_end(w, key, c->event.time_ns);
 }
 
@@ -280,6 +366,12 @@ int world_see(struct world *w, const struct event *ev)
     case EVENT_RUNTIME:
         return keep(w, key_of(EVENT_RUNTIME, (uint64_t)ev->tid << 8 | runtime->runtime), ev,
                     &fresh);
+    case EVENT_RECV:
+        see_use(w, ev);
+        return see_recv(w, at);
+    case EVENT_SEND:
+        see_use(w, ev);
+        return see_send(w, at);
     default:
         see_use(w, ev);
         return 0;
@@ -288,6 +380,20 @@ int world_see(struct world *w, const struct event *ev)
 
 /* ---- giving up */
 
+/* A request on a connection that is the target's, or may be: an answer from a server that it asked
+ * stands unanswered, too. */
+static bool is_asked(const struct world *w, const struct word *word)
+{
+    const struct event_io *io = (const void *)word->bytes;
+    const struct word *socket;
+
+    if (io->event.kind != EVENT_RECV)
+        return true;
+    socket = find(w, key_of(EVENT_SOCKET, io->obj));
+    return !socket ||
+           ((const struct event_socket *)(const void *)socket->bytes)->role != ROLE_CONNECTED;
+}
+
 /* Not threads, which end; and a listener's word tells which connections are the target's. */
 static bool may_go(const struct word *word)
 {
@@ -295,7 +401,7 @@ static bool may_go(const struct word *word)
 
     if (ev->kind == EVENT_SOCKET)
         return ((const struct event_socket *)(const void *)ev)->role != ROLE_LISTENER;
-    return ev->kind == EVENT_FILE || ev->kind == EVENT_ANON;
+    return ev->kind == EVENT_FILE || ev->kind == EVENT_ANON || ev->kind == EVENT_RECV;
 }
 
 static int by_time(const void *a, const void *b)
@@ -346,7 +452,8 @@ int world_tell(const struct world *w, int (*put)(void *ctx, const struct event *
     int ret = 0;
 
     for (size_t i = 0; i < w->words.len && !ret; i++)
-        ret = put(ctx, (const void *)w->words.data[i].word->bytes);
+        if (is_asked(w, w->words.data[i].word))
+            ret = put(ctx, (const void *)w->words.data[i].word->bytes);
     return ret;
 }
 
@@ -354,6 +461,7 @@ void world_release(struct world *w)
 {
     for (size_t i = 0; i < w->words.len; i++)
         free(w->words.data[i].word);
+    free(w->turns);
     vec_release(&w->words);
     table_release(&w->index);
     table_release(&w->threads);

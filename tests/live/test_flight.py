@@ -38,6 +38,7 @@ def signals(t):
     finish = t.load(server.port, PATHS, 100000, 8, False, seconds=6, background=True)
     html = os.path.join(t.dir, "page.html")
     recording = t.record(server.pid, "--last", "1s", "-o", html)
+    hangs, _ = get(server.port, "/db/9000/1")
     time.sleep(2)
     paths = [recording.path, numbered(recording.path, 2), numbered(recording.path, 3)]
     ask(t, recording, paths[0])
@@ -55,6 +56,11 @@ def signals(t):
     ends = []
     for path in paths:
         report = t.report(path)
+        old = [r for r in report["requests"] if r["name"] == "GET /db/9000/1"]
+        if t.equal(len(old), 1, "times that a request is there that hangs since before the window"):
+            t.check(not old[0]["complete"] and old[0]["start_ns"] == 0 and
+                    old[0]["ledger_ns"]["unattributed"] == old[0]["latency_ns"] ==
+                    report["capture"]["duration_ns"], f"it is {old[0]}")
         capture = report["capture"]
         t.check(capture["complete"], f"{path}: {capture['damage']}")
         t.check(0.99 * S < capture["duration_ns"] < 1.01 * S, f"it is {ms(capture['duration_ns'])}")
@@ -66,6 +72,7 @@ def signals(t):
         for thread in threads_of(report):
             t.equal(thread["state_ns"]["unknown"], 0, f"thread {thread['tid']}: unknown")
     t.check(ends[0] + S < ends[1] < ends[2], f"they end at {ends}")
+    hangs.close()
     t.check(server.alive(), "the server ended")
 
 
@@ -157,7 +164,7 @@ def get(port, path, seconds=10):
 @test("flight: --slow ends soon after the first request that is too slow, or hangs")
 def slow(t):
     server = t.sample("pool")
-    ordinary = t.load(server.port, PATHS, 100000, 4, False, seconds=5, background=True)
+    ordinary = t.load(server.port, PATHS, 100000, 4, False, seconds=5, rate=300, background=True)
     for wait, words in ((700, "a request took 70"), (9000, "was not answered yet")):
         recording = t.record(server.pid, "--last", "5s", "--slow", "500ms")
         time.sleep(0.5)
@@ -243,10 +250,10 @@ def ends(t):
     server = t.sample("pool")
     recordings = [t.record(server.pid, "--last", "1s", "-d", "2s"),
                   t.record(server.pid, "--last", "1s"),
-                  t.record(server.pid, "--slow", "200ms")]
-    finish = t.load(server.port, PATHS, 100000, 8, False, seconds=2, rate=500, background=True)
+                  t.record(server.pid, "--slow", "1s")]
+    finish = t.load(server.port, PATHS, 100000, 8, False, seconds=2, rate=300, background=True)
     t.equal(recordings[0].wait(), 0, "exit status with -d")
-    s, _ = get(server.port, "/db/400/1")
+    s, _ = get(server.port, "/db/1200/1")
     t.equal(recordings[2].wait(), 0, "exit status with --slow alone")
     finish()
     s.close()

@@ -109,6 +109,43 @@ static void test_requests(void **state)
     made_release(&m);
 }
 
+/* One that was read before the window, and that hangs, or is answered within: it is there, and
+ * nobody knows what was done for it. */
+static void test_old_requests(void **state)
+{
+    (void)state;
+    struct made m;
+    window_init(&m, 1000);
+    attach_running(&m, BEFORE(1000), 7, 7);
+    for (unsigned n = 1; n <= 3; n++)
+        accepted(&m, BEFORE(900), SOCKET(n));
+    receives(&m, BEFORE(300), 7, SOCKET(1), BEFORE(310), GET("/hangs"));
+    receives(&m, BEFORE(200), 7, SOCKET(2), BEFORE(210), GET("/late"));
+    receives(&m, 50, 7, SOCKET(3), 40, GET("/new"));
+    sends(&m, 80, 7, SOCKET(3), OK);
+    sends(&m, 150, 7, SOCKET(2), OK);
+    receives(&m, 220, 7, SOCKET(2), 210, GET("/next"));
+    sends(&m, 260, 7, SOCKET(2), OK);
+    end_running(&m, 1000, 7, 7);
+    made_finish(&m);
+    assert_int_equal(m.tl.requests.len, 4);
+    for (unsigned i = 0; i < 2; i++) {
+        const struct request *r = request_named(&m, i ? "GET /late" : "GET /hangs");
+        assert_int_equal(r->flags, 0);
+        assert_int_equal(r->start_ns, 0);
+        assert_int_equal(r->end_ns, i ? US(150) : US(1000));
+        assert_int_equal(r->ledger_ns[LEDGER_UNATTRIBUTED], r->end_ns);
+    }
+    expect_request(&m, "GET /new",
+                   (struct expect){.start = 40, .end = 80, .ledger = {[LEDGER_RUNNING] = 40}});
+    expect_request(&m, "GET /next",
+                   (struct expect){.start = 210,
+                                   .end = 260,
+                                   .ledger = {[LEDGER_QUEUED] = 10, [LEDGER_RUNNING] = 40}});
+    assert_int_equal(m.tl.processes.data[0].verdict.requests, 2);
+    made_release(&m);
+}
+
 static void test_what_it_is_part_of(void **state)
 {
     (void)state;
@@ -140,6 +177,7 @@ int main(void)
         cmocka_unit_test(test_no_end),
         cmocka_unit_test(test_requests),
         cmocka_unit_test(test_what_it_is_part_of),
+        cmocka_unit_test(test_old_requests),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

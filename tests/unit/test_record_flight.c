@@ -221,6 +221,39 @@ static void test_numbers_again(void **state)
     assert_int_equal(count(EVENT_SOCKET, 0), 0);
 }
 
+static void turn(unsigned kind, uint64_t time_ns, uint64_t obj)
+{
+    put(moved(kind, time_ns, obj, 0, IO_TURN, "GET /", 5));
+}
+
+/* Of what happened before the window there is one thing left: who was not answered. */
+static void test_unanswered(void **state)
+{
+    (void)state;
+    for (uint64_t n = 1; n <= 2000; n++) {
+        put(sock(ATTACH + 1, SOCK(n), AF_INET, n % 100 == 3 ? ROLE_CONNECTED : ROLE_ACCEPTED, 80));
+        turn(EVENT_RECV, ATTACH + S + n, SOCK(n));
+    }
+    for (uint64_t n = 1; n <= 2000; n++)
+        if (n % 100 > 4) /* the rest hangs, or is an answer that the target got */
+            turn(EVENT_SEND, ATTACH + 2 * S + n, SOCK(n));
+    for (uint64_t n = 1; n <= 2000; n += 100)
+        put(conn(ATTACH + 3 * S, SOCK(n), 7));        /* gave up */
+    turn(EVENT_SEND, ATTACH + 4 * S + 1, SOCK(3000)); /* came by before what it answers */
+    turn(EVENT_RECV, ATTACH + 4 * S, SOCK(3000));
+    pass(5, 100);
+    turn(EVENT_SEND, ATTACH + 99 * S, SOCK(2)); /* answered within the window */
+    write_out(ATTACH + 100 * S, NULL);
+    /* of each hundred those with the remainders 0, 2, 4 */
+    assert_int_equal(count(EVENT_RECV, 0), 60);
+    assert_int_equal(count(EVENT_SEND, 0), 1);
+    for (uint64_t n = 1; n <= 2000; n++)
+        turn(EVENT_SEND, ATTACH + 101 * S, SOCK(n));
+    pass(102, 140);
+    write_out(ATTACH + 140 * S, NULL);
+    assert_int_equal(count(EVENT_RECV, 0), 0);
+}
+
 /* A look at the end belongs to one file alone. */
 static void test_finals(void **state)
 {
@@ -377,19 +410,13 @@ static void test_unsound(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_window),
-        TEST(test_younger_than_its_window),
-        TEST(test_disorder),
-        TEST(test_threads),
-        TEST(test_numbers_again),
-        TEST(test_finals),
-        TEST(test_losses_and_probes),
-        TEST(test_meanwhile),
-        TEST(test_failed_write),
-        TEST(test_unsound),
-        TEST(test_short_connections),
-        TEST_SMALL(test_full),
-        TEST_SMALL(test_unix_sockets),
+        TEST(test_window),        TEST(test_younger_than_its_window),
+        TEST(test_disorder),      TEST(test_threads),
+        TEST(test_numbers_again), TEST(test_unanswered),
+        TEST(test_finals),        TEST(test_losses_and_probes),
+        TEST(test_meanwhile),     TEST(test_failed_write),
+        TEST(test_unsound),       TEST(test_short_connections),
+        TEST_SMALL(test_full),    TEST_SMALL(test_unix_sockets),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
