@@ -18,22 +18,23 @@
 #endif
 
 enum event_kind {
-    EVENT_WAIT = 1,     /* a thread was off CPU and is on again */
-    EVENT_THREAD = 2,   /* a thread as it stands at the attach or at the end */
-    EVENT_FORK = 3,     /* a thread or process was made */
-    EVENT_EXIT = 4,     /* a thread ended */
-    EVENT_COMM = 5,     /* a thread was renamed, or its process called exec */
-    EVENT_RECV = 6,     /* a socket receive returned bytes, or the end of the stream */
-    EVENT_SEND = 7,     /* a socket send took bytes */
-    EVENT_CONN = 8,     /* a TCP connection changed its state */
-    EVENT_SOCKET = 9,   /* what socket an object is; may come again, the last word holds */
-    EVENT_FILE = 10,    /* what file an object is, or the path a call was given */
-    EVENT_ANON = 11,    /* what pipe, eventfd, epoll, timer … an object is */
-    EVENT_FD = 12,      /* a descriptor that a process had at the attach */
-    EVENT_WORK = 13,    /* a runtime's own word on which piece of work a thread turns to */
-    EVENT_URING = 14,   /* a request to io_uring was submitted, or has completed */
-    EVENT_RUNTIME = 15, /* what runs in a process, as its files say; the recorder writes it */
-    EVENT_KINDS = 16,
+    EVENT_WAIT = 1,        /* a thread was off CPU and is on again */
+    EVENT_THREAD = 2,      /* a thread as it stands at the attach or at the end */
+    EVENT_FORK = 3,        /* a thread or process was made */
+    EVENT_EXIT = 4,        /* a thread ended */
+    EVENT_COMM = 5,        /* a thread was renamed, or its process called exec */
+    EVENT_RECV = 6,        /* a socket receive returned bytes, or the end of the stream */
+    EVENT_SEND = 7,        /* a socket send took bytes */
+    EVENT_CONN = 8,        /* a TCP connection changed its state */
+    EVENT_SOCKET = 9,      /* what socket an object is; may come again, the last word holds */
+    EVENT_FILE = 10,       /* what file an object is, or the path a call was given */
+    EVENT_ANON = 11,       /* what pipe, eventfd, epoll, timer … an object is */
+    EVENT_FD = 12,         /* a descriptor that a process had at the attach */
+    EVENT_WORK = 13,       /* a runtime's own word on which piece of work a thread turns to */
+    EVENT_URING = 14,      /* a request to io_uring was submitted, or has completed */
+    EVENT_RUNTIME = 15,    /* what runs in a process, as its files say; the recorder writes it */
+    EVENT_WAIT_SHORT = 16, /* the same as EVENT_WAIT, where it fits: nearly always */
+    EVENT_KINDS = 17,
 };
 
 struct event {
@@ -98,6 +99,36 @@ struct event_wait {
 };
 
 /* A futex's address stands in obj's place: bit 63..56 are 0 then, as user addresses are. */
+
+/*
+ * The same in 40 bytes. A wait is told so unless it took 2^32 ns or longer, began before the
+ * attach, or `fd` or `arg` do not fit; readers get it as a struct event_wait (capture/reader.h).
+ */
+struct event_wait_short {
+    struct event event;
+    uint32_t off_before;  /* event.time_ns - off_ns */
+    uint32_t wake_before; /* event.time_ns - wake_ns */
+    uint64_t obj;
+    uint32_t packed; /* see SHORT_… */
+    uint16_t call;
+    uint16_t value; /* fd or arg: see enum short_value */
+};
+
+/* Threads are numbered below 2^22: PID_MAX_LIMIT in include/linux/threads.h. */
+#define SHORT_WAKER(packed) ((packed)&0x3fffffu)
+#define SHORT_WHY(packed) ((packed) >> 22 & 0x7u)
+#define SHORT_FLAGS(packed) ((packed) >> 25 & 0x1fu)
+#define SHORT_VALUE(packed) ((packed) >> 30)
+#define SHORT_PACKED(waker, why, flags, value) \
+    ((uint32_t)(waker) | (uint32_t)(why) << 22 | (uint32_t)(flags) << 25 | (uint32_t)(value) << 30)
+#define SHORT_WAKER_MAX 0x3fffffu
+#define SHORT_VALUE_MAX 0xffffu
+
+enum short_value {
+    SHORT_ARG = 0,    /* it is arg, and there is no fd */
+    SHORT_FD = 1,     /* it is fd, and arg is 0 */
+    SHORT_FD_ONE = 2, /* it is fd, and arg is 1: poll over one descriptor */
+};
 
 enum thread_phase {
     THREAD_AT_ATTACH = 0,
@@ -360,6 +391,7 @@ _Static_assert(sizeof(struct event_uring) == 56, "event_uring");
 _Static_assert(sizeof(struct event_work) == 32, "event_work");
 _Static_assert(sizeof(struct event_runtime) == 40, "event_runtime");
 _Static_assert(sizeof(struct event_wait) == 56, "event_wait");
+_Static_assert(sizeof(struct event_wait_short) == 40, "event_wait_short");
 _Static_assert(sizeof(struct event_thread) == 128, "event_thread");
 _Static_assert(sizeof(struct event_fork) == 48, "event_fork");
 _Static_assert(sizeof(struct event_exit) == 24, "event_exit");

@@ -22,6 +22,15 @@ typedef __u32 dev_t; /* the kernel's own, not user space's */
 #define false 0
 #define NULL ((void *)0)
 
+/*
+ * A number that is the address of a kernel struct, as a pointer through which it is read without
+ * a call for each field. What is not there reads as 0. kernel/bpf/helpers.c, since 6.2; the probes
+ * of sockets need 6.3.
+ */
+extern void *bpf_rdonly_cast(const void *obj, __u32 btf_id) __attribute__((section(".ksyms")));
+#define AT(type, address) \
+    ((type *)bpf_rdonly_cast((const void *)(address), bpf_core_type_id_kernel(type)))
+
 #define AF_UNIX 1
 #define AF_INET 2
 #define AF_INET6 10
@@ -162,7 +171,8 @@ struct sched_entity {
 
 struct sched_info {
     unsigned long long run_delay;
-    unsigned long long last_queued; /* rq.clock when it began to want the CPU; 0: it has it */
+    unsigned long long last_arrival; /* rq.clock when it last got the CPU */
+    unsigned long long last_queued;  /* rq.clock when it began to want the CPU; 0: it has it */
 };
 
 struct thread_info {
@@ -238,6 +248,7 @@ struct tcp_sock {
     __u64 tcp_clock_cache; /* CLOCK_MONOTONIC in ns, read for the packet at hand */
     __u32 copied_seq;
     __u32 rcv_nxt;
+    __u32 segs_in, segs_out;
 };
 
 struct socket {

@@ -258,7 +258,7 @@ static __noinline int describe_unix(__u64 sk_address, __u64 obj, __u32 which)
 
 static __always_inline __u64 socket_object(struct sock *sk)
 {
-    __u64 cookie = BPF_CORE_READ(sk, __sk_common.skc_cookie.counter);
+    __u64 cookie = AT(struct sock, sk)->__sk_common.skc_cookie.counter;
 
     /* Sockets that carried bytes have a cookie. One that has none yet is known by its address,
      * marked by a bit that no cookie reaches. */
@@ -287,29 +287,28 @@ static __noinline int describe_new_socket(__u64 sk_address, __u64 obj, __u32 whi
 /* The object behind an open file; described when it is new. `which`: enum of path rooms. */
 static __noinline __u64 file_object(__u64 file_address, __u32 which)
 {
-    struct file *file = (struct file *)file_address;
-    struct inode *inode = BPF_CORE_READ(file, f_inode);
-    struct dentry *dentry = BPF_CORE_READ(file, f_path.dentry);
-    unsigned short mode = BPF_CORE_READ(inode, i_mode);
-    unsigned long magic = BPF_CORE_READ(inode, i_sb, s_magic);
-    __u64 ino = BPF_CORE_READ(inode, i_ino);
+    struct file *file = AT(struct file, file_address);
+    struct inode *inode = file->f_inode;
+    unsigned short mode = inode->i_mode;
+    unsigned long magic, ino;
     __u64 obj, h;
 
     if ((mode & S_IFMT) == S_IFSOCK) {
-        struct socket *socket = BPF_CORE_READ(file, private_data);
-        struct sock *sk = BPF_CORE_READ(socket, sk);
+        __u64 sk = (__u64)BPF_CORE_READ(AT(struct socket, file->private_data), sk);
 
         if (!sk)
             return 0;
-        obj = socket_object(sk);
+        obj = socket_object((struct sock *)sk);
         if (!is_described(obj))
-            describe_new_socket((__u64)sk, obj, which);
+            describe_new_socket(sk, obj, which);
         return obj;
     }
+    magic = inode->i_sb->s_magic;
+    ino = inode->i_ino;
     if (magic == ANON_INODE_FS_MAGIC || magic == PIPEFS_MAGIC) {
         h = mix(0, ino);
         if (magic == ANON_INODE_FS_MAGIC)
-            h = mix(mix(h, file_address), (__u64)BPF_CORE_READ(file, private_data));
+            h = mix(mix(h, file_address), (__u64)file->private_data);
         obj = object_id(OBJECT_ANON, h);
         if (!is_described(obj))
             describe_anon(file_address, obj, ino, magic == PIPEFS_MAGIC);
@@ -317,9 +316,9 @@ static __noinline __u64 file_object(__u64 file_address, __u32 which)
     }
     /* The dentry with its name's hash stands for the path, the rest for the file. */
     h = mix(0, ino);
-    h = mix(h, (__u64)BPF_CORE_READ(inode, i_sb, s_dev) << 32 | BPF_CORE_READ(inode, i_generation));
-    h = mix(h, (__u64)dentry);
-    h = mix(h, BPF_CORE_READ(dentry, d_name.hash_len));
+    h = mix(h, (__u64)inode->i_sb->s_dev << 32 | inode->i_generation);
+    h = mix(h, (__u64)BPF_CORE_READ(file, f_path.dentry)); /* read so, it is a number */
+    h = mix(h, file->f_path.dentry->d_name.hash_len);
     obj = object_id(OBJECT_FILE, h);
     if (!is_described(obj))
         describe_file(file_address, obj, which);
@@ -328,14 +327,12 @@ static __noinline __u64 file_object(__u64 file_address, __u32 which)
 
 static __always_inline __u64 fd_file(struct task_struct *task, __s32 fd)
 {
-    struct fdtable *fdt = BPF_CORE_READ(task, files, fdt);
-    struct file **array;
+    struct fdtable *fdt = task->files->fdt;
     __u64 file = 0;
 
-    if (fd < 0 || (__u32)fd >= BPF_CORE_READ(fdt, max_fds))
+    if (fd < 0 || (__u32)fd >= fdt->max_fds)
         return 0;
-    array = BPF_CORE_READ(fdt, fd);
-    if (bpf_probe_read_kernel(&file, sizeof(file), array + fd))
+    if (bpf_probe_read_kernel(&file, sizeof(file), fdt->fd + fd))
         return 0;
     return file;
 }

@@ -15,6 +15,23 @@ struct probe_loss {
     uint64_t first_ns, last_ns;
 };
 
+/*
+ * A ring of one CPU's records, `ring_mask` + 1 bytes and RING_RECORD_MAX more behind them: a record
+ * begins at its position in the ring modulo its size, and is never split. Positions count all bytes
+ * since the begin. The probes write head, the recorder tail, each on a cache line of its own.
+ */
+#define RING_RECORD_MAX 256
+struct cpu_ring {
+    uint64_t head; /* written so far */
+    uint32_t busy; /* a probe is writing */
+    uint32_t pad[13];
+    uint64_t tail; /* read so far */
+    uint64_t more[7];
+    /* the records */
+};
+
+_Static_assert(sizeof(struct cpu_ring) == 128, "cpu_ring");
+
 /* What is known of a call by its kernel number: enum call, enum call_class. */
 struct call_entry {
     uint16_t call;

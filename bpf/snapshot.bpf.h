@@ -27,6 +27,22 @@ static __always_inline bool is_target(struct task_struct *task)
     return false;
 }
 
+/* When the thread was queued for a CPU, for which it still waits; 0: it sleeps, or runs. Its CPU
+ * may have read its clock last some time ago. */
+static __always_inline __u64 queued_since(struct thread_state *t, struct task_struct *task,
+                                          __u64 now)
+{
+    __u64 queued = task->sched_info.last_queued, clock, since;
+
+    if (!bpf_core_field_exists(task->se.cfs_rq) || !bpf_core_field_exists(task->se.cfs_rq->rq))
+        return t->wake_ns;
+    if (!queued || task->__state || task->on_cpu)
+        return 0;
+    clock = BPF_CORE_READ(task, se.cfs_rq, rq, clock);
+    since = clock > queued && now > clock - queued ? now - (clock - queued) : now;
+    return since > t->off_ns ? since : t->off_ns;
+}
+
 static __always_inline void snapshot_send(struct thread_state *t, struct task_struct *task,
                                           __u64 now)
 {
@@ -47,7 +63,7 @@ static __always_inline void snapshot_send(struct thread_state *t, struct task_st
     __builtin_memset(e->pad, 0, sizeof(e->pad));
     __builtin_memset(&e->wait, 0, sizeof(e->wait));
     e->wait.off_ns = t->off_ns ? t->off_ns : t->seen_ns;
-    e->wait.wake_ns = t->wake_ns;
+    e->wait.wake_ns = queued_since(t, task, now);
     e->wait.obj = t->obj;
     e->wait.waker = t->waker;
     e->wait.call = t->call;

@@ -25,6 +25,8 @@ static __always_inline struct socket_state *socket_get(struct sock *sk, __u8 rol
     s = bpf_sk_storage_get(&sockets, sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
     if (!s)
         return NULL;
+    if (is_tcp(sk))
+        bpf_sk_storage_get(&packets, sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
     s->obj = object_id(OBJECT_SOCKET, bpf_get_socket_cookie(sk));
     s->role = role;
     if (sk->__sk_common.skc_family == AF_UNIX) {
@@ -52,33 +54,63 @@ static __always_inline void socket_announce(struct socket_state *s, struct sock 
         describe_unix((__u64)sk, s->obj, ROOM_SOCKET);
 }
 
-static __always_inline void arrival_push(struct socket_state *s, __u32 end_seq, __u64 now)
+/* Bytes up to `end_seq` came at `now`; those up to `copied` are read. */
+static __always_inline void arrival_push(struct arrivals *a, __u32 end_seq, __u32 copied, __u64 now)
 {
-    __u32 head = s->head;
-    struct arrival *a;
+    __u32 to = (a->newest + 1) & (ARRIVALS - 1);
 
-    if (head - s->tail >= ARRIVALS)
-        head--; /* full: stretch the newest */
-    a = &s->arrivals[head & (ARRIVALS - 1)];
-    a->end_seq = end_seq;
-    a->time_ns = now;
-    s->head = head + 1;
+    if ((__s32)(a->end_seq[to] - copied) > 0)
+        to = a->newest & (ARRIVALS - 1); /* full: stretch the newest */
+    a->time_ns[to] = now;
+    barrier();
+    a->end_seq[to] = end_seq;
+    a->newest = to;
 }
 
-/* When the byte `seq` arrived; 0 when that is not known. Forgets what came before it. */
-static __always_inline __u64 arrival_of(struct socket_state *s, __u32 seq)
+/* When the byte `seq` arrived; 0 when that is not known. */
+static __always_inline __u64 arrival_of(struct sock *sk, __u32 seq)
 {
-    for (int i = 0; i < ARRIVALS; i++) {
-        struct arrival *a;
+    struct arrivals *a = bpf_sk_storage_get(&packets, sk, NULL, 0);
+    __u32 least = ~0u;
+    __u64 time = 0;
 
-        if (s->tail == s->head)
-            return 0;
-        a = &s->arrivals[s->tail & (ARRIVALS - 1)];
-        if ((__s32)(a->end_seq - seq) > 0)
-            return a->time_ns;
-        s->tail++;
+    if (!a)
+        return 0;
+    for (int i = 0; i < ARRIVALS; i++) {
+        __u32 behind = a->end_seq[i] - seq;
+
+        if ((__s32)behind > 0 && behind < least && a->time_ns[i]) {
+            least = behind;
+            time = a->time_ns[i];
+        }
     }
-    return 0;
+    return time;
+}
+
+/*
+ * When the first of the `bytes` that TCP has just received arrived. If nothing was unread when the
+ * thread last did something with the socket, and since then one segment came and none was sent, it
+ * is when TCP last read the clock: tcp_segs_in() comes before tcp_mstamp_refresh(), so a second
+ * segment that touched the clock shows in the count (net/ipv4/tcp_ipv4.c, tcp_input.c).
+ */
+static __always_inline __u64 tcp_arrival(struct socket_state *s, struct sock *sk,
+                                         struct tcp_sock *tcp, int bytes, bool peek)
+{
+    __u64 clock = *(volatile __u64 *)&tcp->tcp_clock_cache;
+
+    if (s->empty && *(volatile __u32 *)&tcp->segs_in == s->segs_in + 1 &&
+        tcp->segs_out == s->segs_out)
+        return clock;
+    /* copied_seq is behind the bytes just read, unless they were only looked at */
+    return arrival_of(sk, tcp->copied_seq - (peek ? 0 : bytes));
+}
+
+/* In this order: a segment that comes meanwhile shows in `empty` or in the next one's count. */
+static __always_inline void count_segments(struct socket_state *s, struct tcp_sock *tcp)
+{
+    s->segs_out = tcp->segs_out;
+    s->segs_in = *(volatile __u32 *)&tcp->segs_in;
+    s->empty = tcp->copied_seq == *(volatile __u32 *)&tcp->rcv_nxt;
 }
 
 /*
@@ -154,39 +186,42 @@ static __always_inline void fill_io(struct event_io *io, struct socket_state *s,
 
 static __always_inline void send_io(struct socket_state *s, const struct io_done *done)
 {
-    struct event_io *io = reserve(done->kind, sizeof(*io), done->tid, done->now);
+    struct cpu_ring *r;
+    struct event_io *io =
+        reserve_here(r, done->kind, done->kind, sizeof(*io), done->tid, done->now);
 
     if (!io) {
         s->lost = 1;
         return;
     }
     fill_io(io, s, done, 0);
-    submit(io);
+    submit_here(r, io, sizeof(*io));
 }
 
 /* The same with the first bytes; a function for each size, as what is reserved must be constant. */
-#define SEND_IO(name, room)                                                              \
-    static __always_inline void name(struct socket_state *s, const struct io_done *done, \
-                                     __u64 from)                                         \
-    {                                                                                    \
-        struct {                                                                         \
-            struct event_io io;                                                          \
-            __u8 data[room];                                                             \
-        } *r = reserve(done->kind, sizeof(*r), done->tid, done->now);                    \
-        __u32 n = (__u32)done->bytes;                                                    \
-                                                                                         \
-        if (!r) {                                                                        \
-            s->lost = 1;                                                                 \
-            return;                                                                      \
-        }                                                                                \
-        barrier_var(n); /* or the verifier loses sight of the bound */                   \
-        if (n > (room))                                                                  \
-            n = (room);                                                                  \
-        __builtin_memset(r->data, 0, (room));                                            \
-        if (bpf_probe_read_user(r->data, n, (void *)from))                               \
-            n = 0;                                                                       \
-        fill_io(&r->io, s, done, (__u16)n);                                              \
-        submit(r);                                                                       \
+#define SEND_IO(name, room)                                                                   \
+    static __always_inline void name(struct socket_state *s, const struct io_done *done,      \
+                                     __u64 from)                                              \
+    {                                                                                         \
+        struct cpu_ring *ring_;                                                               \
+        struct {                                                                              \
+            struct event_io io;                                                               \
+            __u8 data[room];                                                                  \
+        } *r = reserve_here(ring_, done->kind, done->kind, sizeof(*r), done->tid, done->now); \
+        __u32 n = (__u32)done->bytes;                                                         \
+                                                                                              \
+        if (!r) {                                                                             \
+            s->lost = 1;                                                                      \
+            return;                                                                           \
+        }                                                                                     \
+        barrier_var(n); /* or the verifier loses sight of the bound */                        \
+        if (n > (room))                                                                       \
+            n = (room);                                                                       \
+        __builtin_memset(r->data, 0, (room));                                                 \
+        if (bpf_probe_read_user(r->data, n, (void *)from))                                    \
+            n = 0;                                                                            \
+        fill_io(&r->io, s, done, (__u16)n);                                                   \
+        submit_here(ring_, r, sizeof(*r));                                                    \
     }
 
 SEND_IO(send_io_small, IO_DATA_SMALL)
@@ -249,21 +284,22 @@ int BPF_PROG(on_recv, struct sock *sk, int ret, int flags)
         return 0;
     socket_announce(s, sk);
     done.fresh = s->drained;
+    done.now = bpf_ktime_get_ns();
     if (is_tcp(sk)) {
         struct tcp_sock *tcp = bpf_skc_to_tcp_sock(sk);
 
-        /* copied_seq is behind the bytes just read, unless they were only looked at */
         if (tcp && ret > 0)
-            done.ready = arrival_of(s, flags & MSG_PEEK ? tcp->copied_seq : tcp->copied_seq - ret);
-        if (tcp)
-            s->drained = tcp->copied_seq == tcp->rcv_nxt;
+            done.ready = tcp_arrival(s, sk, tcp, ret, flags & MSG_PEEK);
+        if (tcp) {
+            count_segments(s, tcp);
+            s->drained = s->empty;
+        }
     } else if (!(flags & MSG_PEEK)) {
         done.ready = arrival_of_first(s, sk);
         s->drained = !s->leftover;
     }
     done.flags = (flags & MSG_PEEK ? IO_PEEK : 0) | (flags & MSG_DONTWAIT ? IO_NONBLOCKING : 0);
     done.tid = task->pid;
-    done.now = bpf_ktime_get_ns();
     record_io(s, task, &done);
     return 0;
 }
@@ -281,6 +317,12 @@ int BPF_PROG(on_send, struct sock *sk, int ret, int flags)
     if (!s)
         return 0;
     socket_announce(s, sk);
+    if (is_tcp(sk)) {
+        struct tcp_sock *tcp = bpf_skc_to_tcp_sock(sk);
+
+        if (tcp)
+            count_segments(s, tcp);
+    }
     done.tid = task->pid;
     done.now = bpf_ktime_get_ns();
     record_io(s, task, &done);
@@ -303,17 +345,20 @@ static __always_inline struct socket_state *unix_fresh(struct sock *sk)
 SEC("tp_btf/sk_data_ready")
 int BPF_PROG(on_ready, struct sock *sk)
 {
-    struct socket_state *s = bpf_sk_storage_get(&sockets, sk, NULL, 0);
+    struct socket_state *s;
+    struct arrivals *a;
 
-    if (!s)
-        s = unix_fresh(sk);
-    if (!s)
-        return 0;
     if (!is_tcp(sk)) {
-        if (!s->ready_ns && !s->leftover)
+        s = bpf_sk_storage_get(&sockets, sk, NULL, 0);
+        if (!s)
+            s = unix_fresh(sk);
+        if (s && !s->ready_ns && !s->leftover)
             s->ready_ns = bpf_ktime_get_ns();
         return 0;
     }
+    a = bpf_sk_storage_get(&packets, sk, NULL, 0);
+    if (!a)
+        return 0;
     /* A FIN raises this too; by then the state is another. */
     if (sk->__sk_common.skc_state != TCP_ESTABLISHED)
         return 0;
@@ -322,7 +367,7 @@ int BPF_PROG(on_ready, struct sock *sk)
     if (!tcp)
         return 0;
     /* tcp_mstamp_refresh() has just read the clock for this packet (net/ipv4/tcp_output.c). */
-    arrival_push(s, tcp->rcv_nxt, tcp->tcp_clock_cache);
+    arrival_push(a, tcp->rcv_nxt, tcp->copied_seq, tcp->tcp_clock_cache);
     return 0;
 }
 

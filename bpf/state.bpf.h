@@ -1,5 +1,5 @@
 /*
- * state: the maps, what is kept for each thread and socket, and the way records leave.
+ * state: the maps, and what is kept for each thread and socket.
  */
 #ifndef BPF_STATE_BPF_H
 #define BPF_STATE_BPF_H
@@ -8,6 +8,7 @@
 
 #include "bpf/calls.h"
 #include "bpf/events.h"
+#include "bpf/ring.bpf.h"
 #include "bpf/shared.h"
 
 #include <bpf/bpf_core_read.h>
@@ -20,32 +21,36 @@
  * What it holds of a wait is sent at the next switch-in; off_ns is 0 while on CPU.
  */
 struct thread_state {
+    /* What each switch and each wake-up, maybe on another CPU, touches: one cache line with the 8
+     * bytes that the kernel has in front (struct bpf_local_storage_data). */
+    __u64 frame; /* in_interrupt()'s way through memory */
+    __u32 waker;
+    __u8 waker_irq;
+    __u8 woken; /* since the last switch-in */
+    __u8 dead;
+    __u8 lost;
     __u64 off_ns;
-    __u64 wake_ns;
     __u64 obj;
-    __u64 seen_ns; /* when the snapshot found it off CPU; 0 otherwise */
-    /* At the last switch-in; in_ns, in the scheduler's view, is 0 before the first one. */
-    __u64 in_ns;
+    __u64 in_ns; /* at the last switch-in, in the scheduler's view; 0 before the first one */
+    __s32 fd;
+    __u32 arg;
+    __u16 call;
+    __u8 why;
+    __u8 flags;
+    __u32 pad;
+    /* At the last switch-in. */
     __u64 exec_ns;     /* sum_exec_runtime */
     __u64 stolen_ns;   /* rq.clock - rq.clock_task */
     __u64 in_delay_ns; /* run_delay, with what it had just waited */
     /* At the last switch-out: sum_exec_runtime, run_delay. */
     __u64 out_exec_ns;
     __u64 out_delay_ns;
-    __u64 frame; /* in_interrupt()'s way through memory */
-    __u32 waker;
-    __u32 arg;
-    __s32 fd;
-    __u16 call;
-    __u8 why;
-    __u8 flags;
-    __u8 waker_irq;
-    __u8 lost;
-    __u8 dead;
-    __u8 work; /* enum work_state */
+    __u64 seen_ns; /* when the snapshot found it off CPU; 0 otherwise */
+    __u64 wake_ns; /* where the scheduler keeps no account of it */
+    __u8 work;     /* enum work_state */
     /* Python's Context.run(): how deep it is in it; and was when the task's step began. */
     __u8 depth, step_depth;
-    __u8 pad[2];
+    __u8 pad_work[5];
     __u64 item;   /* Python: what a worker has begun and not ended */
     __u64 result; /* where the task's step that it is in puts what it waits for */
     __u64 none;   /* and Python's None, which it was sent */
@@ -59,31 +64,24 @@ struct {
 } threads SEC(".maps");
 
 /*
- * A socket of the target. `arrivals` remembers when bytes arrived that nobody has read: the
- * receive that reads the first of them looks its time up. One writer at each end (the packet's
- * side at head, the reader's at tail), so no lock; when it is full the newest entry is stretched
- * and takes the later time, so that a time may be too late, never too early.
+ * A socket of the target, and when bytes came to it. The packet's side is often another CPU, and a
+ * cache line that goes from CPU to CPU takes as long as the rest of a probe. So each side writes
+ * its own: this is the thread's that receives and sends, on one line with the 8 bytes that the
+ * kernel has in front; what the packets' side writes is struct arrivals.
  */
-#define ARRIVALS 8
-struct arrival {
-    __u64 time_ns;
-    __u32 end_seq; /* rcv_nxt after the bytes */
-    __u32 pad;
-};
-
 struct socket_state {
-    struct arrival arrivals[ARRIVALS];
-    __u64 ready_ns; /* sockets without sequence numbers: first unread bytes */
-    __u64 established_ns;
     __u64 obj;
-    __u32 head, tail;
+    __u32 segs_in, segs_out; /* TCP's counts of segments when the thread last did something */
     __u8 role;
     __u8 direction; /* EVENT_RECV or EVENT_SEND, of the last one */
     __u8 lost;
     __u8 announced;
     __u8 leftover; /* like ready_ns: bytes were left unread, and when they came is not known */
     __u8 drained;  /* the last receive left nothing: the next one's bytes may begin a message */
-    __u8 pad[2];
+    __u8 empty;    /* nothing was unread when segs_in and segs_out were taken */
+    __u8 pad;
+    __u64 established_ns;
+    __u64 ready_ns; /* sockets without sequence numbers: first unread bytes */
 };
 
 struct {
@@ -92,6 +90,25 @@ struct {
     __type(key, int);
     __type(value, struct socket_state);
 } sockets SEC(".maps");
+
+/*
+ * The latest packets of a TCP socket, for the receive that reads their first byte. One whose bytes
+ * are all read is free; when none is, the newest entry is stretched and takes the later time, so
+ * that a time may be too late, never too early. The reader only reads here, while packets come.
+ */
+#define ARRIVALS 4
+struct arrivals {
+    __u64 time_ns[ARRIVALS];
+    __u32 end_seq[ARRIVALS]; /* rcv_nxt after the bytes */
+    __u32 newest;
+};
+
+struct {
+    __uint(type, BPF_MAP_TYPE_SK_STORAGE);
+    __uint(map_flags, BPF_F_NO_PREALLOC);
+    __type(key, int);
+    __type(value, struct arrivals);
+} packets SEC(".maps");
 
 /* Local ports on which the target listens: the way to know a new connection as the target's
  * when it is established by a packet, with anyone as current. */
@@ -127,20 +144,6 @@ struct {
     __type(value, __u8);
 } described SEC(".maps");
 
-/* Small enough to stay in a CPU's caches while it goes round, large enough for a third of a second
- * at 300,000 waits a second. */
-struct {
-    __uint(type, BPF_MAP_TYPE_RINGBUF);
-    __uint(max_entries, 8 << 20);
-} ring SEC(".maps");
-
-struct {
-    __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-    __uint(max_entries, EVENT_KINDS);
-    __type(key, __u32);
-    __type(value, struct probe_loss);
-} losses SEC(".maps");
-
 /* Room to build a path in; one for the scheduler's probe and one for those of sockets, which may
  * come while an iterator builds in the other. */
 struct path_room {
@@ -165,10 +168,13 @@ struct {
  * before by no more than clocks drift.
  */
 #define CLOCK_WINDOW_NS 4000000
-#define CLOCK_DRIFT_SHIFT 11 /* 1 / 2048: 488 ppm, as clocks are bent by at most 500 */
+#define CLOCK_DRIFT_SHIFT 11   /* 1 / 2048: 488 ppm, as clocks are bent by at most 500 */
+#define CLOCK_COMPARE_NS 20000 /* to read CLOCK_MONOTONIC is a fifth of a switch's cost */
+#define CLOCK_ERROR_NS 1000    /* by so much two differences differ */
 struct clock_offset {
     __s64 least, next_least; /* CLOCK_MONOTONIC - rq.clock: in use; of this window alone */
     __u64 window_ns;         /* when this window began; 0: none did */
+    __u64 compared;          /* rq.clock when the clocks were last compared */
 };
 
 struct {
@@ -181,41 +187,6 @@ struct {
 volatile __u32 alive;     /* traced threads that have not ended */
 volatile __u8 unix_known; /* unix_listeners is not empty */
 volatile __u8 phase;      /* enum thread_phase: which snapshot is taken */
-
-static __always_inline void count_loss(__u32 kind, __u64 now)
-{
-    struct probe_loss *l = bpf_map_lookup_elem(&losses, &kind);
-
-    if (!l)
-        return;
-    if (!l->count)
-        l->first_ns = now;
-    l->count++;
-    l->last_ns = now;
-}
-
-/*
- * Room in the ring for one record, its struct event filled, or NULL and the loss counted. The
- * recorder drains by the clock, so nobody is woken.
- */
-#define reserve(kind_, size_, tid_, now_)                           \
-    ({                                                              \
-        struct event *ev_ = bpf_ringbuf_reserve(&ring, (size_), 0); \
-        if (ev_) {                                                  \
-            ev_->kind = (kind_);                                    \
-            ev_->size = (size_);                                    \
-            ev_->tid = (tid_);                                      \
-            ev_->time_ns = (now_);                                  \
-        } else {                                                    \
-            count_loss((kind_), (now_));                            \
-        }                                                           \
-        (void *)ev_;                                                \
-    })
-
-static __always_inline void submit(void *record)
-{
-    bpf_ringbuf_submit(record, BPF_RB_NO_WAKEUP);
-}
 
 static __always_inline __u64 mix(__u64 h, __u64 v)
 {

@@ -157,9 +157,9 @@ static __noinline int select_other(struct thread_state *t, struct call_args *a,
 
 static __always_inline bool is_nonblocking(struct task_struct *task, __s32 fd)
 {
-    struct file *file = (struct file *)fd_file(task, fd);
+    __u64 file = fd_file(task, fd);
 
-    return file && BPF_CORE_READ(file, f_flags) & O_NONBLOCK;
+    return file && AT(struct file, file)->f_flags & O_NONBLOCK;
 }
 
 static __always_inline void clear_wait(struct thread_state *t)

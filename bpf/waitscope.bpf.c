@@ -75,19 +75,13 @@ static __always_inline bool has_slept(const struct thread_state *t)
     return t->why != WHY_RUNNABLE && t->why != WHY_NEW;
 }
 
-/* The moment in CLOCK_MONOTONIC at which the scheduler read rq.clock for this switch. */
-static __always_inline __u64 switch_time(struct task_struct *task, __u64 now)
+/* Looks at both clocks: struct clock_offset. */
+static __always_inline void clock_compare(struct clock_offset *c, __u64 clock)
 {
-    struct clock_offset *c;
-    __u32 zero = 0;
-    __s64 sample;
-    __u64 clock;
+    __u64 now = bpf_ktime_get_ns();
+    __s64 sample = (__s64)(now - clock);
 
-    c = bpf_map_lookup_elem(&clock_offsets, &zero);
-    if (!c || !has_account(task))
-        return now;
-    clock = task->se.cfs_rq->rq->clock;
-    sample = (__s64)(now - clock);
+    c->compared = clock;
     if (!c->window_ns) {
         c->least = c->next_least = sample;
         c->window_ns = now;
@@ -102,7 +96,33 @@ static __always_inline __u64 switch_time(struct task_struct *task, __u64 now)
         c->next_least = sample;
     if (sample < c->least)
         c->least = sample;
+}
+
+/* The moment in CLOCK_MONOTONIC at which the scheduler read rq.clock for this switch; `task` is
+ * one of its two. */
+static __always_inline __u64 switch_time(struct task_struct *task)
+{
+    struct clock_offset *c;
+    __u32 zero = 0;
+    __u64 clock;
+
+    c = bpf_map_lookup_elem(&clock_offsets, &zero);
+    if (!c || !has_account(task))
+        return bpf_ktime_get_ns();
+    clock = task->se.cfs_rq->rq->clock;
+    if (clock - c->compared >= CLOCK_COMPARE_NS)
+        clock_compare(c, clock);
     return clock + c->least;
+}
+
+/* When the task, which runs, was switched in, in CLOCK_MONOTONIC; `now` when it cannot be told. */
+static __always_inline __u64 arrival_time(struct task_struct *task, __u64 now)
+{
+    __u32 zero = 0;
+    struct clock_offset *c = bpf_map_lookup_elem(&clock_offsets, &zero);
+    __u64 arrived = task->sched_info.last_arrival;
+
+    return c && c->window_ns && arrived && has_account(task) ? arrived + c->least : now;
 }
 
 /* When the thread that is switched out stopped running; `now` when it cannot be told. */
@@ -113,48 +133,88 @@ static __always_inline __u64 off_time(struct thread_state *t, struct task_struct
     if (!t->in_ns || !has_account(prev))
         return now;
     off = t->in_ns + (prev->se.sum_exec_runtime - t->exec_ns) + (stolen_time(prev) - t->stolen_ns);
-    return off >= t->in_ns && off < now ? off : now;
+    return off >= t->in_ns && off <= now + CLOCK_ERROR_NS ? off : now;
 }
 
 /*
- * When the thread that is switched in began to want the CPU; `wake` when it cannot be told. A
+ * When the thread that is switched in began to want the CPU; `in` when it cannot be told. A
  * thread that changes the CPU while it is queued is queued anew, and run_delay has what it
  * waited before.
  */
-static __always_inline __u64 queue_time(struct thread_state *t, struct task_struct *next,
-                                        __u64 wake, __u64 in)
+static __always_inline __u64 queue_time(struct thread_state *t, struct task_struct *next, __u64 in)
 {
     __u64 since, queued = next->sched_info.last_queued;
 
-    if (!queued || !has_account(next))
-        return wake;
+    if (!has_account(next))
+        return t->wake_ns;
+    if (!queued)
+        return in;
     since = next->se.cfs_rq->rq->clock - queued;
     if (t->off_ns || t->seen_ns)
         since += next->sched_info.run_delay - t->out_delay_ns;
-    return since < in ? in - since : wake;
+    return since < in ? in - since : in;
+}
+
+static __always_inline bool send_long(const struct thread_state *t, __u32 tid, __u64 wake,
+                                      __u32 waker, __u8 flags, __u64 now)
+{
+    struct cpu_ring *r;
+    struct event_wait *w = reserve_here(r, EVENT_WAIT, EVENT_WAIT, sizeof(*w), tid, now);
+
+    if (!w)
+        return false;
+    w->off_ns = t->off_ns;
+    w->wake_ns = wake;
+    w->obj = t->obj;
+    w->waker = waker;
+    w->call = t->call;
+    w->why = t->why;
+    w->flags = flags;
+    w->fd = t->fd;
+    w->arg = t->arg;
+    submit_here(r, w, sizeof(*w));
+    return true;
+}
+
+/* off_ns ≤ wake ≤ now. */
+static __always_inline bool send_short(const struct thread_state *t, __u32 tid, __u64 wake,
+                                       __u32 waker, __u8 flags, __u64 now)
+{
+    struct cpu_ring *r;
+    struct event_wait_short *w =
+        reserve_here(r, EVENT_WAIT_SHORT, EVENT_WAIT, sizeof(*w), tid, now);
+    bool arg = t->fd < 0;
+
+    if (!w)
+        return false;
+    w->off_before = (__u32)(now - t->off_ns);
+    w->wake_before = (__u32)(now - wake);
+    w->obj = t->obj;
+    w->packed = SHORT_PACKED(waker, t->why, flags, arg ? SHORT_ARG : SHORT_FD + t->arg);
+    w->call = t->call;
+    w->value = (__u16)(arg ? t->arg : (__u32)t->fd);
+    submit_here(r, w, sizeof(*w));
+    return true;
+}
+
+/* Does it fit into a struct event_wait_short? */
+static __always_inline bool is_short(const struct thread_state *t, __u32 waker, __u64 now)
+{
+    __u32 value = t->fd < 0 ? t->arg : (__u32)t->fd;
+
+    return now - t->off_ns <= 0xffffffff && value <= SHORT_VALUE_MAX &&
+           (t->fd < 0 || t->arg <= 1) && waker <= SHORT_WAKER_MAX;
 }
 
 static __always_inline void send_wait(struct thread_state *t, __u32 tid, __u64 wake, bool woken,
                                       __u64 now)
 {
-    struct event_wait *w = reserve(EVENT_WAIT, sizeof(*w), tid, now);
-
-    if (!w) {
-        t->lost = 1;
-        return;
-    }
-    w->off_ns = t->off_ns;
-    w->wake_ns = wake;
-    w->obj = t->obj;
-    w->waker = woken ? t->waker : 0;
-    w->call = t->call;
-    w->why = t->why;
-    w->flags =
+    __u32 waker = woken ? t->waker : 0;
+    __u8 flags =
         t->flags | (t->lost ? WAIT_AFTER_LOSS : 0) | (woken && t->waker_irq ? WAIT_WAKER_IRQ : 0);
-    w->fd = t->fd;
-    w->arg = t->arg;
-    submit(w);
-    t->lost = 0;
+
+    t->lost = is_short(t, waker, now) ? !send_short(t, tid, wake, waker, flags, now)
+                                      : !send_long(t, tid, wake, waker, flags, now);
 }
 
 #define HIDDEN_MIN_NS 1000
@@ -162,13 +222,12 @@ static __always_inline void send_wait(struct thread_state *t, __u32 tid, __u64 w
 /*
  * A switch-in went by unseen: the kernel skips a probe that would run inside itself, and some
  * kernels do not trace some threads, whose switch to ours is missing then. The scheduler's
- * account has what happened: how long the thread ran since, and before that wanted to.
+ * account has what happened: when the thread got the CPU, and how long it had wanted it before.
  */
 static __always_inline void recover_switch_in(struct thread_state *t, struct task_struct *prev,
-                                              __u64 now)
+                                              __u64 in, __u64 now)
 {
     bool slept = has_slept(t);
-    __u64 in = switch_time(prev, now) - (prev->se.sum_exec_runtime - t->out_exec_ns);
     __u64 wake = in - (prev->sched_info.run_delay - t->out_delay_ns);
 
     if (in < t->off_ns || in > now)
@@ -177,7 +236,8 @@ static __always_inline void recover_switch_in(struct thread_state *t, struct tas
         wake = t->off_ns;
     if (wake > in)
         wake = in;
-    send_wait(t, prev->pid, wake, slept && t->wake_ns >= t->off_ns && t->wake_ns <= in, in);
+    send_wait(t, prev->pid, wake, slept && t->woken, in);
+    t->woken = 0;
     t->in_ns = in;
     t->in_delay_ns = prev->sched_info.run_delay;
     t->exec_ns = t->out_exec_ns;
@@ -216,7 +276,7 @@ static __always_inline void switch_out(struct thread_state *t, struct task_struc
     if (t->dead) /* its EVENT_EXIT was its last word */
         return;
     if (t->off_ns || t->seen_ns)
-        recover_switch_in(t, prev, now);
+        recover_switch_in(t, prev, now - (prev->se.sum_exec_runtime - t->out_exec_ns), now);
     off = recover_preemption(t, prev, off_time(t, prev, now), now);
     t->seen_ns = 0;
     if (preempt || !state) {
@@ -230,23 +290,23 @@ static __always_inline void switch_out(struct thread_state *t, struct task_struc
     t->out_delay_ns = prev->sched_info.run_delay;
 }
 
-static __always_inline void switch_in(struct thread_state *t, struct task_struct *next, __u64 now)
+static __always_inline void switch_in(struct thread_state *t, struct task_struct *next, __u64 in)
 {
     bool slept = has_slept(t);
-    __u64 in, wake;
+    __u64 wake;
 
     if (t->dead)
         return;
-    in = switch_time(next, now);
     if (in < t->off_ns)
         in = t->off_ns;
     /* A wake-up can come between the thread's decision to sleep and its switch-out. */
-    wake = slept ? queue_time(t, next, t->wake_ns, in) : 0;
+    wake = slept ? queue_time(t, next, in) : 0;
     if (wake < t->off_ns)
         wake = t->off_ns;
     if (wake > in)
         wake = in;
-    send_wait(t, next->pid, wake, slept && t->wake_ns >= t->off_ns, in);
+    send_wait(t, next->pid, wake, slept && t->woken, in);
+    t->woken = 0;
     t->off_ns = 0;
     t->seen_ns = 0;
     t->in_ns = in;
@@ -267,14 +327,14 @@ int BPF_PROG(on_switch, bool preempt, struct task_struct *prev, struct task_stru
     if (prev->pid) {
         t = bpf_task_storage_get(&threads, prev, NULL, 0);
         if (t) {
-            now = bpf_ktime_get_ns();
+            now = switch_time(prev);
             switch_out(t, prev, preempt, prev_state, now);
         }
     }
     if (next->pid) {
         t = bpf_task_storage_get(&threads, next, NULL, 0);
         if (t)
-            switch_in(t, next, now ? now : bpf_ktime_get_ns());
+            switch_in(t, next, now ? now : switch_time(next));
     }
     return 0;
 }
@@ -286,9 +346,11 @@ int BPF_PROG(on_waking, struct task_struct *p)
 
     if (!t)
         return 0;
-    t->wake_ns = bpf_ktime_get_ns();
+    if (!has_account(p))
+        t->wake_ns = bpf_ktime_get_ns();
     t->waker = (__u32)bpf_get_current_pid_tgid();
     t->waker_irq = in_interrupt(t);
+    t->woken = 1; /* or was about to sleep and does not: then the next one's overwrites this */
     return 0;
 }
 
@@ -348,6 +410,13 @@ int BPF_PROG(on_exit, struct task_struct *task)
 
     if (!t || t->dead)
         return 0;
+    /* It runs, so it was switched in; what it ran since is not in its account yet. */
+    if (t->off_ns || t->seen_ns) {
+        __u64 now = bpf_ktime_get_ns();
+
+        recover_switch_in(t, task, arrival_time(task, now), now);
+        t->off_ns = 0;
+    }
     t->dead = 1;
     __sync_fetch_and_sub(&alive, 1);
     e = reserve(EVENT_EXIT, sizeof(*e), task->pid, bpf_ktime_get_ns());

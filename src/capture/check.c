@@ -44,6 +44,7 @@ size_t event_min_size(unsigned kind)
         [EVENT_WORK] = sizeof(struct event_work),
         [EVENT_URING] = sizeof(struct event_uring),
         [EVENT_RUNTIME] = sizeof(struct event_runtime),
+        [EVENT_WAIT_SHORT] = sizeof(struct event_wait_short),
     };
     return kind < EVENT_KINDS ? sizes[kind] : 0;
 }

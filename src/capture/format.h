@@ -16,8 +16,10 @@
 #include <stdint.h>
 
 #define CAPTURE_MAGIC "waitscop" /* 8 bytes, no NUL */
-#define CAPTURE_MAJOR 1          /* another one is refused */
-#define CAPTURE_MINOR 1          /* a later one adds: read what is known */
+/* 2 has EVENT_WAIT_SHORT, without which a reader would show nearly no wait; it reads 1 as well. */
+#define CAPTURE_MAJOR 2       /* a later one is refused */
+#define CAPTURE_MAJOR_LEAST 1 /* and one before this */
+#define CAPTURE_MINOR 1       /* a later one adds: read what is known */
 
 enum capture_flag {
     CAPTURE_INCOMPLETE = 1, /* set from the start, cleared by the orderly end */
@@ -51,8 +53,8 @@ enum capture_block_type {
     BLOCK_LOSS = 2,    /* array of struct capture_loss */
     BLOCK_PROBES = 3,  /* names of the attached probes, a NUL behind each; more NULs pad */
     BLOCK_SUMMARY = 4, /* struct capture_summary: the last block of an orderly end */
-    BLOCK_FLIGHT = 5,  /* 1.1: struct capture_flight: only the last of a longer recording */
-    BLOCK_COST = 6,    /* 1.1: struct capture_cost, cut behind its last program */
+    BLOCK_FLIGHT = 5,  /* 2.1: struct capture_flight: only the last of a longer recording */
+    BLOCK_COST = 6,    /* 2.1: struct capture_cost, cut behind its last program */
 };
 
 struct capture_block {

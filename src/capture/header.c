@@ -55,15 +55,18 @@ static bool header_sound(const struct header_find *find, struct window *w, uint3
  * them, that was all. True when the header is sound now. */
 static bool header_mend(struct header_find *find, struct window *w)
 {
-    struct header_find mended = *find;
-    uint32_t crc;
-    memcpy(mended.header.magic, CAPTURE_MAGIC, sizeof(mended.header.magic));
-    mended.header.major = CAPTURE_MAJOR;
-    mended.header.header_size = sizeof(mended.header);
-    if (!header_sound(&mended, w, &crc))
-        return false;
-    *find = mended;
-    return true;
+    for (int major = CAPTURE_MAJOR; major >= CAPTURE_MAJOR_LEAST; major--) {
+        struct header_find mended = *find;
+        uint32_t crc;
+        memcpy(mended.header.magic, CAPTURE_MAGIC, sizeof(mended.header.magic));
+        mended.header.major = (uint16_t)major;
+        mended.header.header_size = sizeof(mended.header);
+        if (header_sound(&mended, w, &crc)) {
+            *find = mended;
+            return true;
+        }
+    }
+    return false;
 }
 
 static void end_strings(struct capture_header *h)
@@ -108,12 +111,12 @@ int header_read(struct window *w, const char *name, struct header_find *find, st
         computed = h->crc;
     } else if (memcmp(h->magic, CAPTURE_MAGIC, sizeof(h->magic)) != 0) {
         return name_stranger(window_at(w, 0, sizeof(*h)), sizeof(*h), name, e);
-    } else if (h->major != CAPTURE_MAJOR) {
+    } else if (h->major < CAPTURE_MAJOR_LEAST || h->major > CAPTURE_MAJOR) {
         err_exit_code(e, EXIT_DAMAGED);
         err_hint(e, "read it with the version of waitscope that wrote it");
         return err_set(e, -EPROTONOSUPPORT,
-                       "read %s: its format is version %u.%u, and this program reads %d.x", name,
-                       h->major, h->minor, CAPTURE_MAJOR);
+                       "read %s: its format is version %u.%u, and this program reads %d.x and %d.x",
+                       name, h->major, h->minor, CAPTURE_MAJOR_LEAST, CAPTURE_MAJOR);
     } else {
         find->damaged = !sound;
     }

@@ -18,7 +18,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Where reading hands its finds; a NULL function is not called. Each returns 0, or -errno to end
+/* Where reading hands its finds; a NULL function is not called. An EVENT_WAIT_SHORT comes as the
+ * EVENT_WAIT that it stands for. Each returns 0, or -errno to end
  * the reading with it. Pointers are valid during the call only; records are aligned to 8. */
 struct capture_visitor {
     int (*event)(void *ctx, const struct event *ev);

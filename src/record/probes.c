@@ -3,6 +3,7 @@
 #include "bpf/events.h"
 #include "bpf/shared.h"
 #include "bpf/waitscope.skel.h"
+#include "record/rings.h"
 #include "record/uprobes.h"
 
 #include <bpf/bpf.h>
@@ -11,6 +12,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
 #define PROBES_MAX 32
@@ -18,6 +20,7 @@
 struct probes {
     struct waitscope_bpf *skel;
     struct ring_buffer *ring;
+    struct rings *rings; /* NULL: everything goes through the one above */
     int (*take)(void *ctx, const struct event *ev);
     void *take_ctx;
     int cpus;
@@ -73,10 +76,37 @@ static int ring_take(void *ctx, void *data, size_t size)
 {
     struct probes *p = ctx;
     const struct event *ev = data;
+    int ret = 0;
 
     if (size < sizeof(*ev) || ev->size > size)
         return 0;
-    return p->take(p->take_ctx, ev);
+    if (p->rings)
+        ret = rings_take(p->rings, ev->time_ns, p->take, p->take_ctx);
+    return ret < 0 ? ret : p->take(p->take_ctx, ev);
+}
+
+/* On a kernel that preempts probes a CPU's ring would have several writers at a time. */
+static bool kernel_preempts_probes(void)
+{
+    struct utsname u;
+
+    return uname(&u) || strstr(u.version, "PREEMPT_RT");
+}
+
+/* Before the load: a ring for each CPU. */
+static int rings_prepare(struct probes *p)
+{
+    size_t size = rings_size(p->cpus);
+    int ret;
+
+    if (kernel_preempts_probes())
+        return 0;
+    p->skel->rodata->cpu_rings = true;
+    p->skel->rodata->ring_mask = (uint32_t)size - 1;
+    ret = bpf_map__set_max_entries(p->skel->maps.rings, (uint32_t)p->cpus);
+    if (!ret)
+        ret = bpf_map__set_value_size(p->skel->maps.rings, (uint32_t)rings_value_size(size));
+    return ret;
 }
 
 /* Tracepoints that not every kernel has: io_uring's are there with CONFIG_IO_URING only, and one
@@ -123,7 +153,9 @@ int probes_new(struct probes **out, struct err *e)
     probes_choose(p->skel);
     p->uprobes = uprobes_supported();
     uprobes_prepare(p->skel->progs.on_work, p->uprobes);
-    ret = waitscope_bpf__load(p->skel);
+    ret = rings_prepare(p);
+    if (!ret)
+        ret = waitscope_bpf__load(p->skel);
     if (ret) {
         load_failed(e, ret);
         goto fail;
@@ -131,6 +163,12 @@ int probes_new(struct probes **out, struct err *e)
     p->ring = ring_buffer__new(bpf_map__fd(p->skel->maps.ring), ring_take, p, NULL);
     if (!p->ring) {
         ret = err_errno(e, -errno, "map the ring buffer");
+        goto fail;
+    }
+    if (p->skel->rodata->cpu_rings)
+        ret = rings_new(&p->rings, bpf_map__fd(p->skel->maps.rings), p->cpus, rings_size(p->cpus));
+    if (ret) {
+        err_errno(e, ret, "map the CPUs' rings");
         goto fail;
     }
     *out = p;
@@ -226,13 +264,26 @@ int probes_snapshot(struct probes *p, unsigned phase, struct err *e)
     return iterate(p->skel->progs.on_task_file, e);
 }
 
-int probes_drain(struct probes *p, int (*take)(void *ctx, const struct event *ev), void *ctx)
+int probes_drain(struct probes *p, int (*take)(void *ctx, const struct event *ev), void *ctx,
+                 unsigned *fill)
 {
+    unsigned full = 0;
+    int ret;
+
     p->take = take;
     p->take_ctx = ctx;
-    int n = ring_buffer__consume(p->ring);
-
-    return n < 0 ? n : 0;
+    /* In this order: what a record in a CPU's ring rests on was in the shared one before it. */
+    if (p->rings)
+        rings_begin(p->rings);
+    ret = ring_buffer__consume(p->ring);
+    if (p->rings) {
+        if (ret >= 0)
+            ret = rings_take(p->rings, UINT64_MAX, take, ctx);
+        full = rings_end(p->rings);
+    }
+    if (fill)
+        *fill = full;
+    return ret < 0 ? ret : 0;
 }
 
 size_t probes_losses(struct probes *p, uint64_t since_ns, struct capture_loss *out, size_t max)
@@ -305,6 +356,7 @@ void probes_free(struct probes *p)
     if (!p)
         return;
     ring_buffer__free(p->ring);
+    rings_free(p->rings);
     waitscope_bpf__destroy(p->skel);
     free(p->loss_now);
     free(p);

@@ -33,9 +33,11 @@ int probes_snapshot(struct probes *p, unsigned phase, struct err *e);
  * comes before probes_free(). */
 int probes_hook(struct probes *p, struct uprobes **out, uint32_t pid, int fd,
                 const uint64_t *offsets, const uint64_t *cookies, size_t count, uint64_t counter);
-/* Hands over each record in the ring, which is mapped read-only; it is gone when take() returns. A
- * negative return of take() ends the drain with it. */
-int probes_drain(struct probes *p, int (*take)(void *ctx, const struct event *ev), void *ctx);
+/* Hands over each record in the rings, in order of time but for moments; it is gone when take()
+ * returns, and must not be written to. A negative return of take() ends the drain with it. `fill`,
+ * if not NULL: how full the fullest CPU's ring was, in percent. */
+int probes_drain(struct probes *p, int (*take)(void *ctx, const struct event *ev), void *ctx,
+                 unsigned *fill);
 /* What was lost since the last call: at most `max` windows into `out`; gives their number.
  * `since_ns`, when the call before was made, is where the windows begin. */
 size_t probes_losses(struct probes *p, uint64_t since_ns, struct capture_loss *out, size_t max);

@@ -23,8 +23,10 @@
 #include <time.h>
 #include <unistd.h>
 
-/* How often the ring is emptied. At 300,000 records a second some 1 MB of its 8 gathers. */
+/* How often the rings are emptied; oftener when one gets fuller than that. */
 #define DRAIN_NS 50000000ull
+#define DRAIN_LEAST_NS 5000000ull
+#define FULL_PERCENT 25
 /* How often what was drained is put into the file: this much a crash may lose. */
 #define FLUSH_NS 500000000ull
 /* So long the attach waits for agents to be loaded: without them nothing tells of coroutines. */
@@ -45,7 +47,8 @@ struct session {
     int signals; /* signalfd */
     uint64_t start_ns, looked_ns, flushed_ns, lost;
     bool ended, file_wanted;
-    uint64_t kill_ns; /* when a command that does not end is killed; 0: never */
+    uint64_t drain_ns; /* until the next drain */
+    uint64_t kill_ns;  /* when a command that does not end is killed; 0: never */
 };
 
 static uint64_t clock_ns(clockid_t clock)
@@ -89,11 +92,16 @@ static int drain(struct session *s)
 {
     struct capture_loss losses[EVENT_KINDS];
     uint64_t now = clock_ns(CLOCK_MONOTONIC);
-    int ret = probes_drain(s->probes, take, s);
+    unsigned fill;
+    int ret = probes_drain(s->probes, take, s, &fill);
     size_t n;
 
     if (ret)
         return ret;
+    if (fill > FULL_PERCENT && s->drain_ns > DRAIN_LEAST_NS)
+        s->drain_ns /= 2;
+    else if (fill < FULL_PERCENT / 4 && s->drain_ns < DRAIN_NS)
+        s->drain_ns *= 2;
     n = probes_losses(s->probes, s->looked_ns, losses, EVENT_KINDS);
     s->looked_ns = now;
     for (size_t i = 0; i < n; i++)
@@ -400,7 +408,7 @@ static int follow(struct session *s)
     int ret = 0;
 
     while (!ret && !s->ended) {
-        uint64_t now = clock_ns(CLOCK_MONOTONIC), wait = DRAIN_NS;
+        uint64_t now = clock_ns(CLOCK_MONOTONIC), wait = s->drain_ns;
         uint64_t over = s->options->duration_ns ? s->start_ns + s->options->duration_ns : 0;
 
         if (over > now && over - now < wait)
@@ -438,7 +446,7 @@ static int finish(struct session *s, struct err *e)
 
 int record_run(const struct record_options *options, struct record_result *result, struct err *e)
 {
-    struct session s = {.options = options, .result = result, .signals = -1};
+    struct session s = {.options = options, .result = result, .signals = -1, .drain_ns = DRAIN_NS};
     uint64_t begun = clock_ns(CLOCK_MONOTONIC);
     int ret;
 

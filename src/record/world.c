@@ -329,6 +329,8 @@ static void see_use(struct world *w, const struct event *ev)
         use(w, ((const struct event_io *)ev)->obj, ev->time_ns);
     else if (ev->kind == EVENT_WAIT)
         use(w, ((const struct event_wait *)ev)->obj, ev->time_ns);
+    else if (ev->kind == EVENT_WAIT_SHORT)
+        use(w, ((const struct event_wait_short *)ev)->obj, ev->time_ns);
     else if (ev->kind == EVENT_URING)
         use(w, ((const struct event_uring *)ev)->obj, ev->time_ns);
 }
