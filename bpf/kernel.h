@@ -25,7 +25,9 @@ typedef __u32 dev_t; /* the kernel's own, not user space's */
 /*
  * A number that is the address of a kernel struct, as a pointer through which it is read without
  * a call for each field. What is not there reads as 0. kernel/bpf/helpers.c, since 6.2; the probes
- * of sockets need 6.3.
+ * of sockets need 6.3. Of a trusted pointer, as a probe's arguments are, it makes a plain one: the
+ * verifier takes a millisecond for each pointer that is read through a trusted one, to look through
+ * all of the kernel's types for one that says whether that is trusted too.
  */
 extern void *bpf_rdonly_cast(const void *obj, __u32 btf_id) __attribute__((section(".ksyms")));
 #define AT(type, address) \

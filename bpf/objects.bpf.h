@@ -285,7 +285,7 @@ static __noinline int describe_new_socket(__u64 sk_address, __u64 obj, __u32 whi
 }
 
 /* The object behind an open file; described when it is new. `which`: enum of path rooms. */
-static __noinline __u64 file_object(__u64 file_address, __u32 which)
+__noinline __u64 file_object(__u64 file_address, __u32 which)
 {
     struct file *file = AT(struct file, file_address);
     struct inode *inode = file->f_inode;
@@ -327,7 +327,7 @@ static __noinline __u64 file_object(__u64 file_address, __u32 which)
 
 static __always_inline __u64 fd_file(struct task_struct *task, __s32 fd)
 {
-    struct fdtable *fdt = task->files->fdt;
+    struct fdtable *fdt = AT(struct task_struct, task)->files->fdt;
     __u64 file = 0;
 
     if (fd < 0 || (__u32)fd >= fdt->max_fds)
@@ -348,7 +348,7 @@ static __always_inline __u64 fd_object(struct task_struct *task, __s32 fd, __u32
  * The path that a call was given, from the memory of the current thread. The kernel has read it
  * already, so it is in memory, unless somebody swaps: then the wait has no object.
  */
-static __noinline __u64 path_object(__u64 address, __u32 which)
+__noinline __u64 path_object(__u64 address, __u32 which)
 {
     struct path_room *room = path_room(which);
     __u64 obj, h;

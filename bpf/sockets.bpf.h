@@ -198,7 +198,8 @@ static __always_inline void send_io(struct socket_state *s, const struct io_done
     submit_here(r, io, sizeof(*io));
 }
 
-/* The same with the first bytes; a function for each size, as what is reserved must be constant. */
+/* The same with the first bytes; a function for each size, as what is reserved must be constant.
+ * Behind data_len bytes there is whatever was in the ring: the recorder cuts it off (redact()). */
 #define SEND_IO(name, room)                                                                   \
     static __always_inline void name(struct socket_state *s, const struct io_done *done,      \
                                      __u64 from)                                              \
@@ -217,7 +218,6 @@ static __always_inline void send_io(struct socket_state *s, const struct io_done
         barrier_var(n); /* or the verifier loses sight of the bound */                        \
         if (n > (room))                                                                       \
             n = (room);                                                                       \
-        __builtin_memset(r->data, 0, (room));                                                 \
         if (bpf_probe_read_user(r->data, n, (void *)from))                                    \
             n = 0;                                                                            \
         fill_io(&r->io, s, done, (__u16)n);                                                   \
@@ -286,14 +286,12 @@ int BPF_PROG(on_recv, struct sock *sk, int ret, int flags)
     done.fresh = s->drained;
     done.now = bpf_ktime_get_ns();
     if (is_tcp(sk)) {
-        struct tcp_sock *tcp = bpf_skc_to_tcp_sock(sk);
+        struct tcp_sock *tcp = AT(struct tcp_sock, sk);
 
-        if (tcp && ret > 0)
+        if (ret > 0)
             done.ready = tcp_arrival(s, sk, tcp, ret, flags & MSG_PEEK);
-        if (tcp) {
-            count_segments(s, tcp);
-            s->drained = s->empty;
-        }
+        count_segments(s, tcp);
+        s->drained = s->empty;
     } else if (!(flags & MSG_PEEK)) {
         done.ready = arrival_of_first(s, sk);
         s->drained = !s->leftover;
@@ -317,12 +315,8 @@ int BPF_PROG(on_send, struct sock *sk, int ret, int flags)
     if (!s)
         return 0;
     socket_announce(s, sk);
-    if (is_tcp(sk)) {
-        struct tcp_sock *tcp = bpf_skc_to_tcp_sock(sk);
-
-        if (tcp)
-            count_segments(s, tcp);
-    }
+    if (is_tcp(sk))
+        count_segments(s, AT(struct tcp_sock, sk));
     done.tid = task->pid;
     done.now = bpf_ktime_get_ns();
     record_io(s, task, &done);
@@ -362,10 +356,8 @@ int BPF_PROG(on_ready, struct sock *sk)
     /* A FIN raises this too; by then the state is another. */
     if (sk->__sk_common.skc_state != TCP_ESTABLISHED)
         return 0;
-    struct tcp_sock *tcp = bpf_skc_to_tcp_sock(sk);
+    struct tcp_sock *tcp = AT(struct tcp_sock, sk);
 
-    if (!tcp)
-        return 0;
     /* tcp_mstamp_refresh() has just read the clock for this packet (net/ipv4/tcp_output.c). */
     arrival_push(a, tcp->rcv_nxt, tcp->copied_seq, tcp->tcp_clock_cache);
     return 0;

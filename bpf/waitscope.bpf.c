@@ -59,6 +59,12 @@ static __always_inline bool has_account(struct task_struct *task)
     return bpf_core_field_exists(task->se.cfs_rq) && bpf_core_field_exists(task->se.cfs_rq->rq);
 }
 
+/* The run queue of its CPU. */
+static __always_inline struct rq *rq_of(struct task_struct *task)
+{
+    return AT(struct task_struct, task)->se.cfs_rq->rq;
+}
+
 /* What interrupts and the hypervisor have taken of the task's CPU, since whenever. */
 static __always_inline __u64 stolen_time(struct task_struct *task)
 {
@@ -66,7 +72,7 @@ static __always_inline __u64 stolen_time(struct task_struct *task)
 
     if (!has_account(task))
         return 0;
-    rq = task->se.cfs_rq->rq;
+    rq = rq_of(task);
     return rq->clock - rq->clock_task;
 }
 
@@ -109,7 +115,7 @@ static __always_inline __u64 switch_time(struct task_struct *task)
     c = bpf_map_lookup_elem(&clock_offsets, &zero);
     if (!c || !has_account(task))
         return bpf_ktime_get_ns();
-    clock = task->se.cfs_rq->rq->clock;
+    clock = rq_of(task)->clock;
     if (clock - c->compared >= CLOCK_COMPARE_NS)
         clock_compare(c, clock);
     return clock + c->least;
@@ -149,7 +155,7 @@ static __always_inline __u64 queue_time(struct thread_state *t, struct task_stru
         return t->wake_ns;
     if (!queued)
         return in;
-    since = next->se.cfs_rq->rq->clock - queued;
+    since = rq_of(next)->clock - queued;
     if (t->off_ns || t->seen_ns)
         since += next->sched_info.run_delay - t->out_delay_ns;
     return since < in ? in - since : in;
@@ -206,15 +212,21 @@ static __always_inline bool is_short(const struct thread_state *t, __u32 waker, 
            (t->fd < 0 || t->arg <= 1) && waker <= SHORT_WAKER_MAX;
 }
 
-static __always_inline void send_wait(struct thread_state *t, __u32 tid, __u64 wake, bool woken,
-                                      __u64 now)
+/* Not static: the verifier looks at it once, and not at each place where it is called. */
+__noinline int send_wait(struct thread_state *t, __u32 tid, __u64 wake, __u32 woken, __u64 now)
 {
-    __u32 waker = woken ? t->waker : 0;
-    __u8 flags =
+    __u32 waker;
+    __u8 flags;
+
+    if (!t)
+        return 0;
+    waker = woken ? t->waker : 0;
+    flags =
         t->flags | (t->lost ? WAIT_AFTER_LOSS : 0) | (woken && t->waker_irq ? WAIT_WAKER_IRQ : 0);
 
     t->lost = is_short(t, waker, now) ? !send_short(t, tid, wake, waker, flags, now)
                                       : !send_long(t, tid, wake, waker, flags, now);
+    return 0;
 }
 
 #define HIDDEN_MIN_NS 1000
@@ -312,7 +324,7 @@ static __always_inline void switch_in(struct thread_state *t, struct task_struct
     t->in_ns = in;
     t->in_delay_ns = next->sched_info.run_delay;
     if (next->sched_info.last_queued && has_account(next))
-        t->in_delay_ns += next->se.cfs_rq->rq->clock - next->sched_info.last_queued;
+        t->in_delay_ns += rq_of(next)->clock - next->sched_info.last_queued;
     t->exec_ns = next->se.sum_exec_runtime;
     t->stolen_ns = stolen_time(next);
 }

@@ -99,14 +99,14 @@ static uint64_t find_block(struct reading *r, uint64_t from)
     return 0;
 }
 
-static int visit_event(struct reading *r, const struct event *ev)
+static int visit_event(const struct capture_visitor *visitor, const struct event *ev)
 {
-    if (!r->visitor->event)
+    if (!visitor->event)
         return 0;
     if (ev->kind != EVENT_WAIT_SHORT)
-        return r->visitor->event(r->visitor->ctx, ev);
+        return visitor->event(visitor->ctx, ev);
     struct event_wait whole = expand_wait((const struct event_wait_short *)ev);
-    return r->visitor->event(r->visitor->ctx, &whole.event);
+    return visitor->event(visitor->ctx, &whole.event);
 }
 
 /* Hands over the records of a block. Broken ones end it: 0 then too, and `bad_blocks` counts. */
@@ -129,7 +129,7 @@ static int visit_events(struct reading *r, const unsigned char *payload, size_t 
         r->records++;
         if (event_min_size(ev->kind)) {
             r->info->records++;
-            int ret = visit_event(r, ev);
+            int ret = visit_event(r->visitor, ev);
             if (ret < 0)
                 return ret;
         }

@@ -83,7 +83,7 @@ static int take(void *ctx, const struct event *ev)
     runtimes_see(s->runtimes, ev);
     if (s->slow)
         slow_see(s->slow, ev);
-    if (io && ((const struct event_io *)ev)->data_len)
+    if (io && ev->size > sizeof(struct event_io))
         return take_io(s, (const struct event_io *)ev);
     return sink_append(&s->sink, ev);
 }

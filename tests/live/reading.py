@@ -121,7 +121,7 @@ def thread_of(report, tid):
 
 
 # enum event_kind of bpf/events.h
-WAIT, RECV, SEND, FILE, WORK, RUNTIME = 1, 6, 7, 10, 13, 15
+WAIT, RECV, SEND, FILE, WORK, RUNTIME, WAIT_SHORT = 1, 6, 7, 10, 13, 15, 16
 
 
 def records(path):
@@ -148,6 +148,9 @@ def records(path):
             elif kind == WAIT:
                 off, _, obj = struct.unpack_from("<QQQ", data, body)
                 found.append({"kind": kind, "tid": tid, "ns": ns, "off": off, "obj": obj})
+            elif kind == WAIT_SHORT:
+                before, _, obj = struct.unpack_from("<IIQ", data, body)
+                found.append({"kind": WAIT, "tid": tid, "ns": ns, "off": ns - before, "obj": obj})
             elif kind == FILE:
                 obj, _, _, _, _, had = struct.unpack_from("<QQIHHI", data, body)
                 found.append({"kind": kind, "tid": tid, "ns": ns, "obj": obj,
