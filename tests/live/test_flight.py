@@ -76,26 +76,36 @@ def signals(t):
     t.check(server.alive(), "the server ended")
 
 
-def waits(timeline, tid, begin, end):
-    """Its waits of 1 ms and more that end in [begin, end): when, what, how long."""
-    found = []
+def waits(timeline, tid, begin, end, least, margin=0):
+    """Its waits of `least` ns and more that end in [begin, end), and not near those: what, when."""
+    found = {}
     for i in timeline.intervals(tid):
         at, ns = timeline.t0_ns + i["start"], i["ns"]
-        if "call" in i and ns >= MS and begin + MS <= at + ns < end - MS:
-            found.append((max(at, begin), at + ns, i["state"], i["call"],
-                          i["object"] and i["object"]["name"]))
+        if "call" in i and ns >= least and begin + margin <= at + ns < end - margin:
+            what = i["state"], i["call"], i["object"] and i["object"]["name"]
+            found.setdefault(what, []).append((max(at, begin), at + ns))
     return found
+
+
+def missing(one, other, begin, end, tid):
+    """Waits of 1 ms and more that one recording has, and the other not nearly the same."""
+    there = waits(other, tid, begin, end, MS // 2)
+    for what, spans in waits(one, tid, begin, end, MS, 2 * MS).items():
+        for span in spans:
+            if not any(abs(span[0] - x[0]) < NEAR and abs(span[1] - x[1]) < NEAR
+                       for x in there.get(what, [])):
+                yield what, span
 
 
 def same_threads(t, own, ordinary, report, begin, end):
     count = 0
     for thread in threads_of(report):
-        one, two = (waits(x, thread["tid"], begin, end) for x in (own, ordinary))
-        if not t.equal([w[2:] for w in one], [w[2:] for w in two], f"waits of {thread['tid']}"):
-            continue
-        for a, b in zip(one, two):
-            count += 1
-            t.check(abs(a[0] - b[0]) < NEAR and abs(a[1] - b[1]) < NEAR, f"not the same: {a}, {b}")
+        tid = thread["tid"]
+        for whose, one, other in (("the flight recorder's", own, ordinary),
+                                  ("the ordinary one's", ordinary, own)):
+            odd = list(missing(one, other, begin, end, tid))
+            t.equal(odd[:3], [], f"waits of {tid} that are {whose} alone ({len(odd)})")
+        count += sum(len(spans) for spans in waits(own, tid, begin, end, MS).values())
     return count
 
 
@@ -113,15 +123,18 @@ def same_requests(t, own, ordinary, begin, end):
                 and timeline.t0_ns + r["start"] + r["latency"] < end - MS}
     one, two = within(own), within(ordinary)
     t.equal(sorted(one.keys() ^ two.keys()), [], "requests that only one of them has")
-    for name in one.keys() & two.keys():
-        a, b = one[name], two[name]
-        t.check(abs(a["latency"] - b["latency"]) < NEAR, f"{name}: {a['latency']}, {b['latency']}")
-        t.equal(a["flags"], b["flags"], f"flags of {name}")
-        one_ns, two_ns = ledger(a), ledger(b)
-        for key in one_ns.keys() | two_ns.keys():
-            t.check(abs(one_ns.get(key, 0) - two_ns.get(key, 0)) < NEAR,
-                    f"{name}: {key}: {one_ns}, {two_ns}")
+    odd = [name for name in one.keys() & two.keys() if not alike(one[name], two[name])]
+    for name in odd[:3]:
+        t.note(f"{name}: {ledger(one[name])}, by the ordinary one {ledger(two[name])}")
+    # What is inferred may rest on what came before the window.
+    t.check(len(odd) <= len(one) // 100, f"{len(odd)} of {len(one)} requests are not the same")
     return len(one)
+
+
+def alike(a, b):
+    one, two = ledger(a), ledger(b)
+    return abs(a["latency"] - b["latency"]) < NEAR and a["flags"] == b["flags"] and \
+        all(abs(one.get(key, 0) - two.get(key, 0)) < NEAR for key in one.keys() | two.keys())
 
 
 def beside(t, server, paths, connections, keepalive):
