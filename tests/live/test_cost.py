@@ -88,6 +88,20 @@ def counted(t):
     t.check("All runs were counted" in t.run("report", recording.path)[1], "the text does not say")
 
 
+@test("cost: who may not have the probes counted is told so")
+def uncounted(t):
+    server = t.redis()
+    path = os.path.join(t.dir, "uncounted.wsc")
+    code, _, said = t.run("record", "-p", server.pid, "-d", "300ms", "-o", path,
+                          prefix=["setpriv", "--bounding-set", "-all,+bpf,+perfmon,+dac_override"])
+    if not t.equal(code, 0, f"exit code ({said})"):
+        return
+    cost = t.report(path)["capture"]["cost"]
+    t.equal(cost["probes"], None, "what the probes took")
+    t.check(cost["recorder"]["of_ns"] > 0, f"the recorder's: {cost['recorder']}")
+    t.check("what the probes took was not counted" in t.run("report", path)[1], "not said")
+
+
 def heads_end(got):
     return b"\r\n\r\n" in got and not got.endswith(b"\r\n\r\n")
 
