@@ -284,8 +284,9 @@ static __noinline int describe_new_socket(__u64 sk_address, __u64 obj, __u32 whi
     return 0;
 }
 
-/* The object behind an open file; described when it is new. `which`: enum of path rooms. */
-__noinline __u64 file_object(__u64 file_address, __u32 which)
+/* The object behind an open file; described when it is new, which `known` is not. `which`: enum of
+ * path rooms. */
+__noinline __u64 file_object(__u64 file_address, __u64 known, __u32 which)
 {
     struct file *file = AT(struct file, file_address);
     struct inode *inode = file->f_inode;
@@ -299,7 +300,7 @@ __noinline __u64 file_object(__u64 file_address, __u32 which)
         if (!sk)
             return 0;
         obj = socket_object((struct sock *)sk);
-        if (!is_described(obj))
+        if (obj != known && !is_described(obj))
             describe_new_socket(sk, obj, which);
         return obj;
     }
@@ -310,7 +311,7 @@ __noinline __u64 file_object(__u64 file_address, __u32 which)
         if (magic == ANON_INODE_FS_MAGIC)
             h = mix(mix(h, file_address), (__u64)file->private_data);
         obj = object_id(OBJECT_ANON, h);
-        if (!is_described(obj))
+        if (obj != known && !is_described(obj))
             describe_anon(file_address, obj, ino, magic == PIPEFS_MAGIC);
         return obj;
     }
@@ -320,7 +321,7 @@ __noinline __u64 file_object(__u64 file_address, __u32 which)
     h = mix(h, (__u64)BPF_CORE_READ(file, f_path.dentry)); /* read so, it is a number */
     h = mix(h, file->f_path.dentry->d_name.hash_len);
     obj = object_id(OBJECT_FILE, h);
-    if (!is_described(obj))
+    if (obj != known && !is_described(obj))
         describe_file(file_address, obj, which);
     return obj;
 }
@@ -337,11 +338,11 @@ static __always_inline __u64 fd_file(struct task_struct *task, __s32 fd)
     return file;
 }
 
-static __always_inline __u64 fd_object(struct task_struct *task, __s32 fd, __u32 which)
+static __always_inline __u64 fd_object(struct task_struct *task, __s32 fd, __u64 known, __u32 which)
 {
     __u64 file = fd_file(task, fd);
 
-    return file ? file_object(file, which) : 0;
+    return file ? file_object(file, known, which) : 0;
 }
 
 /*

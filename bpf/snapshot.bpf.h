@@ -152,7 +152,7 @@ int on_task_file(struct bpf_iter__task_file *ctx)
         return 0;
     snapshot_socket(file);
     /* Not ctx->file: its address goes into a hash, which a typed pointer may not. */
-    obj = fd_object(task, (__s32)ctx->fd, ROOM_TASK);
+    obj = fd_object(task, (__s32)ctx->fd, 0, ROOM_TASK);
     e = reserve(EVENT_FD, sizeof(*e), task->tgid, now);
     if (!e)
         return 0;

@@ -45,6 +45,7 @@ struct thread_state {
     /* At the last switch-out: sum_exec_runtime, run_delay. */
     __u64 out_exec_ns;
     __u64 out_delay_ns;
+    __u64 known;   /* the last object that a descriptor stood for */
     __u64 seen_ns; /* when the snapshot found it off CPU; 0 otherwise */
     __u64 wake_ns; /* where the scheduler keeps no account of it */
     __u8 work;     /* enum work_state */

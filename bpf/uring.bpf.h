@@ -108,7 +108,7 @@ static __always_inline __u64 submitted_object(struct task_struct *task, struct i
         file = registered_file((__u64)ctx, (__u32)req->cqe.fd);
     else
         file = fd_file(task, req->cqe.fd);
-    return file ? file_object(file, ROOM_TASK) : 0;
+    return file ? file_object(file, 0, ROOM_TASK) : 0;
 }
 
 static __always_inline void uring_send(const struct uring_request *r, __u64 request, __u8 op,

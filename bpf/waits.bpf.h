@@ -239,7 +239,7 @@ static __always_inline void describe_wait(struct thread_state *t, struct task_st
         return;
     }
     if (t->fd >= 0)
-        t->obj = fd_object(task, t->fd, which);
+        t->obj = t->known = fd_object(task, t->fd, t->known, which);
 }
 
 static __always_inline __u8 why_of(__u32 state)

@@ -51,8 +51,10 @@ def best_ratio(found, best):
     return best(b for _, b in found) / best(a for a, _ in found)
 
 
-def read_cost(t, count, reads):
-    """Pairs of nanoseconds that one read() takes which does not block."""
+def read_cost(t, count, reads, bystander=False):
+    """Pairs of nanoseconds that one read() takes which does not block; `bystander`: while somebody
+    else is traced."""
+    traced = t.start(["sleep", "3600"]) if bystander else None
     loop = t.start([t.program("tests/live/readloop"), reads], stdin=-1)
     loop.line()
 
@@ -61,7 +63,67 @@ def read_cost(t, count, reads):
         return int(loop.line()) / reads
 
     once()
-    return pairs(t, loop.pid, count, once)
+    return pairs(t, traced.pid if traced else loop.pid, count, once)
+
+
+def storm(t, *argv):
+    process = t.start([t.program("tests/live/storm"), *argv], stdin=-1)
+    process.line()
+    return process
+
+
+def storm_once(process):
+    """A second's waits."""
+    process.say("go\n")
+    waits, ns = re.match(r"(\d+) waits in (\d+) ns", process.line(120)).groups()
+    return int(waits) / int(ns) * S
+
+
+def switch_rate(t, count, waits):
+    """Pairs of waits a second of two threads that share a CPU and wake each other."""
+    process = storm(t, "-n", waits)
+    storm_once(process)
+    return pairs(t, process.pid, count, lambda: storm_once(process))
+
+
+def switch_program(t, bystander):
+    """Nanoseconds of a run of sched_switch's program while such threads are traced, or others."""
+    process = storm(t, "-n", 400_000)
+    traced = t.start(["sleep", "3600"]) if bystander else process
+    with run_statistics():
+        recording = t.record(traced.pid)
+        before = probe_runs()
+        storm_once(process)
+        after = probe_runs()
+        recording.end()
+    runs = ns = 0
+    for number, (name, times, took) in after.items():
+        if name == "on_switch" and number in before:
+            runs, ns = runs + times - before[number][1], ns + took - before[number][2]
+    process.end()
+    return ns / runs
+
+
+def wait_cost(t, rate, seconds):
+    """What it takes to record `rate` waits a second on two CPUs: records, lost, bytes a record in
+    the file and after gzip, the recorder's share of a CPU, and its memory in bytes."""
+    process = storm(t, "-c", 2, "-r", rate, seconds)
+    recording = t.record(process.pid)
+    before = cpu_of_process(recording.popen.pid)
+    storm_once(process)
+    cpu = (cpu_of_process(recording.popen.pid) - before) / seconds
+    with open(f"/proc/{recording.popen.pid}/status", encoding="ascii") as file:
+        peak = int(re.search(r"VmHWM:\s+(\d+)", file.read()).group(1)) * 1024
+    recording.end()
+    process.end()
+    said = recording.message()
+    records, lost = (int(re.search(r"([\d,]+) " + what, said).group(1).replace(",", ""))
+                     for what in ("events", "lost"))
+    packed = subprocess.run(["gzip", "-c", recording.path], stdout=subprocess.PIPE, check=True).stdout
+    size = os.path.getsize(recording.path)
+    os.unlink(recording.path)
+    return {"records": records, "lost": lost, "bytes": size / records,
+            "gzip": len(packed) / records, "cpu": cpu, "peak": peak}
 
 
 def redis_rate(t, count, requests):
@@ -238,24 +300,23 @@ def server_cost(t, server, path, precise, count, requests, warm=80):
     return found
 
 
-def attach_times(t, count):
-    """On a process of 101 threads, seconds of each attach: from the start of waitscope until it
-    says that the probes are on and every thread is known; and what it says that took."""
-    process = t.start([t.program("tests/live/states"), 600000, *["pause"] * 50], stdin=-1)
+def attach_times(t, count, others=100):
+    """On a process of so many threads and one, seconds of each attach: from the start of waitscope
+    until it says that the probes are on and every thread is known; and what it says that took."""
+    process = t.start([t.program("tests/bench/herd"), others, 1], stdin=-1)
     process.line()
-    process.say("go\n")
     for _ in range(200):
         threads = len(os.listdir(f"/proc/{process.pid}/task"))
-        if threads == 101:
+        if threads == others + 1:
             break
         time.sleep(0.05)
     else:
-        raise Failure(f"{threads} threads, not 101")
+        raise Failure(f"{threads} threads, not {others + 1}")
     outside, own = [], []
     for _ in range(count):
         recording = t.record(process.pid)
         outside.append((recording.attached_ns - recording.begin_ns) / S)
-        said = re.search(r"101 threads, attached in ([\d.]+) (ms|s|us)", recording.said)
+        said = re.search(rf"{others + 1} threads, attached in ([\d.]+) (ms|s|us)", recording.said)
         if not said:
             raise Failure(f"it said {recording.said!r}")
         own.append(float(said.group(1)) * {"s": 1, "ms": 1e-3, "us": 1e-6}[said.group(2)])
@@ -265,13 +326,11 @@ def attach_times(t, count):
 
 def end_time(t, waits, suffixes):
     """Seconds from SIGINT to the end of waitscope, records, lost, and bytes of each file."""
-    storm = t.start([t.program("tests/live/storm"), "-n", waits], stdin=-1)
-    storm.line()
+    process = storm(t, "-n", waits)
     outputs = [f"{t.dir}/storm-{time.monotonic_ns()}.{s}" for s in suffixes]
     more = [word for o in outputs[1:] for word in ("-o", o)]
-    recording = t.record(storm.pid, *more, path=outputs[0])
-    storm.say("go\n")
-    storm.line(120)
+    recording = t.record(process.pid, *more, path=outputs[0])
+    storm_once(process)
     begun = time.monotonic_ns()
     recording.popen.send_signal(signal.SIGINT)
     if recording.wait(120):
