@@ -510,16 +510,26 @@ waitscope.details = (function () {
         ];
     }
 
+    /** What the recording itself took of one CPU; "" where that is not known. @param {Header} h */
+    function cost(h) {
+        const { recorder, probes, sample } = h.cost;
+        if (!recorder) return '';
+        const parts = probes ? `probes ${format.percent(probes)}${sample ? ', by a sample' : ''}; recorder ${format.percent(recorder)}` : `recorder ${format.percent(recorder)}; probes not counted`;
+        return `${parts}; of one CPU`;
+    }
+
     /** @param {Model} m @param {Header} h @param {number} recording */
     function whole(m, h, recording) {
         const threads = m.header.threads.map((_, i) => i).filter((i) => m.threads[i] && M.recordingOf(m, m.header.threads[i].process) === recording);
         return [
             facts([
                 ['duration', exact(h.duration_ns)],
+                h.recorded_ns ? ['kept', `the end of a recording of ${format.time(h.recorded_ns)}`] : null,
                 ['host', h.host],
                 ['kernel', h.kernel],
                 ['records', format.count(h.records)],
                 ['lost', h.lost.records ? format.plural(h.lost.records, 'record') : 'none'],
+                ['its cost', cost(h)],
             ]),
             ...totals(m, threads, [], 0, m.header.duration_ns),
         ];

@@ -146,6 +146,7 @@ waitscope.header = waitscope.pure('header', function () {
         const processes = list(h.processes).map(process);
         if (processes.length === 0) processes.push(process({}));
         for (const t of threads) if (t.process >= processes.length) t.process = 0;
+        const cost = record(h.cost);
         const lost = record(h.lost);
         const duration = threads.reduce((most, t) => Math.max(most, t.end), num(h.duration_ns));
         return {
@@ -158,6 +159,8 @@ waitscope.header = waitscope.pure('header', function () {
             command: str(h.command),
             t0_real_ns: str(h.t0_real_ns),
             records: num(h.records),
+            recorded_ns: num(record(h.window).recorded_ns),
+            cost: { recorder: rate(record(cost.recorder).share), probes: rate(record(cost.probes).share), sample: record(cost.probes).sample === true },
             lost: {
                 records: num(lost.records),
                 windows: windows(list(lost.windows)),

@@ -169,6 +169,8 @@ var waitscope = waitscope || {};
  * @property {string} command
  * @property {string} t0_real_ns
  * @property {number} records
+ * @property {number} recorded_ns how long the recording was of which this is the end; 0: this is all of it
+ * @property {{recorder: number, probes: number, sample: boolean}} cost shares of one CPU, and whether the probes' is by a sample; 0: not known
  * @property {{records: number, windows: {start: number, end: number, count: number, kind: string, recording?: number}[]}} lost
  * @property {string[]} states
  * @property {string[]} ledger

@@ -96,12 +96,52 @@ static int losses_reach(struct analysis *a)
     return 0;
 }
 
+/* Of which recording the capture is the last part. */
+static void window_fill(struct timeline *tl, const struct capture_flight *f)
+{
+    if (!f->attach_ns || f->attach_ns > tl->t0_ns || tl->t0_ns - f->attach_ns > DURATION_MAX)
+        return;
+    tl->window.recorded_ns = tl->t0_ns - f->attach_ns + tl->duration_ns;
+    tl->window.asked_ns = f->last_ns;
+    tl->window.max_bytes = f->max_bytes;
+    tl->window.full = f->full != 0;
+    tl->window.forgotten = f->forgotten;
+}
+
+static int by_cost(const void *x, const void *y)
+{
+    const struct program_cost *p = x, *q = y;
+    return (p->run_ns < q->run_ns) - (p->run_ns > q->run_ns);
+}
+
+static int cost_fill(struct timeline *tl, const struct capture_cost *c)
+{
+    tl->cost.recorder_ns = c->recorder_ns;
+    tl->cost.recorder_of_ns = c->recorder_of_ns;
+    tl->cost.attach_ns = c->attach_ns;
+    tl->cost.sampled_ns = c->sampled_ns;
+    tl->cost.windows = c->windows;
+    tl->cost.whole = c->whole != 0;
+    for (uint32_t i = 0; i < c->count; i++) {
+        const struct capture_program *p = &c->programs[i];
+        struct program_cost one = {intern_field(tl, p->name, sizeof(p->name)), p->runs, p->run_ns};
+        if (vec_push(&tl->cost.programs, one) < 0)
+            return -ENOMEM;
+    }
+    if (tl->cost.programs.len)
+        qsort(tl->cost.programs.data, tl->cost.programs.len, sizeof(*tl->cost.programs.data),
+              by_cost);
+    return 0;
+}
+
 static int head_fill(struct analysis *a, const struct capture_info *info)
 {
     struct timeline *tl = a->tl;
     const struct capture_header *h = &info->header;
     uint64_t counted = 0;
 
+    a->window = info->flight.attach_ns != 0;
+    window_fill(tl, &info->flight);
     tl->complete = info->complete;
     tl->records = info->records;
     tl->host = intern_field(tl, h->host, sizeof(h->host));
@@ -122,6 +162,8 @@ static int head_fill(struct analysis *a, const struct capture_info *info)
         if (vec_push(&tl->losses, loss) < 0)
             return -ENOMEM;
     }
+    if (cost_fill(tl, &info->cost) < 0)
+        return -ENOMEM;
     if (tl->losses.len)
         sort_runs(tl->losses.data, tl->losses.len, sizeof(*tl->losses.data), by_loss);
     tl->lost = info->summary.lost > counted ? info->summary.lost : counted;
@@ -163,6 +205,8 @@ int analysis_finish(struct analysis *a, const struct capture_info *info, struct 
     records_sort(a);
     bounds(a, info);
     int rc = head_fill(a, info);
+    if (rc == 0 && a->window)
+        rc = records_before(a);
     for (size_t i = 0; rc == 0 && i < sizeof(stages) / sizeof(stages[0]); i++)
         rc = stages[i](a);
     return rc;

@@ -93,6 +93,7 @@ struct life {
     /* lives */
     const struct event_thread *attach, *final; /* NULL: not seen */
     bool forked, exited;
+    bool before; /* it was made, or looked at, before the capture's first instant: see lives.c */
     uint32_t maker_plus1;  /* the thread that made it */
     uint32_t first, count; /* its EVENT_WAITs in analysis.waits */
 
@@ -223,6 +224,8 @@ struct draft {
     bool late, blurred;                      /* see draft_goes_on() */
     uint64_t data_sends;                     /* sends of any kind */
     bool answered, closed, streams;
+    bool early;     /* its first bytes came before the capture's begin */
+    bool old;       /* it was read before then, too: nobody knows who has it */
     uint32_t flags; /* enum request_flag */
     int32_t status;
     uint32_t protocol, name, group;
@@ -367,7 +370,9 @@ struct analysis {
 
     struct timeline *tl;
     uint64_t t0;
-    VEC(struct life) lives; /* beside tl->threads */
+    bool window;               /* a flight recorder's: much was there before it */
+    VEC(struct record) before; /* receives of requests from before it that nobody had answered */
+    VEC(struct life) lives;    /* beside tl->threads */
     struct table tids, pids;
     VEC(uint32_t) waits; /* in records: of one thread after the other, by time */
     VEC(struct sock) socks;
@@ -407,6 +412,8 @@ bool losses_within(const struct analysis *a, uint64_t from, uint64_t to);
 
 /* ---- records.c ---- */
 int records_add(struct analysis *a, const struct event *ev);
+/* Takes the receives from before t0 out of the records, into a->before. Sorted records. */
+int records_before(struct analysis *a);
 /* Is there a record of the kind at all? */
 bool records_have(const struct analysis *a, unsigned kind);
 /* Stable by time, in linear time for what is sorted already. */

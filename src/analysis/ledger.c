@@ -286,6 +286,12 @@ static int segments_emit(struct ledger *l)
     uint64_t at = l->d->start;
     int rc = 0;
 
+    if (l->d->old) /* it has no tenures; and it did not stand in a queue for that */
+        return segment_add(l,
+                           (struct segment){.start_ns = at,
+                                            .key = LEDGER_UNATTRIBUTED,
+                                            .grade = GRADE_UNATTRIBUTED},
+                           l->d->end);
     for (size_t i = 0; rc == 0 && i < l->pieces.len; i++) {
         const struct piece *p = &l->pieces.data[i];
         const struct tenure *x = &tenures[p->tenure];

@@ -3,6 +3,9 @@
  *
  * A tid is no identity: it comes again within a capture. So the records are walked in the order
  * of their times; a fork of a tid that has ended makes another thread.
+ *
+ * A flight recorder's capture begins long after the attach. What was seen of a thread then tells
+ * that it is there and what it is, not what it does at the capture's begin (`before`).
  */
 #include "analysis/internal.h"
 #include "base/text.h"
@@ -107,6 +110,7 @@ static int see_thread(struct analysis *a, struct record *r)
     struct thread *t = &a->tl->threads.data[i];
     if (s->phase == THREAD_AT_ATTACH && !l->attach && !l->final) {
         l->attach = s;
+        l->before |= r->time_ns < a->t0;
         /* What was seen of it before is not the whole truth: not all probes knew it yet. */
         if (!l->forked)
             t->start_ns = now;
@@ -143,6 +147,7 @@ static int see_fork(struct analysis *a, struct record *r)
         return -ENOMEM;
     r->thread = i;
     a->lives.data[i].forked = true;
+    a->lives.data[i].before = r->time_ns < a->t0;
     a->tl->threads.data[i].kernel = f->kernel_thread != 0;
     a->lives.data[i].maker_plus1 = maker == NONE ? 0 : maker + 1;
     int rc = thread_join(a, i, f->pid);
@@ -214,7 +219,7 @@ static int life_close(struct analysis *a, uint32_t i)
         p->comm = t->comm;
 
     /* The kernel's own sums cover exactly this life, if both ends of it were looked at. */
-    if (!l->final || l->exited || (!l->forked && !l->attach))
+    if (!l->final || l->exited || l->before || (!l->forked && !l->attach))
         return 0;
     uint64_t exec = l->forked ? 0 : l->attach->exec_ns;
     uint64_t delay = l->forked ? 0 : l->attach->delay_ns;

@@ -48,6 +48,26 @@ void records_sort(struct analysis *a)
     sort_runs(a->records.data, a->records.len, sizeof(*a->records.data), by_time);
 }
 
+int records_before(struct analysis *a)
+{
+    size_t kept = 0, end = 0;
+    while (end < a->records.len && a->records.data[end].time_ns < a->t0)
+        end++;
+    for (size_t i = 0; i < end; i++) {
+        const struct record r = a->records.data[i];
+        if (r.kind != EVENT_RECV)
+            a->records.data[kept++] = r;
+        else if (vec_push(&a->before, r) < 0)
+            return -ENOMEM;
+    }
+    if (kept == end)
+        return 0;
+    memmove(a->records.data + kept, a->records.data + end,
+            (a->records.len - end) * sizeof(*a->records.data));
+    a->records.len -= end - kept;
+    return 0;
+}
+
 void records_release(struct analysis *a)
 {
     while (a->chunks) {
@@ -56,6 +76,7 @@ void records_release(struct analysis *a)
         a->chunks = next;
     }
     vec_release(&a->records);
+    vec_release(&a->before);
 }
 
 uint64_t analysis_rel(const struct analysis *a, uint64_t abs_ns)

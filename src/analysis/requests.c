@@ -72,14 +72,15 @@ static void draft_finish(struct analysis *a, uint32_t request, uint64_t at, uint
 
     if (d->closed)
         return;
-    if (d->first_thread != NONE) /* its reader may have gone on without a touch, for it */
+    if (d->first_thread != NONE &&
+        !d->old) /* its reader may have gone on without a touch, for it */
         thread_scan(a, d->first_thread, now);
     draft_leave(a, request);
     d->closed = true;
     d->end = d->answered && !d->streams ? d->last_send : at;
     if (d->end < d->start)
         d->end = d->start;
-    if (d->answered && !d->streams)
+    if (d->answered && !d->streams && !d->early)
         d->flags |= REQUEST_COMPLETE;
     if (s->prev_end < d->end)
         s->prev_end = d->end;
@@ -102,6 +103,7 @@ static int draft_new(struct analysis *a, struct sock *s, const struct event_io *
         .uring_ready = NEVER,
         .woken = act->time, /* its handler, if that does not follow at once */
         .flags = request_pipelined(s, act->ready) ? REQUEST_PIPELINED : 0,
+        .early = io->ready_ns && io->ready_ns < a->t0,
     };
     /* A client may send data with the last words of its handshake. */
     if (s->request_plus1 && a->drafts.data[s->request_plus1 - 1].proto == &proto_tls)
@@ -179,12 +181,16 @@ static int accepted_recv(struct analysis *a, struct sock *s, const struct event_
         fin.over = true;
         if (!s->request_plus1 || a->drafts.data[s->request_plus1 - 1].closed ||
             a->drafts.data[s->request_plus1 - 1].answered ||
-            a->drafts.data[s->request_plus1 - 1].streams)
+            a->drafts.data[s->request_plus1 - 1].streams ||
+            a->drafts.data[s->request_plus1 - 1].old)
             return tenure_foreign(a, &fin);
         fin = *act;
         fin.cause = CAUSE_NONE;
         return tenure_touch(a, s->request_plus1 - 1, &fin);
     }
+    /* The rest of one that began before the window of a flight recorder. */
+    if (a->window && !s->request_plus1 && !(io->flags & IO_TURN))
+        return tenure_foreign(a, act);
     bool opens = draft_opens(a, s, io, act->time);
     if (opens) {
         int rc = draft_new(a, s, io, act);
@@ -201,7 +207,7 @@ static int accepted_recv(struct analysis *a, struct sock *s, const struct event_
         d->flags |= REQUEST_LOSS;
     s->last_op = act->time;
     a->lives.data[act->thread].touches++;
-    if (!d->streams)
+    if (!d->streams && !d->old)
         return tenure_touch(a, request, act);
     if (d->first_thread == NONE)
         d->first_thread = act->thread;
@@ -223,10 +229,11 @@ static int accepted_send(struct analysis *a, struct sock *s, const struct event_
     bool interim = !d->answered && d->proto->interim && d->proto->interim(io->data, len);
     struct act mine = *act;
     mine.replies = !interim;
-    int rc = interim || d->streams ? 0 : downstream_adopt(a, request, &mine);
+    bool foreign = d->streams || d->old;
+    int rc = interim || foreign ? 0 : downstream_adopt(a, request, &mine);
 
     if (rc == 0)
-        rc = d->streams ? tenure_foreign(a, act) : tenure_touch(a, request, &mine);
+        rc = foreign ? tenure_foreign(a, act) : tenure_touch(a, request, &mine);
 
     d->data_sends++;
     d->bytes_out += io->bytes;
@@ -349,6 +356,32 @@ static int threads_prepare(struct analysis *a)
     return 0;
 }
 
+/*
+ * A request that was read before the window of a flight recorder, and of whose answer nothing was
+ * sent before it: that it is there is known, and from when on it is answered, if it is; who has it,
+ * and what was done for it before, is not. So no thread has it, and its time is unattributed.
+ */
+static int open_before(struct analysis *a, const struct record *r)
+{
+    const struct event_io *io = (const void *)r->ev;
+    struct sock *s = socket_find(a, io->obj);
+    uint64_t thread;
+
+    if (!s || !s->tcp || s->role != ROLE_ACCEPTED || s->request_plus1 ||
+        !table_get(&a->tids, r->ev->tid, &thread) || a->tl->threads.data[thread].start_ns)
+        return 0;
+    struct act act = {.thread = (uint32_t)thread, .ready = NEVER, .obj = s->obj, .receives = true};
+    int rc = draft_new(a, s, io, &act);
+    if (rc < 0)
+        return rc;
+    struct draft *d = vec_last(&a->drafts);
+    d->early = d->old = true;
+    d->flags &= ~(uint32_t)REQUEST_PIPELINED;
+    d->first_thread = act.thread;
+    d->bytes_in = io->bytes;
+    return 0;
+}
+
 int requests_build(struct analysis *a)
 {
     parks_prepare(a);
@@ -363,6 +396,8 @@ int requests_build(struct analysis *a)
         rc = downstream_survey(a);
     if (rc == 0)
         rc = background_survey(a);
+    for (size_t i = 0; rc == 0 && i < a->before.len; i++)
+        rc = open_before(a, &a->before.data[i]);
     if (rc < 0)
         return rc;
     for (size_t i = 0; i < a->records.len; i++) {

@@ -77,7 +77,7 @@ static int chain_gap(struct chain *c, const struct life *l, const struct event_w
                      uint64_t off)
 {
     bool lost = w->flags & WAIT_AFTER_LOSS;
-    if (first && l->forked && w->why != WHY_NEW)
+    if (first && l->forked && !l->before && w->why != WHY_NEW)
         lost = true; /* how it came onto the CPU is missing */
     return chain_plain(c, off, lost ? STATE_UNKNOWN : STATE_RUNNING);
 }
@@ -153,12 +153,12 @@ static int chain_final(struct chain *c, const struct life *l, const struct event
     if (l->final->on_cpu || (last && w->off_ns && w->off_ns == last->off_ns))
         return chain_plain(c, end, w->flags & WAIT_AFTER_LOSS ? STATE_UNKNOWN : STATE_RUNNING);
     if (w->off_ns == 0) { /* as it was at its last switch-in, or at the attach */
-        enum state first =
-            l->forked || (l->attach && !l->attach->on_cpu) ? STATE_RUNNABLE : STATE_UNKNOWN;
+        bool since = !l->before && (l->forked || (l->attach && !l->attach->on_cpu));
+        enum state first = since ? STATE_RUNNABLE : STATE_UNKNOWN;
         return chain_plain(c, end, last ? STATE_RUNNING : first);
     }
 
-    bool since_attach = !last && l->attach && l->attach->wait.off_ns;
+    bool since_attach = !last && !l->before && l->attach && l->attach->wait.off_ns;
     uint64_t off =
         since_attach ? c->cursor : between(c->cursor, analysis_rel(c->a, w->off_ns), end);
     bool lost = w->flags & WAIT_AFTER_LOSS || w->off_ns >= l->final->event.time_ns;
@@ -178,6 +178,9 @@ static int chain_rest(struct chain *c, const struct life *l, const struct event_
     uint64_t end = c->t->end_ns;
 
     if (last)
+        return chain_plain(c, end, l->exited ? STATE_RUNNING : STATE_UNKNOWN);
+    /* Since before the capture's begin, and not once off CPU. */
+    if (l->before)
         return chain_plain(c, end, l->exited ? STATE_RUNNING : STATE_UNKNOWN);
     /* No record at all: it still is what it was, or else a record would say so. */
     if (l->forked)

@@ -76,7 +76,7 @@ static void tally_requests(struct analysis *a, struct tally *tallies)
 {
     for (size_t i = 0; i < a->drafts.len; i++) {
         const struct draft *d = &a->drafts.data[i];
-        if (d->first_thread == NONE)
+        if (d->first_thread == NONE || d->old) /* that one did not arrive in this time */
             continue;
         const struct request *r = &a->tl->requests.data[d->index];
         struct tally *t = &tallies[r->process];

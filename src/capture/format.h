@@ -19,7 +19,7 @@
 /* 2 has EVENT_WAIT_SHORT, without which a reader would show nearly no wait; it reads 1 as well. */
 #define CAPTURE_MAJOR 2       /* a later one is refused */
 #define CAPTURE_MAJOR_LEAST 1 /* and one before this */
-#define CAPTURE_MINOR 0       /* a later one adds: read what is known */
+#define CAPTURE_MINOR 1       /* a later one adds: read what is known */
 
 enum capture_flag {
     CAPTURE_INCOMPLETE = 1, /* set from the start, cleared by the orderly end */
@@ -53,6 +53,8 @@ enum capture_block_type {
     BLOCK_LOSS = 2,    /* array of struct capture_loss */
     BLOCK_PROBES = 3,  /* names of the attached probes, a NUL behind each; more NULs pad */
     BLOCK_SUMMARY = 4, /* struct capture_summary: the last block of an orderly end */
+    BLOCK_FLIGHT = 5,  /* 2.1: struct capture_flight: only the last of a longer recording */
+    BLOCK_COST = 6,    /* 2.1: struct capture_cost, cut behind its last program */
 };
 
 struct capture_block {
@@ -75,14 +77,54 @@ struct capture_loss {
 
 struct capture_summary {
     uint64_t records, lost;
-    uint64_t probe_run_ns, probe_runs; /* 0 when the kernel does not count them */
+    uint64_t probe_run_ns, probe_runs; /* 0 unless the kernel counted all the time */
     uint64_t drain_cpu_ns;             /* the recorder's own CPU time */
     uint64_t end_ns;                   /* the header's, here under a CRC; the writer fills it */
+};
+
+/*
+ * What a flight recorder kept. header.start_ns is where the window begins: from there on the
+ * capture is whole. Records that say what is there (threads, sockets, files …) may be older, the
+ * last word on each. Of what happened none is, but for receives that began a request of which
+ * nothing was answered before the window.
+ */
+struct capture_flight {
+    uint64_t attach_ns; /* when the probes were on */
+    uint64_t last_ns;   /* so much was asked for; 0: no limit but `max_bytes` */
+    uint64_t max_bytes; /* the memory that was allowed */
+    uint32_t full;      /* 1: the memory was used up, so the window is shorter than asked for */
+    uint32_t forgotten; /* descriptions of objects that were given up for room */
+};
+
+/* Runs of one program of the probes, and the time that they took, while the kernel counted. */
+struct capture_program {
+    char name[24]; /* NUL-padded */
+    uint64_t runs, run_ns;
+};
+
+#define CAPTURE_PROGRAMS_MAX 64
+
+/*
+ * What the recording itself cost. The probes are counted in short windows (record/cost.h says what
+ * is in it and what is not), or all the time where the administrator has the kernel count.
+ */
+struct capture_cost {
+    uint64_t recorder_ns;    /* CPU time of the recorder */
+    uint64_t recorder_of_ns; /* within so much time, up to the capture's end */
+    uint64_t attach_ns;      /* CPU time of the recorder up to the attach's end */
+    uint64_t sampled_ns;     /* how long the kernel counted; 0: not at all */
+    uint32_t windows;        /* in how many pieces */
+    uint32_t whole;          /* 1: all the time */
+    uint32_t count, pad;     /* of `programs` */
+    struct capture_program programs[CAPTURE_PROGRAMS_MAX];
 };
 
 _Static_assert(sizeof(struct capture_header) == 456, "capture_header");
 _Static_assert(sizeof(struct capture_block) == 16, "capture_block");
 _Static_assert(sizeof(struct capture_loss) == 32, "capture_loss");
 _Static_assert(sizeof(struct capture_summary) == 48, "capture_summary");
+_Static_assert(sizeof(struct capture_flight) == 32, "capture_flight");
+_Static_assert(sizeof(struct capture_program) == 40, "capture_program");
+_Static_assert(sizeof(struct capture_cost) == 48 + 40 * CAPTURE_PROGRAMS_MAX, "capture_cost");
 
 #endif

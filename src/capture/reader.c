@@ -182,16 +182,47 @@ static int visit_summary(struct reading *r, const unsigned char *payload, size_t
     return 0;
 }
 
+static int visit_flight(struct reading *r, const unsigned char *payload, size_t len)
+{
+    if (len < sizeof(r->info->flight)) {
+        r->info->bad_blocks++;
+        r->passed_bytes += len;
+        return 0;
+    }
+    memcpy(&r->info->flight, payload, sizeof(r->info->flight));
+    return 0;
+}
+
+/* A later minor version may know more programs: the first of them are read. */
+static int visit_cost(struct reading *r, const unsigned char *payload, size_t len)
+{
+    struct capture_cost *cost = &r->info->cost;
+    const size_t head = offsetof(struct capture_cost, programs);
+    if (len < head) {
+        r->info->bad_blocks++;
+        r->passed_bytes += len;
+        return 0;
+    }
+    memset(cost, 0, sizeof(*cost));
+    memcpy(cost, payload, len < sizeof(*cost) ? len : sizeof(*cost));
+    size_t there = (len - head) / sizeof(*cost->programs);
+    if (there > CAPTURE_PROGRAMS_MAX)
+        there = CAPTURE_PROGRAMS_MAX;
+    if (cost->count > there)
+        cost->count = (uint32_t)there;
+    for (uint32_t i = 0; i < cost->count; i++)
+        cost->programs[i].name[sizeof(cost->programs[i].name) - 1] = '\0';
+    return 0;
+}
+
 static int visit_block(struct reading *r, const struct block *block)
 {
     static const struct {
         uint32_t type;
         int (*visit)(struct reading *r, const unsigned char *payload, size_t len);
     } visits[] = {
-        {BLOCK_EVENTS, visit_events},
-        {BLOCK_LOSS, visit_losses},
-        {BLOCK_PROBES, visit_probes},
-        {BLOCK_SUMMARY, visit_summary},
+        {BLOCK_EVENTS, visit_events},   {BLOCK_LOSS, visit_losses},   {BLOCK_PROBES, visit_probes},
+        {BLOCK_SUMMARY, visit_summary}, {BLOCK_FLIGHT, visit_flight}, {BLOCK_COST, visit_cost},
     };
     r->blocks++;
     for (size_t i = 0; i < sizeof(visits) / sizeof(*visits); i++)

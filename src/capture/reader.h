@@ -31,8 +31,10 @@ struct capture_visitor {
 struct capture_info {
     struct capture_header header; /* its char fields end in NUL here */
     struct capture_summary summary;
-    bool complete;          /* ended in order and read to the end without damage */
-    uint64_t records;       /* handed over */
+    struct capture_flight flight; /* zeros: it is the whole recording */
+    struct capture_cost cost;     /* names end in NUL here; zeros: not known */
+    bool complete;                /* ended in order and read to the end without damage */
+    uint64_t records;             /* handed over */
     uint64_t bad_blocks;    /* passed over: the CRC did not fit (neighbours count as one), or a
                                record in it was broken */
     uint64_t missing_bytes; /* at the end or between blocks */

@@ -18,11 +18,11 @@ struct writer {
     int error; /* the first failure; every later call returns it */
     struct capture_header header;
     uint64_t file_bytes, records;
-    size_t gathered;       /* payload bytes behind the block's head in `block` */
-    unsigned char block[]; /* room for a head, GATHER bytes and one record */
+    size_t gathered;       /* bytes in `block` */
+    unsigned char block[]; /* room for GATHER bytes and one record */
 };
 
-#define BLOCK_ROOM (sizeof(struct capture_block) + GATHER + UINT16_MAX)
+#define BLOCK_ROOM (GATHER + UINT16_MAX)
 
 static int write_all(int fd, const void *bytes, size_t len, uint64_t offset)
 {
@@ -42,37 +42,24 @@ static int write_all(int fd, const void *bytes, size_t len, uint64_t offset)
     return 0;
 }
 
-/* Appends a block that lies at `bytes`, its head unfilled and its payload behind it. */
-static int write_block(struct writer *w, unsigned char *bytes, uint32_t type, size_t length)
-{
-    if (w->error)
-        return w->error;
-    struct capture_block head = {
-        .type = type, .length = (uint32_t)length, .mark = CAPTURE_BLOCK_MARK};
-    head.crc = check_block_crc(w->header.crc, &head, bytes + sizeof(head));
-    memcpy(bytes, &head, sizeof(head));
-    w->error = write_all(w->fd, bytes, sizeof(head) + length, w->file_bytes);
-    if (!w->error)
-        w->file_bytes += sizeof(head) + length;
-    else if (ftruncate(w->fd, (off_t)w->file_bytes) < 0)
-        return w->error; /* half a block stays behind, which readers know as a cut */
-    return w->error;
-}
-
-/* The same for a payload that lies elsewhere. */
-static int write_payload(struct writer *w, uint32_t type, const void *payload, size_t length)
+/* Appends a block. */
+static int write_block(struct writer *w, uint32_t type, const void *payload, size_t length)
 {
     if (w->error)
         return w->error;
     if (length > CAPTURE_BLOCK_MAX)
         return -E2BIG;
-    unsigned char *bytes = malloc(sizeof(struct capture_block) + length);
-    if (!bytes)
-        return -ENOMEM;
-    memcpy(bytes + sizeof(struct capture_block), payload, length);
-    int ret = write_block(w, bytes, type, length);
-    free(bytes);
-    return ret;
+    struct capture_block head = {
+        .type = type, .length = (uint32_t)length, .mark = CAPTURE_BLOCK_MARK};
+    head.crc = check_block_crc(w->header.crc, &head, payload);
+    w->error = write_all(w->fd, &head, sizeof(head), w->file_bytes);
+    if (!w->error)
+        w->error = write_all(w->fd, payload, length, w->file_bytes + sizeof(head));
+    if (!w->error)
+        w->file_bytes += sizeof(head) + length;
+    else if (ftruncate(w->fd, (off_t)w->file_bytes) < 0)
+        return w->error; /* half a block stays behind, which readers know as a cut */
+    return w->error;
 }
 
 int writer_new(struct writer **out, const char *path, const struct capture_header *header,
@@ -116,7 +103,7 @@ int writer_flush(struct writer *w)
 {
     if (w->error || !w->gathered)
         return w->error;
-    int ret = write_block(w, w->block, BLOCK_EVENTS, w->gathered);
+    int ret = write_block(w, BLOCK_EVENTS, w->block, w->gathered);
     if (!ret)
         w->gathered = 0;
     return ret;
@@ -128,10 +115,31 @@ int writer_append(struct writer *w, const struct event *ev)
         return w->error;
     if (!check_event(ev, ev->size))
         return -EINVAL;
-    memcpy(w->block + sizeof(struct capture_block) + w->gathered, ev, ev->size);
+    memcpy(w->block + w->gathered, ev, ev->size);
     w->gathered += ev->size;
     w->records++;
     return w->gathered < GATHER ? 0 : writer_flush(w);
+}
+
+int writer_events(struct writer *w, const void *records, size_t len, uint64_t count)
+{
+    int ret = writer_flush(w);
+    if (!ret)
+        ret = write_block(w, BLOCK_EVENTS, records, len);
+    if (!ret)
+        w->records += count;
+    return ret;
+}
+
+int writer_cost(struct writer *w, const struct capture_cost *cost, size_t size)
+{
+    int ret = writer_flush(w);
+    return ret ? ret : write_block(w, BLOCK_COST, cost, size);
+}
+
+int writer_flight(struct writer *w, const struct capture_flight *flight)
+{
+    return write_block(w, BLOCK_FLIGHT, flight, sizeof(*flight));
 }
 
 int writer_loss(struct writer *w, const struct capture_loss *loss, size_t count)
@@ -140,7 +148,7 @@ int writer_loss(struct writer *w, const struct capture_loss *loss, size_t count)
     int ret = w->error;
     for (size_t n; count && !ret; loss += n, count -= n) {
         n = count < most ? count : most;
-        ret = write_payload(w, BLOCK_LOSS, loss, n * sizeof(*loss));
+        ret = write_block(w, BLOCK_LOSS, loss, n * sizeof(*loss));
     }
     return ret;
 }
@@ -157,7 +165,7 @@ int writer_probes(struct writer *w, const char *const *names, size_t count)
     char *at = payload;
     for (size_t i = 0; i < count; i++)
         at = stpcpy(at, names[i]) + 1;
-    int ret = write_payload(w, BLOCK_PROBES, payload, padded);
+    int ret = write_block(w, BLOCK_PROBES, payload, padded);
     free(payload);
     return ret;
 }
@@ -180,7 +188,7 @@ int writer_end(struct writer *w, uint64_t end_ns, const struct capture_summary *
     all.end_ns = end_ns;
     int ret = writer_flush(w);
     if (!ret)
-        ret = write_payload(w, BLOCK_SUMMARY, &all, sizeof(all));
+        ret = write_block(w, BLOCK_SUMMARY, &all, sizeof(all));
     if (ret < 0)
         return err_errno(e, ret, "write the capture");
     /* No fsync between the two: a mark that is cleared while blocks never reached the disk is

@@ -24,6 +24,12 @@ int writer_new(struct writer **w, const char *path, const struct capture_header 
 /* Appends one record (ev->size bytes). -EINVAL for one that no reader would take (too short for its
  * kind, no multiple of 8): nothing is appended, and the writer goes on. */
 int writer_append(struct writer *w, const struct event *ev);
+/* Appends `count` records that lie one behind the other as a block of their own; each must be one
+ * that writer_append() would take, and `len` at most CAPTURE_BLOCK_MAX. */
+int writer_events(struct writer *w, const void *records, size_t len, uint64_t count);
+/* `size`: up to the end of its last program. */
+int writer_cost(struct writer *w, const struct capture_cost *cost, size_t size);
+int writer_flight(struct writer *w, const struct capture_flight *flight);
 int writer_loss(struct writer *w, const struct capture_loss *loss, size_t count);
 int writer_probes(struct writer *w, const char *const *names, size_t count);
 int writer_flush(struct writer *w);

@@ -5,6 +5,8 @@
 #include "base/vec.h"
 #include "cmd/cmd.h"
 #include "cmd/load.h"
+#include "cmd/recorded.h"
+#include "cmd/series.h"
 #include "output/output.h"
 
 #include <ctype.h>
@@ -16,6 +18,7 @@
 
 static const char help[] =
     "usage: waitscope record -p PID[,PID…] [-d TIME] [-o FILE]…\n"
+    "       waitscope record -p PID[,PID…] --last TIME [--slow TIME] [-o FILE]…\n"
     "       waitscope record [-d TIME] [-o FILE]… -- CMD ARG…\n"
     "\n"
     "Traces a running server with its threads and children, or starts CMD traced from its first\n"
@@ -29,7 +32,15 @@ static const char help[] =
     "                          .wsc       the capture: all that was recorded, for report, convert\n"
     "                          .json(.gz) the timeline\n"
     "                        without it: waitscope-COMM-PID.wsc and .html in this folder\n"
-    "      --max-size SIZE   end when the capture has this size: 512M, 1G (default 1G)\n"
+    "      --last TIME       a flight recorder: run for as long as you like, keep only the last\n"
+    "                        30s, 5m in memory, and write the files at SIGUSR1 (and go on; the\n"
+    "                        next ones are FILE-2, FILE-3 …) and at the end\n"
+    "      --slow TIME       end soon after the first request that takes longer: 500ms, also one\n"
+    "                        that nobody answers\n"
+    "      --max-size SIZE   end when the capture has this size: 512M, 1G (default 1G); with "
+    "--last\n"
+    "                        the memory to use at most (default 256M): what does not fit is given\n"
+    "                        up before its time\n"
     "      --loop-hold TIME  " LOOP_HOLD_HELP_1 "\n"
     "                        " LOOP_HOLD_HELP_2 "; not for the capture,\n"
     "                        which knows no threshold\n"
@@ -48,13 +59,18 @@ static const char help[] =
     "without the query: no headers, no bodies. An existing file is never overwritten.\n";
 
 #define DEFAULT_MAX_BYTES (1ull << 30)
+#define DEFAULT_MEMORY (256ull << 20)
+/* Less holds too few blocks of records to keep a window by. */
+#define LEAST_MEMORY (8ull << 20)
 
 struct choice {
     VEC(uint32_t) pids;
     VEC(const char *) outputs; /* all but the capture */
     const char *capture;
     char **command;
-    uint64_t duration_ns, max_bytes;
+    uint64_t duration_ns, max_bytes, last_ns, slow_ns;
+    struct series series; /* the names of the files */
+    const struct record_options *options;
     struct analysis_options analysis;
     struct buf names[2]; /* made up, when no output was given, or only a .html */
     bool precise, agents;
@@ -105,6 +121,13 @@ static int add_output(struct choice *c, const char *path)
     return vec_push(&c->outputs, path) < 0 ? EXIT_FAILED : -1;
 }
 
+static int parse_time(const char *text, uint64_t *ns)
+{
+    if (text_parse_duration(text, ns) < 0)
+        return usage_error("record", "no duration: %s (10s, 500ms, 2m)", text);
+    return -1;
+}
+
 static int parse_option(struct choice *c, int option)
 {
     switch (option) {
@@ -115,9 +138,11 @@ static int parse_option(struct choice *c, int option)
     case 'o':
         return add_output(c, optarg);
     case 'd':
-        if (text_parse_duration(optarg, &c->duration_ns) < 0)
-            return usage_error("record", "no duration: %s (10s, 500ms, 2m)", optarg);
-        return -1;
+        return parse_time(optarg, &c->duration_ns);
+    case 'L':
+        return parse_time(optarg, &c->last_ns);
+    case 's':
+        return parse_time(optarg, &c->slow_ns);
     case 'l':
         return parse_loop_hold("record", optarg, &c->analysis);
     case 'P':
@@ -134,6 +159,18 @@ static int parse_option(struct choice *c, int option)
     }
 }
 
+/* What goes together, and what was not said; -1 to go on, or the exit code. */
+static int check_choice(struct choice *c)
+{
+    if (c->last_ns && c->slow_ns >= c->last_ns)
+        return usage_error("record", "what takes longer than --slow must fit into --last");
+    if (c->last_ns && c->max_bytes && c->max_bytes < LEAST_MEMORY)
+        return usage_error("record", "--last needs a --max-size of 8M at least");
+    if (!c->max_bytes)
+        c->max_bytes = c->last_ns ? DEFAULT_MEMORY : DEFAULT_MAX_BYTES;
+    return -1;
+}
+
 /* -1 to go on, or the exit code. */
 static int parse(int argc, char **argv, struct choice *c)
 {
@@ -142,6 +179,8 @@ static int parse(int argc, char **argv, struct choice *c)
         {"duration", required_argument, NULL, 'd'},
         {"output", required_argument, NULL, 'o'},
         {"max-size", required_argument, NULL, 'm'},
+        {"last", required_argument, NULL, 'L'},
+        {"slow", required_argument, NULL, 's'},
         {"loop-hold", required_argument, NULL, 'l'},
         {"precise", optional_argument, NULL, 'P'},
         {"help", no_argument, NULL, 'h'},
@@ -168,7 +207,7 @@ static int parse(int argc, char **argv, struct choice *c)
     if (!c->command && !c->pids.len)
         return usage_error("record", dashes ? "no command behind --"
                                             : "nothing to record: give -p PID or -- CMD");
-    return -1;
+    return check_choice(c);
 }
 
 /* "waitscope-COMM-PID" with the suffix; COMM may hold anything, also '/'. */
@@ -196,30 +235,26 @@ static int choose_names(struct choice *c, const struct target *first)
     return 0;
 }
 
+/* A flight recorder goes on behind the files that are there. */
+static int check_name(const struct choice *c, const char *path, struct err *e)
+{
+    struct err own = {0};
+    int ret = check_new_file(path, &own);
+
+    if (ret == -EEXIST && c->last_ns)
+        return 0;
+    *e = own;
+    return ret;
+}
+
 /* What was asked for first: nobody named a spare capture, so nobody should be told of it. */
 static int check_new_files(const struct choice *c, struct err *e)
 {
     int ret = 0;
 
     for (size_t i = 0; !ret && i < c->outputs.len; i++)
-        ret = check_new_file(c->outputs.data[i], e);
-    return ret ? ret : check_new_file(c->capture, e);
-}
-
-/* Under sudo the files are for the one who called it. */
-static void give_to_caller(const char *path)
-{
-    const char *uid = getenv("SUDO_UID"), *gid = getenv("SUDO_GID");
-    int fd;
-
-    if (geteuid() != 0 || !uid || !gid)
-        return;
-    fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-    if (fd < 0)
-        return;
-    if (fchown(fd, (uid_t)strtoul(uid, NULL, 10), (gid_t)strtoul(gid, NULL, 10)) < 0)
-        print_note("%s stays root's", path);
-    close(fd);
+        ret = check_name(c, c->outputs.data[i], e);
+    return ret ? ret : check_name(c, c->capture, e);
 }
 
 static int write_outputs(const struct choice *c)
@@ -231,78 +266,29 @@ static int write_outputs(const struct choice *c)
 
     if (!c->outputs.len)
         return EXIT_DONE;
-    if (load_timeline(c->capture, &c->analysis, &tl, &info, &e) < 0)
+    if (load_timeline(series_capture(&c->series), &c->analysis, &tl, &info, &e) < 0)
         return print_err(&e);
     for (size_t i = 0; i < c->outputs.len; i++) {
+        const char *path = series_output(&c->series, i);
         struct err failed = {0};
 
-        if (output_write(&tl, c->outputs.data[i], &failed) < 0)
+        if (output_write(&tl, path, &failed) < 0)
             code = print_err(&failed);
         else
-            give_to_caller(c->outputs.data[i]);
+            give_to_caller(path);
     }
     timeline_release(&tl);
     return code;
 }
 
-static void print_agents(const struct record_result *r)
+static void print_result(const struct choice *c, const struct record_options *o,
+                         const struct record_result *r)
 {
-    static const struct {
-        int error;
-        const char *text;
-    } known[] = {
-        {-EAGAIN, "it does not listen to who attaches, or not yet"},
-        {-ECONNREFUSED, "it has -XX:+DisableAttachMechanism"},
-        {-ETIMEDOUT, "it did not answer in time"},
-        {-EEXIST, "somebody else has put a file of its name there"},
-        {-ELIBACC, "it could not load it from its /tmp"},
-        {-EOPNOTSUPP, "it allows none (-XX:-EnableDynamicAgentLoading)"},
-        {-EROFS, "its /tmp cannot be written to"},
-        {-ENOSPC, "its /tmp is full"},
-        {-EACCES, "its user and root alone may attach"},
-        {-EPERM, "its user and root alone may attach"},
-    };
-    const char *why = NULL;
-
-    if (!r->agent_refused && !r->agents)
-        print_note("no agent was loaded: no JVM was found");
-    if (!r->agent_refused)
-        return;
-    for (size_t i = 0; i < sizeof(known) / sizeof(known[0]) && !why; i++)
-        why = known[i].error == r->agent_refused ? known[i].text : NULL;
-    print_note("without an agent in the JVM: %s", why ? why : strerror(-r->agent_refused));
-}
-
-static void print_result(const struct choice *c, const struct record_result *r)
-{
-    static const char *const why[] = {
-        [RECORD_END_TARGET] = "the target ended",
-        [RECORD_END_DURATION] = "the time was over",
-        [RECORD_END_SIGNAL] = "ended by a signal",
-        [RECORD_END_SIZE] = "the capture is as large as it may be (--max-size)",
-    };
-    struct buf line = BUF_INIT;
-
-    text_duration(&line, r->duration_ns);
-    buf_adds(&line, " recorded: ");
-    text_count(&line, r->records);
-    buf_adds(&line, " events, ");
-    text_count(&line, r->lost);
-    buf_adds(&line, " lost, ");
-    text_size(&line, r->bytes);
-    buf_addf(&line, " (%s)", why[r->end]);
-    print_note("%s", buf_str(&line));
-    buf_release(&line);
-    if (r->uprobes_refused)
-        print_note("without a runtime's own word on its work: %s%s", strerror(-r->uprobes_refused),
-                   r->uprobes_refused == -EACCES ? " to its program (another user's: as root)"
-                                                 : ", when a uprobe was put on");
-    if (c->agents)
-        print_agents(r);
+    print_ended(o, r);
     for (size_t i = 0; i < c->outputs.len; i++)
-        print_note("wrote %s", c->outputs.data[i]);
+        print_note("wrote %s", series_output(&c->series, i));
     if (!c->capture_is_spare)
-        print_note("wrote %s, which \"waitscope report\" reads", c->capture);
+        print_note("wrote %s, which \"waitscope report\" reads", series_capture(&c->series));
 }
 
 static void print_attached(void *ctx, uint32_t threads, uint64_t attach_ns)
@@ -318,9 +304,73 @@ static void print_attached(void *ctx, uint32_t threads, uint64_t attach_ns)
         buf_addf(&line, ", %u thread%s", threads, threads == 1 ? "" : "s");
     buf_adds(&line, ", attached in ");
     text_duration(&line, attach_ns);
-    buf_adds(&line, "; Ctrl-C ends it");
+    if (o->last_ns)
+        buf_addf(&line, "; kill -USR1 %d writes what is kept, Ctrl-C too and ends it",
+                 (int)getpid());
+    else
+        buf_adds(&line, "; Ctrl-C ends it");
     print_note("%s", buf_str(&line));
     buf_release(&line);
+}
+
+/* ---- a flight recorder's files */
+
+static const char *next_file(void *ctx)
+{
+    struct choice *c = ctx;
+
+    return series_next(&c->series) < 0 ? NULL : series_capture(&c->series);
+}
+
+static void wrote_file(void *ctx, const struct record_result *r, const struct err *failed)
+{
+    struct choice *c = ctx;
+
+    series_clear_line();
+    if (failed) {
+        print_err(failed);
+        print_note("the recording goes on; nothing that was kept is lost");
+        return;
+    }
+    print_kept(c->options, r);
+    series_convert(&c->series);
+}
+
+static void tick(void *ctx)
+{
+    struct choice *c = ctx;
+
+    series_tick(&c->series, false);
+}
+
+static int end_failed(const struct choice *c, const struct err *e)
+{
+    const char *capture = series_capture(&c->series);
+    int code = print_err(e);
+
+    if (access(capture, F_OK) == 0) {
+        give_to_caller(capture);
+        print_note("what was recorded until then is in %s", capture);
+    }
+    return code;
+}
+
+static int end_well(struct choice *c, const struct record_options *o,
+                    const struct record_result *result)
+{
+    const char *capture = series_capture(&c->series);
+    int code;
+
+    give_to_caller(capture);
+    code = write_outputs(c);
+    if (code) {
+        print_note("the capture is in %s", capture);
+        return code;
+    }
+    if (c->capture_is_spare)
+        unlink(capture);
+    print_result(c, o, result);
+    return result->exit_status;
 }
 
 static int record(struct choice *c, struct record_options *o)
@@ -329,7 +379,19 @@ static int record(struct choice *c, struct record_options *o)
     struct err e = {0};
     int code, failed;
 
+    c->series = (struct series){.capture = c->capture,
+                                .capture_is_spare = c->capture_is_spare,
+                                .outputs = c->outputs.data,
+                                .output_count = c->outputs.len,
+                                .analysis = &c->analysis};
+    c->options = o;
     o->capture_path = c->capture;
+    o->last_ns = c->last_ns;
+    o->slow_ns = c->slow_ns;
+    o->next_file = next_file;
+    o->wrote_file = wrote_file;
+    o->tick = c->last_ns ? tick : NULL;
+    o->file_ctx = c;
     o->duration_ns = c->duration_ns;
     o->max_bytes = c->max_bytes;
     o->precise = c->precise;
@@ -338,24 +400,10 @@ static int record(struct choice *c, struct record_options *o)
     o->attached = print_attached;
     o->attached_ctx = o;
     failed = record_run(o, &result, &e);
-    if (failed) {
-        code = print_err(&e);
-        if (access(c->capture, F_OK) == 0) {
-            give_to_caller(c->capture);
-            print_note("what was recorded until then is in %s", c->capture);
-        }
-        return code;
-    }
-    give_to_caller(c->capture);
-    code = write_outputs(c);
-    if (code) {
-        print_note("the capture is in %s", c->capture);
-        return code;
-    }
-    if (c->capture_is_spare)
-        unlink(c->capture);
-    print_result(c, &result);
-    return result.exit_status;
+    code = failed ? end_failed(c, &e) : end_well(c, o, &result);
+    series_tick(&c->series, true);
+    series_release(&c->series);
+    return code;
 }
 
 static int record_pids(struct choice *c)
@@ -423,10 +471,7 @@ static int record_command(struct choice *c)
 
 int cmd_record(int argc, char **argv)
 {
-    struct choice c = {.max_bytes = DEFAULT_MAX_BYTES,
-                       .pids = VEC_INIT,
-                       .outputs = VEC_INIT,
-                       .names = {BUF_INIT, BUF_INIT}};
+    struct choice c = {.pids = VEC_INIT, .outputs = VEC_INIT, .names = {BUF_INIT, BUF_INIT}};
     int code = parse(argc, argv, &c);
 
     if (code < 0)

@@ -87,7 +87,7 @@ static uint64_t count_intervals(const struct timeline *tl)
 
 void json_header(const struct timeline *tl, struct buf *out)
 {
-    static const uint64_t version[] = {1, 3};
+    static const uint64_t version[] = {1, 4};
     struct json_object *o = json_object_new_object();
     part_text(out, o, "format", "waitscope-timeline");
     part_add(out, o, "version", part_uints(out, version, 2));
@@ -97,6 +97,8 @@ void json_header(const struct timeline *tl, struct buf *out)
     add_wide(out, o, "t0_ns", tl->t0_ns);
     add_wide(out, o, "t0_real_ns", tl->t0_real_ns);
     part_uint(out, o, "duration_ns", tl->duration_ns);
+    part_window(out, o, tl);
+    part_cost(out, o, tl);
     part_bool(out, o, "complete", tl->complete);
     part_text(out, o, "damage", timeline_string(tl, tl->damage));
     part_text(out, o, "host", timeline_string(tl, tl->host));

@@ -99,6 +99,21 @@ struct json_object *part_named_uints(struct buf *out, const char *(*name)(unsign
     return object;
 }
 
+void part_window(struct buf *out, struct json_object *to, const struct timeline *tl)
+{
+    if (!tl->window.recorded_ns) {
+        part_null(out, to, "window");
+        return;
+    }
+    struct json_object *window = json_object_new_object();
+    part_uint(out, window, "recorded_ns", tl->window.recorded_ns);
+    part_uint(out, window, "asked_ns", tl->window.asked_ns);
+    part_uint(out, window, "max_bytes", tl->window.max_bytes);
+    part_bool(out, window, "full", tl->window.full);
+    part_uint(out, window, "forgotten", tl->window.forgotten);
+    part_add(out, to, "window", window);
+}
+
 struct json_object *part_losses(struct buf *out, const struct timeline *tl, const char *start,
                                 const char *end)
 {

@@ -37,6 +37,10 @@ struct json_object *part_named_uints(struct buf *out, const char *(*name)(unsign
                                      const uint64_t *values, unsigned count);
 
 /* The same in the timeline and in the report, but for the keys of a window's times. */
+/* "cost": what the recording itself cost; "window": of which recording the capture is the last
+ * part. null where it is not known, and where it is all of it. */
+void part_cost(struct buf *out, struct json_object *to, const struct timeline *tl);
+void part_window(struct buf *out, struct json_object *to, const struct timeline *tl);
 struct json_object *part_losses(struct buf *out, const struct timeline *tl, const char *start,
                                 const char *end);
 struct json_object *part_probes(struct buf *out, const struct timeline *tl);

@@ -32,6 +32,8 @@ static void add_capture(struct report *rep)
     struct buf *out = rep->out;
     struct json_object *o = json_object_new_object();
     part_uint(out, o, "duration_ns", tl->duration_ns);
+    part_window(out, o, tl);
+    part_cost(out, o, tl);
     part_bool(out, o, "complete", tl->complete);
     part_text(out, o, "damage", timeline_string(tl, tl->damage));
     part_uint(out, o, "records", tl->records);
@@ -296,7 +298,7 @@ int output_report_json(const struct timeline *tl, struct buf *out)
     if (!rep.sums || asked_init(&rep.asked, tl) < 0)
         out->failed = true;
     asked_by_process(&rep.asked);
-    buf_adds(out, "{\"format\":\"waitscope-report\",\"version\":[1,3],\n\"capture\":");
+    buf_adds(out, "{\"format\":\"waitscope-report\",\"version\":[1,4],\n\"capture\":");
     if (!out->failed) {
         add_capture(&rep);
         add_list(&rep, "processes", tl->processes.len, add_process);

@@ -2,6 +2,7 @@
 
 #include "base/text.h"
 #include "output/cells.h"
+#include "output/cost.h"
 
 #include <time.h>
 
@@ -23,6 +24,36 @@ static void add_when(struct sheet *sheet)
     if (tl->kernel)
         buf_addf(sheet->out, " (Linux %s)", timeline_string(tl, tl->kernel));
     buf_addc(sheet->out, '\n');
+}
+
+/* "the last 30.0 s of 2 h" */
+static void add_window(struct sheet *sheet)
+{
+    const struct recorded_window *w = &sheet->tl->window;
+    struct buf text = BUF_INIT;
+    if (!w->recorded_ns)
+        return;
+    buf_adds(&text, "The end of a recording of ");
+    text_duration(&text, w->recorded_ns);
+    if (!w->full) {
+        buf_adds(&text, ", of which the last ");
+        text_duration(&text, w->asked_ns);
+        buf_adds(&text, " were kept.");
+    } else {
+        buf_adds(&text, ". The last ");
+        text_duration(&text, w->asked_ns);
+        buf_adds(&text, " were to be kept, and did not fit into ");
+        text_size(&text, w->max_bytes);
+        buf_adds(&text, " of memory.");
+    }
+    if (w->forgotten) {
+        buf_addc(&text, ' ');
+        text_count(&text, w->forgotten);
+        buf_adds(&text, " files and connections have no name for the same reason.");
+    }
+    cells_wrap(sheet->out, buf_str(&text), text.len, "", 2, sheet->width);
+    sheet->out->failed |= text.failed;
+    buf_release(&text);
 }
 
 static void add_count(struct buf *out, uint64_t n, const char *one, const char *many)
@@ -56,6 +87,31 @@ static void add_loud(struct sheet *sheet, struct buf *text)
     buf_release(text);
 }
 
+/* " (1,200 wait, 4 recv)", " (wait)" */
+static void add_kinds(struct buf *text, const struct timeline *tl)
+{
+    VEC(struct loss) kinds = VEC_INIT;
+    for (size_t i = 0; i < tl->losses.len; i++) {
+        size_t k = 0;
+        while (k < kinds.len && kinds.data[k].kind != tl->losses.data[i].kind)
+            k++;
+        if (k == kinds.len)
+            text->failed |= vec_push(&kinds, ((struct loss){.kind = tl->losses.data[i].kind})) < 0;
+        if (k < kinds.len)
+            kinds.data[k].count += tl->losses.data[i].count;
+    }
+    for (size_t k = 0; k < kinds.len; k++) {
+        buf_adds(text, k ? ", " : " (");
+        if (kinds.len > 1) {
+            text_count(text, kinds.data[k].count);
+            buf_addc(text, ' ');
+        }
+        buf_addf(text, "%s", timeline_string(tl, kinds.data[k].kind));
+    }
+    buf_adds(text, kinds.len ? ")" : "");
+    vec_release(&kinds);
+}
+
 /* Loud, as all that follows is less than the truth. */
 static void add_lost(struct sheet *sheet)
 {
@@ -72,6 +128,7 @@ static void add_lost(struct sheet *sheet)
         marked += !!(tl->requests.data[i].flags & REQUEST_LOSS);
     buf_adds(&text, "LOST: ");
     add_count(&text, tl->lost, "record", "records");
+    add_kinds(&text, tl);
     buf_adds(&text, " found no room while recording");
     if (tl->losses.len) {
         buf_adds(&text, ", between ");
@@ -98,6 +155,17 @@ static void add_damage(struct sheet *sheet)
     add_loud(sheet, &text);
 }
 
+/* "The recording took 1.8 % of one CPU: probes 1.2 % (…), the recorder 0.6 %." */
+static void add_cost(struct sheet *sheet)
+{
+    struct buf text = BUF_INIT;
+    cost_words(&text, sheet->tl);
+    if (text.len)
+        cells_wrap(sheet->out, buf_str(&text), text.len, "", 2, sheet->width);
+    sheet->out->failed |= text.failed;
+    buf_release(&text);
+}
+
 void sheet_header(struct sheet *sheet)
 {
     const char *command = timeline_string(sheet->tl, sheet->tl->command);
@@ -111,7 +179,9 @@ void sheet_header(struct sheet *sheet)
     sheet->out->failed |= line.failed;
     buf_release(&line);
     add_when(sheet);
+    add_window(sheet);
     add_counts(sheet);
+    add_cost(sheet);
     add_lost(sheet);
     add_damage(sheet);
 }

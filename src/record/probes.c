@@ -324,9 +324,10 @@ uint32_t probes_alive(const struct probes *p)
     return p->skel->bss->alive;
 }
 
-void probes_cost(const struct probes *p, struct capture_summary *summary)
+size_t probes_runs(const struct probes *p, struct capture_program *out, size_t max)
 {
     struct bpf_program *prog;
+    size_t n = 0;
 
     bpf_object__for_each_program(prog, p->skel->obj)
     {
@@ -334,11 +335,15 @@ void probes_cost(const struct probes *p, struct capture_summary *summary)
         uint32_t size = sizeof(info);
 
         memset(&info, 0, sizeof(info));
-        if (bpf_obj_get_info_by_fd(bpf_program__fd(prog), &info, &size))
+        if (n == max || bpf_obj_get_info_by_fd(bpf_program__fd(prog), &info, &size))
             continue;
-        summary->probe_run_ns += info.run_time_ns;
-        summary->probe_runs += info.run_cnt;
+        memset(&out[n], 0, sizeof(out[n]));
+        snprintf(out[n].name, sizeof(out[n].name), "%s", bpf_program__name(prog));
+        out[n].runs = info.run_cnt;
+        out[n].run_ns = info.run_time_ns;
+        n++;
     }
+    return n;
 }
 
 const char *const *probes_names(const struct probes *p)

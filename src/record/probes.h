@@ -43,9 +43,8 @@ int probes_drain(struct probes *p, int (*take)(void *ctx, const struct event *ev
 size_t probes_losses(struct probes *p, uint64_t since_ns, struct capture_loss *out, size_t max);
 /* Traced threads that have not ended. */
 uint32_t probes_alive(const struct probes *p);
-/* Time and number of the programs' runs; zeros unless the kernel counts them
- * (sysctl kernel.bpf_stats_enabled). */
-void probes_cost(const struct probes *p, struct capture_summary *summary);
+/* Runs of each program and their time, as far as the kernel counted them; gives their number. */
+size_t probes_runs(const struct probes *p, struct capture_program *out, size_t max);
 /* Names of the attached probes, NULL behind the last. */
 const char *const *probes_names(const struct probes *p);
 void probes_free(struct probes *p);

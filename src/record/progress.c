@@ -7,6 +7,8 @@
 #include <unistd.h>
 
 #define SHOW_NS 200000000ull
+#define DOWNSTREAM_MAX 1000000
+#define TCP_CLOSE 7
 
 void progress_init(struct progress *p, bool on)
 {
@@ -21,9 +23,17 @@ void progress_event(struct progress *p, const struct event *ev)
     if (ev->kind == EVENT_SOCKET) {
         const struct event_socket *s = (const struct event_socket *)ev;
 
-        /* AF_UNIX carries no requests yet; a lost entry only makes the count too high. */
+        /* AF_UNIX, which tells of no end, carries no requests yet; a lost entry only makes the
+         * count too high. */
+        if (p->downstream.used > DOWNSTREAM_MAX)
+            table_release(&p->downstream);
         if (s->role == ROLE_CONNECTED || s->family == 1)
             table_put(&p->downstream, s->obj, 1);
+    } else if (ev->kind == EVENT_CONN) {
+        const struct event_conn *c = (const struct event_conn *)ev;
+
+        if (c->new_state == TCP_CLOSE)
+            table_remove(&p->downstream, c->obj);
     } else if (ev->kind == EVENT_RECV) {
         const struct event_io *io = (const struct event_io *)ev;
 

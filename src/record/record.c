@@ -2,10 +2,15 @@
 
 #include "bpf/events.h"
 #include "capture/writer.h"
+#include "record/cost.h"
+#include "record/describe.h"
+#include "record/flight.h"
 #include "record/probes.h"
 #include "record/progress.h"
 #include "record/redact.h"
 #include "record/runtime.h"
+#include "record/sink.h"
+#include "record/slow.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -13,9 +18,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/signalfd.h>
-#include <sys/utsname.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -35,14 +38,17 @@ struct session {
     const struct record_options *options;
     struct record_result *result;
     struct probes *probes;
-    struct writer *writer;
+    struct sink sink;
+    struct capture_header header;
+    struct cost cost;
+    struct slow *slow; /* NULL: none is looked for */
     struct runtimes *runtimes;
     struct progress progress;
     int signals; /* signalfd */
     uint64_t start_ns, looked_ns, flushed_ns, lost;
+    bool ended, file_wanted;
     uint64_t drain_ns; /* until the next drain */
-    bool ended;
-    uint64_t kill_ns; /* when a command that does not end is killed; 0: never */
+    uint64_t kill_ns;  /* when a command that does not end is killed; 0: never */
 };
 
 static uint64_t clock_ns(clockid_t clock)
@@ -65,7 +71,7 @@ static int take_io(struct session *s, const struct event_io *io)
         return -EINVAL;
     memcpy(&copy, io, io->event.size);
     redact(&copy.io);
-    return writer_append(s->writer, &copy.io.event);
+    return sink_append(&s->sink, &copy.io.event);
 }
 
 static int take(void *ctx, const struct event *ev)
@@ -75,9 +81,11 @@ static int take(void *ctx, const struct event *ev)
 
     progress_event(&s->progress, ev);
     runtimes_see(s->runtimes, ev);
+    if (s->slow)
+        slow_see(s->slow, ev);
     if (io && ev->size > sizeof(struct event_io))
         return take_io(s, (const struct event_io *)ev);
-    return writer_append(s->writer, ev);
+    return sink_append(&s->sink, ev);
 }
 
 static int drain(struct session *s)
@@ -99,9 +107,9 @@ static int drain(struct session *s)
     for (size_t i = 0; i < n; i++)
         s->lost += losses[i].count;
     if (n)
-        ret = writer_loss(s->writer, losses, n);
+        ret = sink_loss(&s->sink, losses, n);
     if (!ret && now - s->flushed_ns >= FLUSH_NS) {
-        ret = writer_flush(s->writer);
+        ret = sink_flush(&s->sink, now);
         s->flushed_ns = now;
     }
     return ret;
@@ -115,32 +123,11 @@ static int block_signals(struct session *s, struct err *e)
     sigaddset(&set, SIGINT);
     sigaddset(&set, SIGTERM);
     sigaddset(&set, SIGHUP);
+    if (s->options->last_ns)
+        sigaddset(&set, SIGUSR1);
     sigprocmask(SIG_BLOCK, &set, NULL);
     s->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
     return s->signals < 0 ? err_errno(e, -errno, "wait for signals") : 0;
-}
-
-static void fill_header(struct capture_header *h, const struct record_options *o,
-                        const struct target *first)
-{
-    struct utsname u;
-
-    memset(h, 0, sizeof(*h));
-#if defined(__x86_64__)
-    h->arch = CAPTURE_X86_64;
-#elif defined(__aarch64__)
-    h->arch = CAPTURE_ARM64;
-#endif
-    h->cpus = (uint16_t)sysconf(_SC_NPROCESSORS_ONLN);
-    h->start_ns = clock_ns(CLOCK_MONOTONIC);
-    h->start_real_ns = clock_ns(CLOCK_REALTIME);
-    h->target_pid = first->pid;
-    if (!uname(&u)) {
-        snprintf(h->host, sizeof(h->host), "%.63s", u.nodename);
-        snprintf(h->kernel, sizeof(h->kernel), "%.20s %.30s", u.release, u.machine);
-    }
-    memcpy(h->comm, first->comm, sizeof(h->comm));
-    snprintf(h->command, sizeof(h->command), "%.255s", o->described ? o->described : "");
 }
 
 static const struct target *target_at(const struct record_options *o, size_t i)
@@ -160,7 +147,7 @@ static int write_probes(struct session *s)
 
     while (names[n])
         n++;
-    return writer_probes(s->writer, names, n);
+    return sink_probes(&s->sink, names, n);
 }
 
 static int wait_for_agents(struct session *s)
@@ -179,25 +166,41 @@ static int wait_for_agents(struct session *s)
     return ret;
 }
 
+static int open_sink(struct session *s, struct err *e)
+{
+    const struct record_options *o = s->options;
+
+    if (o->slow_ns) {
+        s->slow = slow_new(o->slow_ns, o->last_ns);
+        if (!s->slow)
+            return err_errno(e, -ENOMEM, "record");
+    }
+    if (!o->last_ns)
+        return writer_new(&s->sink.writer, o->capture_path, &s->header, e);
+    s->sink.flight = flight_new(o->last_ns, o->max_bytes, s->header.start_ns);
+    return s->sink.flight ? 0 : err_errno(e, -ENOMEM, "record");
+}
+
 /* Probes on, every thread known. Nothing of the target is touched, unless agents are wanted. */
 static int attach(struct session *s, struct err *e)
 {
     const struct record_options *o = s->options;
-    struct capture_header header;
     int ret = probes_new(&s->probes, e);
 
     for (size_t i = 0; !ret && i < target_count(o); i++)
         ret = probes_target(s->probes, target_at(o, i)->pid, e);
     if (ret)
         return ret;
-    fill_header(&header, o, target_at(o, 0));
-    ret = writer_new(&s->writer, o->capture_path, &header, e);
+    describe_recording(&s->header, target_at(o, 0), o->described);
+    s->header.start_ns = clock_ns(CLOCK_MONOTONIC);
+    s->header.start_real_ns = clock_ns(CLOCK_REALTIME);
+    ret = open_sink(s, e);
     if (ret)
         return ret;
-    s->runtimes = runtimes_new(s->probes, s->writer, o->precise, o->agents);
+    s->runtimes = runtimes_new(s->probes, &s->sink, o->precise, o->agents);
     if (!s->runtimes)
         return err_errno(e, -ENOMEM, "record");
-    s->start_ns = s->looked_ns = s->flushed_ns = header.start_ns;
+    s->start_ns = s->looked_ns = s->flushed_ns = s->header.start_ns;
     ret = probes_attach(s->probes, e);
     if (!ret)
         ret = probes_snapshot(s->probes, THREAD_AT_ATTACH, e);
@@ -244,6 +247,10 @@ static void look_at_signals(struct session *s, uint64_t now)
     struct signalfd_siginfo info;
 
     while (read(s->signals, &info, sizeof(info)) == sizeof(info)) {
+        if (info.ssi_signo == SIGUSR1) {
+            s->file_wanted = true;
+            continue;
+        }
         s->result->signal = (int)info.ssi_signo;
         if (s->options->command) {
             s->result->end = RECORD_END_SIGNAL;
@@ -288,8 +295,10 @@ static void look_at_limits(struct session *s, uint64_t now)
         return;
     if (o->duration_ns && now - s->start_ns >= o->duration_ns)
         why = RECORD_END_DURATION;
-    else if (o->max_bytes && writer_bytes(s->writer) >= o->max_bytes)
+    else if (o->max_bytes && s->sink.writer && writer_bytes(s->sink.writer) >= o->max_bytes)
         why = RECORD_END_SIZE;
+    else if (s->slow && slow_found(s->slow, now, &s->result->slow))
+        why = RECORD_END_SLOW;
     else
         return;
     if (o->command) {
@@ -298,6 +307,96 @@ static void look_at_limits(struct session *s, uint64_t now)
     } else {
         end_by(s, why);
     }
+}
+
+static void fill_result(struct session *s, uint64_t end_ns)
+{
+    s->result->lost = s->lost;
+    s->result->agents = runtimes_agents(s->runtimes);
+    s->result->agent_refused = runtimes_agent_refused(s->runtimes);
+    s->result->uprobes_refused = runtimes_refused(s->runtimes);
+    s->result->duration_ns = end_ns - s->start_ns;
+}
+
+static int drain_meanwhile(void *ctx)
+{
+    return drain(ctx);
+}
+
+/* What a flight recorder has kept, into a file. */
+static int write_window(struct session *s, const char *path, uint64_t end_ns,
+                        const struct capture_summary *summary, bool *made, struct err *e)
+{
+    struct capture_cost cost;
+    size_t size = cost_tell(&s->cost, flight_start(s->sink.flight, end_ns), end_ns, &cost);
+    struct flight_file file = {.path = path,
+                               .header = s->header,
+                               .summary = *summary,
+                               .cost = &cost,
+                               .cost_size = size,
+                               .end_ns = end_ns,
+                               .meanwhile = drain_meanwhile,
+                               .ctx = s};
+    struct flight_result window;
+
+    cost_sum(&cost, &file.summary);
+    int ret = flight_write(s->sink.flight, &file, &window, made, e);
+
+    if (ret)
+        return ret;
+    s->result->records = window.records;
+    s->result->bytes = window.bytes;
+    s->result->lost = window.lost;
+    s->result->window_ns = end_ns - window.start_ns;
+    s->result->window_full = window.full;
+    s->result->forgotten = window.forgotten;
+    return 0;
+}
+
+/* Everything up to now, with a last look at each thread, and the file that it belongs to. */
+static int write_capture(struct session *s, const char *path, bool *made, struct err *e)
+{
+    struct capture_summary summary = {0};
+    struct capture_cost cost;
+    uint64_t end_ns;
+    int ret = probes_snapshot(s->probes, THREAD_AT_END, e);
+
+    end_ns = clock_ns(CLOCK_MONOTONIC);
+    if (!ret)
+        ret = drain(s);
+    if (ret)
+        return ret;
+    summary.lost = s->lost;
+    summary.drain_cpu_ns = cost_own_cpu_ns();
+    fill_result(s, end_ns);
+    if (s->sink.flight)
+        return write_window(s, path, end_ns, &summary, made, e);
+    size_t size = cost_tell(&s->cost, s->start_ns, end_ns, &cost);
+    ret = writer_cost(s->sink.writer, &cost, size);
+    if (ret)
+        return err_errno(e, ret, "write %s", path);
+    cost_sum(&cost, &summary);
+    ret = writer_end(s->sink.writer, end_ns, &summary, e);
+    s->result->records = writer_records(s->sink.writer);
+    s->result->bytes = writer_bytes(s->sink.writer);
+    return ret;
+}
+
+/* A flight recorder's file between. That it cannot be written (the disk is full) is no reason to
+ * stop: what it would have held is still here, and half of it on the disk is of no use. */
+static void write_at_signal(struct session *s)
+{
+    const struct record_options *o = s->options;
+    const char *path = o->next_file(o->file_ctx);
+    struct err failed = {0};
+    bool made = false;
+    int ret = path ? write_capture(s, path, &made, &failed)
+                   : err_errno(&failed, -ENOMEM, "name the next file");
+
+    s->file_wanted = false;
+    if (ret && made)
+        unlink(path);
+    o->wrote_file(o->file_ctx, s->result, ret ? &failed : NULL);
 }
 
 static int follow(struct session *s)
@@ -323,47 +422,26 @@ static int follow(struct session *s)
         ret = drain(s);
         if (!ret)
             ret = runtimes_tick(s->runtimes, now);
+        cost_tick(&s->cost, now);
         look_at_target(s, now);
         look_at_limits(s, now);
-        progress_show(&s->progress, now - s->start_ns, writer_records(s->writer), s->lost,
-                      writer_bytes(s->writer));
+        if (!ret && !s->ended && s->file_wanted)
+            write_at_signal(s);
+        if (s->options->tick)
+            s->options->tick(s->options->file_ctx);
+        progress_show(&s->progress, now - s->start_ns, sink_records(&s->sink), s->lost,
+                      sink_bytes(&s->sink));
     }
     return ret;
 }
 
-static uint64_t own_cpu_ns(void)
-{
-    struct rusage r;
-
-    getrusage(RUSAGE_SELF, &r);
-    return ((uint64_t)r.ru_utime.tv_sec + (uint64_t)r.ru_stime.tv_sec) * 1000000000u +
-           ((uint64_t)r.ru_utime.tv_usec + (uint64_t)r.ru_stime.tv_usec) * 1000u;
-}
-
 static int finish(struct session *s, struct err *e)
 {
-    struct capture_summary summary;
-    uint64_t end_ns;
-    int ret = probes_snapshot(s->probes, THREAD_AT_END, e);
+    const struct record_options *o = s->options;
+    const char *path = o->last_ns ? o->next_file(o->file_ctx) : o->capture_path;
+    int ret = path ? write_capture(s, path, NULL, e) : -ENOMEM;
 
-    end_ns = clock_ns(CLOCK_MONOTONIC);
-    if (!ret)
-        ret = drain(s);
-    if (ret)
-        return ret;
-    memset(&summary, 0, sizeof(summary));
-    summary.lost = s->lost;
-    summary.drain_cpu_ns = own_cpu_ns();
-    probes_cost(s->probes, &summary);
-    ret = writer_end(s->writer, end_ns, &summary, e);
-    s->result->records = writer_records(s->writer);
-    s->result->bytes = writer_bytes(s->writer);
-    s->result->lost = s->lost;
-    s->result->agents = runtimes_agents(s->runtimes);
-    s->result->agent_refused = runtimes_agent_refused(s->runtimes);
-    s->result->uprobes_refused = runtimes_refused(s->runtimes);
-    s->result->duration_ns = end_ns - s->start_ns;
-    return ret;
+    return ret ? err_errno(e, ret, "write %s", path ? path : "the capture") : 0;
 }
 
 int record_run(const struct record_options *options, struct record_result *result, struct err *e)
@@ -377,27 +455,34 @@ int record_run(const struct record_options *options, struct record_result *resul
     ret = block_signals(&s, e);
     if (!ret)
         ret = attach(&s, e);
+    if (!ret && cost_begin(&s.cost, s.probes, clock_ns(CLOCK_MONOTONIC)) < 0)
+        ret = err_errno(e, -ENOMEM, "record");
     if (!ret && options->attached)
         options->attached(options->attached_ctx, probes_alive(s.probes),
                           clock_ns(CLOCK_MONOTONIC) - begun);
     if (!ret && options->command)
         ret = target_go(options->command, options->command_name, e);
     if (ret) {
-        if (s.writer)
+        if (s.sink.writer)
             unlink(options->capture_path);
         goto out;
     }
     ret = follow(&s);
     if (!ret)
         ret = finish(&s, e);
-    if (ret)
+    else if (s.sink.flight)
+        err_errno(e, ret, "record");
+    else
         err_errno(e, ret, "write %s", options->capture_path);
 out:
     progress_end(&s.progress);
     if (s.signals >= 0)
         close(s.signals);
     runtimes_free(s.runtimes);
-    writer_free(s.writer);
+    writer_free(s.sink.writer);
+    flight_free(s.sink.flight);
+    slow_free(s.slow);
+    cost_release(&s.cost);
     probes_free(s.probes);
     return ret;
 }

@@ -3,11 +3,11 @@
 #include "base/table.h"
 #include "bpf/events.h"
 #include "bpf/shared.h"
-#include "capture/writer.h"
 #include "record/agent.h"
 #include "record/binary.h"
 #include "record/maps.h"
 #include "record/probes.h"
+#include "record/sink.h"
 #include "record/uprobes.h"
 
 #include <errno.h>
@@ -68,7 +68,7 @@ struct named {
 
 struct runtimes {
     struct probes *probes;
-    struct writer *writer;
+    const struct sink *sink;
     struct binaries binaries;
     VEC(struct process) processes;
     VEC(struct named) named; /* hooks that the capture knows of */
@@ -78,14 +78,14 @@ struct runtimes {
     int agent_refused;
 };
 
-struct runtimes *runtimes_new(struct probes *p, struct writer *w, bool precise, bool agents)
+struct runtimes *runtimes_new(struct probes *p, const struct sink *s, bool precise, bool agents)
 {
     struct runtimes *r = calloc(1, sizeof(*r));
 
     if (!r)
         return NULL;
     r->probes = p;
-    r->writer = w;
+    r->sink = s;
     r->binaries.precise = precise;
     r->agents_wanted = agents;
     return r;
@@ -171,7 +171,7 @@ static int tell_names(struct runtimes *r, const struct binary *b)
         names[n] = text[n];
         n++;
     }
-    return n ? writer_probes(r->writer, names, n) : 0;
+    return n ? sink_probes(r->sink, names, n) : 0;
 }
 
 static int tell_runtimes(struct runtimes *r, struct process *p, const struct binary *b,
@@ -192,7 +192,7 @@ static int tell_runtimes(struct runtimes *r, struct process *p, const struct bin
             e.gil_end = e.gil_start + b->gil_size;
         }
         p->told |= 1u << kind;
-        ret = writer_append(r->writer, &e.event);
+        ret = sink_append(r->sink, &e.event);
     }
     return ret;
 }

@@ -17,11 +17,11 @@
 struct event;
 struct probes;
 struct runtimes;
-struct writer;
+struct sink;
 
 /* Borrows both until runtimes_free(). `precise`: the hooks that cost more, too; `agents`: and an
  * agent is loaded into each JVM. NULL: no memory. */
-struct runtimes *runtimes_new(struct probes *p, struct writer *w, bool precise, bool agents);
+struct runtimes *runtimes_new(struct probes *p, const struct sink *s, bool precise, bool agents);
 /* Every record goes by here: processes at the attach, forks, execs and exits are noted. */
 void runtimes_see(struct runtimes *r, const struct event *ev);
 /* Looks at the processes whose time has come. 0 or -errno of a write into the capture. */

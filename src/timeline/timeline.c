@@ -114,6 +114,7 @@ void timeline_release(struct timeline *tl)
     for (size_t i = 0; i < tl->strings.len; i++)
         free(tl->strings.data[i]);
     vec_release(&tl->probes);
+    vec_release(&tl->cost.programs);
     vec_release(&tl->processes);
     vec_release(&tl->threads);
     vec_release(&tl->objects);
@@ -215,4 +216,14 @@ uint64_t segment_end(const struct timeline *tl, const struct request *r, size_t 
     return index + 1 < (size_t)r->first_segment + r->segment_count
                ? tl->segments.data[index + 1].start_ns
                : r->end_ns;
+}
+
+struct program_cost cost_of_probes(const struct recording_cost *cost)
+{
+    struct program_cost all = {0};
+    for (size_t i = 0; i < cost->programs.len; i++) {
+        all.runs += cost->programs.data[i].runs;
+        all.run_ns += cost->programs.data[i].run_ns;
+    }
+    return all;
 }

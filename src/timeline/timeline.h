@@ -271,10 +271,38 @@ struct loss {
     uint32_t kind; /* string: "wait", "recv" … */
 };
 
+/* The capture is the last part of a longer recording; `recorded_ns` 0: it is all of it. */
+struct recorded_window {
+    uint64_t recorded_ns; /* from the attach to the capture's end */
+    uint64_t asked_ns;    /* the length that was asked for */
+    uint64_t max_bytes;   /* of memory that were allowed */
+    bool full;            /* and used up: the capture is shorter than it was to be */
+    uint32_t forgotten;   /* descriptions that were given up for lack of memory */
+};
+
+/* Runs of one of the probes' programs, while they were counted. */
+struct program_cost {
+    uint32_t name; /* string */
+    uint64_t runs, run_ns;
+};
+
+/* What the recording itself cost. */
+struct recording_cost {
+    uint64_t recorder_ns;    /* CPU time of the recorder */
+    uint64_t recorder_of_ns; /* within so much time; 0: not known */
+    uint64_t attach_ns;      /* CPU time of the recorder up to the attach's end, beside that */
+    uint64_t sampled_ns;     /* how long the probes were counted; 0: not at all */
+    uint32_t windows;        /* in so many pieces */
+    bool whole;              /* all the time: it is no sample */
+    VEC(struct program_cost) programs; /* those that cost most first */
+};
+
 struct timeline {
     uint64_t t0_ns;      /* CLOCK_MONOTONIC at the capture's begin */
     uint64_t t0_real_ns; /* CLOCK_REALTIME at the same moment */
     uint64_t duration_ns;
+    struct recorded_window window;
+    struct recording_cost cost;
     bool complete; /* the recording ended in order, nothing of the file is missing */
     uint64_t records, lost;
     uint32_t host, kernel, command, damage; /* strings; damage: what is missing of the file */
@@ -312,6 +340,9 @@ bool thread_is_dispatcher(const struct timeline *tl, const struct thread *t);
 uint64_t hold_victims(const struct hold *h);
 /* What those that are listed lost, all together. */
 uint64_t hold_lost_ns(const struct timeline *tl, const struct hold *h);
+
+/* Runs of all programs while they were counted, and the time that they took. */
+struct program_cost cost_of_probes(const struct recording_cost *cost);
 
 /* Where an interval ends. */
 uint64_t interval_end(const struct thread *t, size_t index);

@@ -169,8 +169,8 @@ expect "killed recorder" 5 "+the recording did not end in order" "$waitscope" re
 expect "convert a cut one" 5 "is incomplete: cut after" "$waitscope" convert cut.wsc -o cut.json
 check "and there it is" node -e 'JSON.parse(require("fs").readFileSync("cut.json"))'
 cp good.wsc major.wsc
-printf '\003\000\001' | dd of=major.wsc bs=1 seek=8 conv=notrunc status=none
-expect "other version" 5 "its format is version 3.1" "$waitscope" report major.wsc
+printf '\003\000\377' | dd of=major.wsc bs=1 seek=8 conv=notrunc status=none
+expect "other version" 5 "its format is version 3.255" "$waitscope" report major.wsc
 
 # ---- check: wrong usage
 "$mkcapture" "$here/loop-blocked.scenario" loop.wsc || exit 1

@@ -230,6 +230,19 @@ static inline void scene_init(struct timeline *tl)
     tl->t0_real_ns = 1763800000123456789;
     tl->duration_ns = 10000 * US;
     tl->complete = true;
+    tl->window = (struct recorded_window){.recorded_ns = 3600000000ull * US,
+                                          .asked_ns = 30000000ull * US,
+                                          .max_bytes = 8 << 20,
+                                          .full = true};
+    tl->cost.recorder_ns = 25 * US;
+    tl->cost.recorder_of_ns = 10000 * US;
+    tl->cost.attach_ns = 180000 * US;
+    tl->cost.sampled_ns = 2000 * US;
+    tl->cost.windows = 2;
+    scene_must(vec_push(&tl->cost.programs,
+                        ((struct program_cost){timeline_intern(tl, "on_switch"), 500, 100 * US})));
+    scene_must(vec_push(&tl->cost.programs,
+                        ((struct program_cost){timeline_intern(tl, "on_work"), 10, 4000})));
     tl->records = 42;
     tl->lost = 5;
     tl->host = timeline_intern(tl, "box");

@@ -267,6 +267,8 @@ static void test_what_is_no_file(void **state)
 
 static void put(struct bytes *b, const void *bytes, size_t len)
 {
+    if (!len)
+        return;
     assert_int_equal(vec_reserve(&b->all, b->all.len + len), 0);
     memcpy(b->all.data + b->all.len, bytes, len);
     b->all.len += len;
@@ -340,6 +342,65 @@ static void test_later_minor_is_read(void **state)
     vec_release(&b.all);
 }
 
+/* What a flight recorder and the self-audit add; a file without it has zeros there. */
+static void test_flight_and_cost(void **state)
+{
+    (void)state;
+    const struct capture_flight flight = {1, 2, 3, 1, 5};
+    struct capture_cost cost = {.recorder_ns = 7, .sampled_ns = 8, .windows = 9, .count = 2};
+    struct capture_header header = made_header();
+    struct writer *w;
+    memset(cost.programs[1].name, 'x', sizeof(cost.programs[1].name));
+    cost.programs[1].runs = 10;
+    assert_int_equal(writer_new(&w, made_path("f.wsc"), &header, NULL), 0);
+    assert_int_equal(writer_flight(w, &flight), 0);
+    assert_int_equal(writer_append(w, made_event(0)), 0); /* put out before what follows */
+    assert_int_equal(writer_cost(w, &cost, offsetof(struct capture_cost, programs[2])), 0);
+    struct bytes three = {VEC_INIT};
+    for (unsigned n = 1; n < 4; n++)
+        put(&three, made_event(n), made_event(n)->size);
+    assert_int_equal(writer_events(w, three.all.data, three.all.len, 3), 0);
+    assert_int_equal(writer_end(w, header.start_ns + 1, &(struct capture_summary){0}, NULL), 0);
+    writer_free(w);
+
+    struct seen seen = {0};
+    struct capture_visitor visitor = seen_visitor(&seen);
+    struct capture_info info;
+    assert_int_equal(capture_read(made_path("f.wsc"), &visitor, &info, NULL), 0);
+    assert_true(info.complete);
+    assert_made_events(&seen, 4);
+    assert_memory_equal(&info.flight, &flight, sizeof(flight));
+    assert_int_equal(info.cost.recorder_ns, 7);
+    assert_int_equal(info.cost.count, 2);
+    assert_int_equal(info.cost.programs[1].runs, 10);
+    assert_int_equal(strlen(info.cost.programs[1].name), sizeof(info.cost.programs[1].name) - 1);
+    seen_release(&seen);
+    vec_release(&three.all);
+}
+
+/* One that promises more programs than it has. */
+static void test_cost_cut(void **state)
+{
+    (void)state;
+    struct capture_cost cost = {.recorder_ns = 7, .count = 60};
+    struct capture_header h = versioned(CAPTURE_MAJOR, CAPTURE_MINOR);
+    struct bytes b = {VEC_INIT};
+    struct capture_visitor visitor = {0};
+    struct capture_info info;
+    h.crc = check_header_crc(&h, NULL, 0);
+    put(&b, &h, sizeof(h));
+    put_block(&b, h.crc, BLOCK_COST, &cost, offsetof(struct capture_cost, programs[1]));
+    assert_int_equal(capture_read_bytes(b.all.data, b.all.len, "cut", &visitor, &info, NULL), 0);
+    assert_int_equal(info.cost.recorder_ns, 7);
+    assert_int_equal(info.cost.count, 1);
+    assert_int_equal(info.bad_blocks, 0);
+    put_block(&b, h.crc, BLOCK_COST, &cost, 8);
+    put_block(&b, h.crc, BLOCK_FLIGHT, &cost, 8);
+    assert_int_equal(capture_read_bytes(b.all.data, b.all.len, "cut", &visitor, &info, NULL), 0);
+    assert_int_equal(info.bad_blocks, 2);
+    vec_release(&b.all);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -354,6 +415,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_what_is_no_file, setup, teardown),
         cmocka_unit_test_setup_teardown(test_other_major_is_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(test_later_minor_is_read, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_flight_and_cost, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_cost_cut, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,265 @@
+#include "cmd/series.h"
+
+#include "analysis/analysis.h"
+#include "base/buf.h"
+#include "cmd/cmd.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* Past so many somebody should clear up. */
+#define NUMBER_MAX 100000
+/* What is made of a file meanwhile leaves the CPU to others. */
+#define CONVERT_NICE 10
+
+struct words {
+    VEC(const char *) all;
+};
+
+static void names_release(struct names *n)
+{
+    free(n->capture);
+    for (size_t i = 0; i < n->outputs.len; i++)
+        free(n->outputs.data[i]);
+    vec_release(&n->outputs);
+    *n = (struct names){0};
+}
+
+/* "a/slow.json.gz" and 2: "a/slow-2.json.gz". */
+static char *numbered(const char *path, unsigned number)
+{
+    static const char *const suffixes[] = {".json.gz", ".json", ".html", ".wsc"};
+    size_t len = strlen(path), cut = len;
+    struct buf name = BUF_INIT;
+
+    for (size_t i = 0; i < sizeof(suffixes) / sizeof(*suffixes) && cut == len; i++) {
+        size_t n = strlen(suffixes[i]);
+
+        if (len > n && !strcmp(path + len - n, suffixes[i]))
+            cut = len - n;
+    }
+    buf_add(&name, path, cut);
+    if (number > 1)
+        buf_addf(&name, "-%u", number);
+    buf_adds(&name, path + cut);
+    if (!name.failed)
+        return name.data;
+    buf_release(&name);
+    return NULL;
+}
+
+static int names_make(const struct series *s, unsigned number, struct names *names)
+{
+    *names = (struct names){.capture = numbered(s->capture, number)};
+    if (!names->capture)
+        return -ENOMEM;
+    for (size_t i = 0; i < s->output_count; i++) {
+        char *name = numbered(s->outputs[i], number);
+
+        if (!name || vec_push(&names->outputs, name) < 0) {
+            free(name);
+            names_release(names);
+            return -ENOMEM;
+        }
+    }
+    return 0;
+}
+
+static bool is_there(const char *path)
+{
+    return access(path, F_OK) == 0 || errno != ENOENT;
+}
+
+static bool any_is_there(const struct names *names)
+{
+    for (size_t i = 0; i < names->outputs.len; i++)
+        if (is_there(names->outputs.data[i]))
+            return true;
+    return is_there(names->capture);
+}
+
+/* Those that are still being made are not there yet. */
+static bool any_is_coming(const struct series *s, const struct names *names)
+{
+    for (size_t i = 0; i < s->conversions.len; i++)
+        if (!strcmp(s->conversions.data[i].names.capture, names->capture))
+            return true;
+    return false;
+}
+
+int series_next(struct series *s)
+{
+    struct names names;
+
+    for (unsigned number = s->number + 1; number < NUMBER_MAX; number++) {
+        int ret = names_make(s, number, &names);
+
+        if (ret)
+            return ret;
+        if (any_is_there(&names) || any_is_coming(s, &names)) {
+            names_release(&names);
+            continue;
+        }
+        names_release(&s->names);
+        s->names = names;
+        s->number = number;
+        return 0;
+    }
+    return -EEXIST;
+}
+
+const char *series_capture(const struct series *s)
+{
+    return s->names.capture ? s->names.capture : s->capture;
+}
+
+const char *series_output(const struct series *s, size_t i)
+{
+    return s->names.capture ? s->names.outputs.data[i] : s->outputs[i];
+}
+
+void series_clear_line(void)
+{
+    if (isatty(STDERR_FILENO))
+        fputs("\r\033[K", stderr);
+}
+
+void give_to_caller(const char *path)
+{
+    const char *uid = getenv("SUDO_UID"), *gid = getenv("SUDO_GID");
+    int fd;
+
+    if (geteuid() != 0 || !uid || !gid)
+        return;
+    fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0)
+        return;
+    if (fchown(fd, (uid_t)strtoul(uid, NULL, 10), (gid_t)strtoul(gid, NULL, 10)) < 0)
+        print_note("%s stays root's", path);
+    close(fd);
+}
+
+/* ---- what is made of a capture */
+
+/* In the child: signals as a program expects them, and a group of its own, so that Ctrl-C ends the
+ * recording and not what is made of it. */
+static void run_convert(const struct words *words)
+{
+    sigset_t none;
+
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+    setpgid(0, 0);
+    if (nice(CONVERT_NICE) < 0)
+        errno = 0; /* then it is as important as the rest */
+    execv("/proc/self/exe", (char *const *)(uintptr_t)words->all.data);
+    _exit(EXIT_FAILED);
+}
+
+/* The words of `waitscope convert …`; they belong to `s` and `names`. 0 or -ENOMEM. */
+static int convert_words(const struct series *s, const struct names *names, const char *hold,
+                         struct words *words)
+{
+    const char *const first[] = {"waitscope", "convert", names->capture, "--loop-hold", hold};
+    size_t n = s->analysis->loop_hold_ns ? 5 : 3;
+    int ret = 0;
+
+    for (size_t i = 0; i < n && !ret; i++)
+        ret = vec_push(&words->all, first[i]);
+    for (size_t i = 0; i < names->outputs.len && !ret; i++) {
+        ret = vec_push(&words->all, "-o");
+        if (!ret)
+            ret = vec_push(&words->all, names->outputs.data[i]);
+    }
+    return ret ? ret : vec_push(&words->all, NULL);
+}
+
+static int spawn_convert(const struct series *s, const struct names *names, pid_t *pid)
+{
+    struct words words = {VEC_INIT};
+    char hold[32];
+
+    snprintf(hold, sizeof(hold), "%" PRIu64 "ns", s->analysis->loop_hold_ns);
+    int ret = convert_words(s, names, hold, &words);
+    if (!ret) {
+        *pid = fork();
+        if (*pid == 0)
+            run_convert(&words);
+        ret = *pid < 0 ? -errno : 0;
+    }
+    vec_release(&words.all);
+    return ret;
+}
+
+static void say_written(const struct series *s, const struct names *names)
+{
+    for (size_t i = 0; i < names->outputs.len; i++) {
+        give_to_caller(names->outputs.data[i]);
+        print_note("wrote %s", names->outputs.data[i]);
+    }
+    if (!s->capture_is_spare)
+        print_note("wrote %s, which \"waitscope report\" reads", names->capture);
+}
+
+static void end_conversion(const struct series *s, const struct names *names, int status)
+{
+    series_clear_line();
+    if (!WIFEXITED(status) || WEXITSTATUS(status) != EXIT_DONE) {
+        print_note("the capture is in %s", names->capture);
+        return;
+    }
+    if (s->capture_is_spare)
+        unlink(names->capture);
+    say_written(s, names);
+}
+
+void series_convert(struct series *s)
+{
+    struct conversion c = {.names = s->names};
+    int ret = 0;
+
+    give_to_caller(c.names.capture);
+    if (c.names.outputs.len)
+        ret = spawn_convert(s, &c.names, &c.pid);
+    if (!c.names.outputs.len || ret < 0) {
+        if (ret < 0)
+            print_note("convert %s: %s", c.names.capture, strerror(-ret));
+        else
+            say_written(s, &c.names);
+        return;
+    }
+    s->names = (struct names){0}; /* they belong to the conversion now */
+    if (vec_push(&s->conversions, c) < 0) {
+        names_release(&c.names);
+        waitpid(c.pid, NULL, 0);
+    }
+}
+
+void series_tick(struct series *s, bool wait)
+{
+    for (size_t i = s->conversions.len; i-- > 0;) {
+        struct conversion *c = &s->conversions.data[i];
+        int status;
+
+        if (waitpid(c->pid, &status, wait ? 0 : WNOHANG) != c->pid)
+            continue;
+        end_conversion(s, &c->names, status);
+        names_release(&c->names);
+        *c = *vec_last(&s->conversions);
+        s->conversions.len--;
+    }
+}
+
+void series_release(struct series *s)
+{
+    names_release(&s->names);
+    for (size_t i = 0; i < s->conversions.len; i++)
+        names_release(&s->conversions.data[i].names);
+    vec_release(&s->conversions);
+}

@@ -1,0 +1,471 @@
+#include "record/world.h"
+
+#include <string.h>
+
+#define TCP_CLOSE 7
+/* Below this, nobody need know which words are in use: they all have room. */
+#define USE_MATTERS_BYTES ((size_t)1 << 20)
+/* What a word takes beside itself: malloc()'s share, and its places in the vector and the table. */
+#define WORD_BESIDE 64
+#define RUNTIMES 32
+
+struct word {
+    uint64_t key, time_ns;
+    uint64_t used_ns; /* when a record that left the window named it last */
+    uint32_t size;
+    uint32_t pid;     /* of a thread */
+    uint64_t bytes[]; /* the record */
+};
+
+static uint64_t key_of(unsigned kind, uint64_t number)
+{
+    return (uint64_t)kind << 60 | (number & (((uint64_t)1 << 60) - 1));
+}
+
+static size_t word_bytes(const struct word *word)
+{
+    return sizeof(*word) + word->size + WORD_BESIDE;
+}
+
+static struct word *find(const struct world *w, uint64_t key)
+{
+    uint64_t at;
+
+    return table_get(&w->index, key, &at) ? w->words.data[at].word : NULL;
+}
+
+static void drop_at(struct world *w, size_t at)
+{
+    struct word *word = w->words.data[at].word, *last = vec_last(&w->words)->word;
+
+    table_remove(&w->index, word->key);
+    if (last != word) {
+        w->words.data[at].word = last;
+        table_put(&w->index, last->key, at); /* replaces: no memory is needed */
+    }
+    w->words.len--;
+    w->open -= word->key >> 60 == EVENT_RECV;
+    w->bytes -= word_bytes(word);
+    free(word);
+}
+
+static bool drop(struct world *w, uint64_t key)
+{
+    uint64_t at;
+
+    if (!table_get(&w->index, key, &at))
+        return false;
+    drop_at(w, at);
+    return true;
+}
+
+/* A word on something whose end was told already, at that time or later? */
+static bool has_ended(const struct world *w, uint64_t key, uint64_t time_ns)
+{
+    for (size_t i = 0; i < WORLD_ENDS; i++)
+        if (w->ends[i].key == key && w->ends[i].time_ns >= time_ns &&
+            w->ends[i].time_ns + WORLD_LATE_NS > w->newest_ns)
+            return true;
+    return false;
+}
+
+static void note_end(struct world *w, uint64_t key, uint64_t time_ns)
+{
+    w->ends[w->next_end++ % WORLD_ENDS] = (struct world_end){key, time_ns};
+}
+
+/* Keeps the record, in place of an older one. *fresh: there was none. */
+static int keep(struct world *w, uint64_t key, const struct event *ev, bool *fresh)
+{
+    struct word *old = find(w, key), *word;
+    uint64_t at;
+
+    *fresh = !old;
+    if (old && old->time_ns > ev->time_ns)
+        return 0;
+    if (old && old->size == ev->size) {
+        old->time_ns = ev->time_ns;
+        old->used_ns = ev->time_ns > old->used_ns ? ev->time_ns : old->used_ns;
+        memcpy(old->bytes, ev, ev->size);
+        return 0;
+    }
+    word = malloc(sizeof(*word) + ev->size);
+    if (!word)
+        return -ENOMEM;
+    *word =
+        (struct word){.key = key, .time_ns = ev->time_ns, .used_ns = ev->time_ns, .size = ev->size};
+    memcpy(word->bytes, ev, ev->size);
+    if (old) {
+        table_get(&w->index, key, &at);
+        w->bytes -= word_bytes(old);
+        free(old);
+        w->words.data[at].word = word;
+    } else if (table_put(&w->index, key, w->words.len) < 0 ||
+               vec_push(&w->words, ((struct world_place){word})) < 0) {
+        table_remove(&w->index, key);
+        free(word);
+        return -ENOMEM;
+    }
+    w->open += !old && key >> 60 == EVENT_RECV;
+    w->bytes += word_bytes(word);
+    return 0;
+}
+
+static int see_object(struct world *w, const struct event *ev, uint64_t obj)
+{
+    uint64_t key = key_of(ev->kind, obj);
+    bool fresh;
+
+    return has_ended(w, key, ev->time_ns) ? 0 : keep(w, key, ev, &fresh);
+}
+
+/* ---- threads and processes */
+
+static bool thread_known(const struct world *w, uint32_t tid)
+{
+    return table_get(&w->index, key_of(EVENT_THREAD, tid), NULL) ||
+           table_get(&w->index, key_of(EVENT_FORK, tid), NULL);
+}
+
+static void forget_process(struct world *w, uint32_t pid)
+{
+    for (uint64_t runtime = 0; runtime < RUNTIMES; runtime++)
+        drop(w, key_of(EVENT_RUNTIME, (uint64_t)pid << 8 | runtime));
+    /* Descriptors are told at the attach alone, so most processes have none here. */
+    if (!drop(w, key_of(EVENT_FD, (uint64_t)pid << 32)))
+        return;
+    for (size_t i = w->words.len; i-- > 0;) {
+        uint64_t key = w->words.data[i].word->key;
+
+        if (key >> 32 == key_of(EVENT_FD, (uint64_t)pid << 32) >> 32)
+            drop_at(w, i);
+    }
+}
+
+/* A thread or the name of one. */
+static int see_thread(struct world *w, const struct event *ev, uint32_t pid)
+{
+    bool known = thread_known(w, ev->tid), fresh;
+    uint64_t count = 0;
+    int ret;
+
+    if (has_ended(w, key_of(EVENT_FORK, ev->tid), ev->time_ns))
+        return 0;
+    ret = keep(w, key_of(ev->kind, ev->tid), ev, &fresh);
+    if (ret || ev->kind == EVENT_COMM)
+        return ret;
+    find(w, key_of(ev->kind, ev->tid))->pid = pid;
+    if (known)
+        return 0;
+    table_get(&w->threads, pid, &count);
+    return table_put(&w->threads, pid, count + 1);
+}
+
+/* False when nothing was known of it. */
+static bool end_thread(struct world *w, uint32_t tid)
+{
+    const struct word *word = find(w, key_of(EVENT_THREAD, tid));
+    uint64_t count = 0;
+    uint32_t pid;
+
+    drop(w, key_of(EVENT_COMM, tid));
+    if (!word)
+        word = find(w, key_of(EVENT_FORK, tid));
+    if (!word)
+        return false;
+    pid = word->pid;
+    drop(w, key_of(EVENT_THREAD, tid));
+    drop(w, key_of(EVENT_FORK, tid));
+    table_get(&w->threads, pid, &count);
+    if (count > 1) {
+        table_put(&w->threads, pid, count - 1); /* replaces */
+        return true;
+    }
+    table_remove(&w->threads, pid);
+    forget_process(w, pid);
+    return true;
+}
+
+/* A number that comes again means somebody else, also when the end of the one before was lost. */
+static int see_fork(struct world *w, const struct event_fork *f)
+{
+    const struct word *old = find(w, key_of(EVENT_FORK, f->event.tid));
+
+    if (!old)
+        old = find(w, key_of(EVENT_THREAD, f->event.tid));
+    if (old && old->time_ns < f->event.time_ns)
+        end_thread(w, f->event.tid);
+    return see_thread(w, &f->event, f->pid);
+}
+
+static void see_exit(struct world *w, const struct event_exit *x)
+{
+    if (!end_thread(w, x->event.tid))
+        note_end(w, key_of(EVENT_FORK, x->event.tid), x->event.time_ns);
+}
+
+/* ---- requests that nobody has answered */
+
+static struct world_turn *turn_of(struct world *w, uint64_t obj)
+{
+    return &w->turns[(obj * 0x9e3779b97f4a7c15u) >> 32 & (WORLD_TURNS - 1)];
+}
+
+/* The receive in that place becomes a word, if it still stands. */
+static int turn_settle(struct world *w, struct world_turn *t)
+{
+    bool fresh;
+
+    if (!t->open)
+        return 0;
+    t->open = false;
+    return keep(w, key_of(EVENT_RECV, t->obj), &t->receive.event, &fresh);
+}
+
+static void turn_forget(struct world *w, uint64_t obj)
+{
+    if (w->open)
+        drop(w, key_of(EVENT_RECV, obj));
+}
+
+static int see_recv(struct world *w, const struct event_io *io)
+{
+    struct world_turn *t;
+    int ret = 0;
+
+    if (!(io->flags & IO_TURN) || (io->flags & IO_PEEK) || !io->bytes ||
+        io->event.size > WORLD_TURN_BYTES)
+        return 0;
+    if (!w->turns)
+        w->turns = calloc(WORLD_TURNS, sizeof(*w->turns));
+    if (!w->turns)
+        return -ENOMEM;
+    t = turn_of(w, io->obj);
+    if (t->obj != io->obj) {
+        ret = turn_settle(w, t);
+        *t = (struct world_turn){.obj = io->obj};
+    }
+    /* Its answer may come by before it. */
+    t->open = t->sent_ns < io->event.time_ns;
+    memcpy(&t->receive, io, io->event.size);
+    turn_forget(w, io->obj);
+    return ret;
+}
+
+static int see_send(struct world *w, const struct event_io *io)
+{
+    struct world_turn *t;
+    int ret = 0;
+
+    if (!w->turns)
+        return 0;
+    t = turn_of(w, io->obj);
+    if (t->obj != io->obj) {
+        ret = turn_settle(w, t);
+        *t = (struct world_turn){.obj = io->obj};
+    }
+    t->open = t->open && t->receive.event.time_ns > io->event.time_ns;
+    if (io->event.time_ns > t->sent_ns)
+        t->sent_ns = io->event.time_ns;
+    turn_forget(w, io->obj);
+    return ret;
+}
+
+int world_settle(struct world *w)
+{
+    int ret = 0;
+
+    for (size_t i = 0; w->turns && i < WORLD_TURNS && !ret; i++)
+        ret = turn_settle(w, &w->turns[i]);
+    return ret;
+}
+
+static void turn_close(struct world *w, uint64_t obj)
+{
+    if (w->turns && turn_of(w, obj)->obj == obj)
+        turn_of(w, obj)->open = false;
+    turn_forget(w, obj);
+}
+
+/* ---- all of them */
+
+static void see_conn(struct world *w, const struct event_conn *c)
+{
+    uint64_t key = key_of(EVENT_SOCKET, c->obj);
+
+    if (c->new_state != TCP_CLOSE)
+        return;
+    turn_close(w, c->obj);
+    if (!drop(w, key))
+        note_end(w, key, c->event.time_ns);
+}
+
+static void use(struct world *w, uint64_t obj, uint64_t time_ns)
+{
+    static const uint8_t kinds[] = {
+        [OBJECT_NONE] = 0,          [OBJECT_SOCKET] = EVENT_SOCKET, [OBJECT_FILE] = EVENT_FILE,
+        [OBJECT_PATH] = EVENT_FILE, [OBJECT_ANON] = EVENT_ANON,
+    };
+    unsigned class = OBJECT_CLASS(obj);
+    struct word *word;
+
+    if (class >= sizeof(kinds) || !kinds[class])
+        return;
+    word = find(w, key_of(kinds[class], obj));
+    if (word && word->used_ns < time_ns)
+        word->used_ns = time_ns;
+    /* A unix socket's name is a word of its own. */
+    word = class == OBJECT_SOCKET ? find(w, key_of(EVENT_FILE, obj)) : NULL;
+    if (word && word->used_ns < time_ns)
+        word->used_ns = time_ns;
+}
+
+/* What a record names is in use. */
+static void see_use(struct world *w, const struct event *ev)
+{
+    if (w->bytes < USE_MATTERS_BYTES)
+        return;
+    if (ev->kind == EVENT_RECV || ev->kind == EVENT_SEND)
+        use(w, ((const struct event_io *)ev)->obj, ev->time_ns);
+    else if (ev->kind == EVENT_WAIT)
+        use(w, ((const struct event_wait *)ev)->obj, ev->time_ns);
+    else if (ev->kind == EVENT_WAIT_SHORT)
+        use(w, ((const struct event_wait_short *)ev)->obj, ev->time_ns);
+    else if (ev->kind == EVENT_URING)
+        use(w, ((const struct event_uring *)ev)->obj, ev->time_ns);
+}
+
+int world_see(struct world *w, const struct event *ev)
+{
+    const void *at = ev;
+    const struct event_runtime *runtime = at;
+    const struct event_fd *fd = at;
+    bool fresh;
+
+    if (ev->time_ns > w->newest_ns)
+        w->newest_ns = ev->time_ns;
+    switch (ev->kind) {
+    case EVENT_THREAD:
+        return see_thread(w, ev, ((const struct event_thread *)at)->pid);
+    case EVENT_FORK:
+        return see_fork(w, at);
+    case EVENT_COMM:
+        return see_thread(w, ev, 0);
+    case EVENT_EXIT:
+        see_exit(w, at);
+        return 0;
+    case EVENT_CONN:
+        see_conn(w, at);
+        return 0;
+    case EVENT_SOCKET:
+        return see_object(w, ev, ((const struct event_socket *)at)->obj);
+    case EVENT_FILE:
+        return see_object(w, ev, ((const struct event_file *)at)->obj);
+    case EVENT_ANON:
+        return see_object(w, ev, ((const struct event_anon *)at)->obj);
+    case EVENT_FD:
+        return keep(w, key_of(EVENT_FD, (uint64_t)ev->tid << 32 | (uint32_t)fd->fd), ev, &fresh);
+    case EVENT_RUNTIME:
+        return keep(w, key_of(EVENT_RUNTIME, (uint64_t)ev->tid << 8 | runtime->runtime), ev,
+                    &fresh);
+    case EVENT_RECV:
+        see_use(w, ev);
+        return see_recv(w, at);
+    case EVENT_SEND:
+        see_use(w, ev);
+        return see_send(w, at);
+    default:
+        see_use(w, ev);
+        return 0;
+    }
+}
+
+/* ---- giving up */
+
+/* A request on a connection that is the target's, or may be: an answer from a server that it asked
+ * stands unanswered, too. */
+static bool is_asked(const struct world *w, const struct word *word)
+{
+    const struct event_io *io = (const void *)word->bytes;
+    const struct word *socket;
+
+    if (io->event.kind != EVENT_RECV)
+        return true;
+    socket = find(w, key_of(EVENT_SOCKET, io->obj));
+    return !socket ||
+           ((const struct event_socket *)(const void *)socket->bytes)->role != ROLE_CONNECTED;
+}
+
+/* Not threads, which end; and a listener's word tells which connections are the target's. */
+static bool may_go(const struct word *word)
+{
+    const struct event *ev = (const void *)word->bytes;
+
+    if (ev->kind == EVENT_SOCKET)
+        return ((const struct event_socket *)(const void *)ev)->role != ROLE_LISTENER;
+    return ev->kind == EVENT_FILE || ev->kind == EVENT_ANON || ev->kind == EVENT_RECV;
+}
+
+static int by_time(const void *a, const void *b)
+{
+    const uint64_t *x = a, *y = b;
+
+    return (*x > *y) - (*x < *y);
+}
+
+/* A time before which about a quarter of what may go was used last: of a sample, as it may be a
+ * million, and nobody empties the ring meanwhile. */
+static uint64_t quarter(const struct world *w)
+{
+    uint64_t times[1024];
+    size_t n = 0, step = w->words.len / 1024 + 1;
+
+    for (size_t i = 0; i < w->words.len && n < 1024; i += step)
+        if (may_go(w->words.data[i].word))
+            times[n++] = w->words.data[i].word->used_ns;
+    if (!n)
+        return 0;
+    qsort(times, n, sizeof(*times), by_time);
+    return times[n / 4];
+}
+
+void world_trim(struct world *w, size_t most)
+{
+    while (w->bytes > most) {
+        uint64_t before = quarter(w);
+        size_t gone = 0;
+
+        for (size_t i = w->words.len; i-- > 0;) {
+            const struct word *word = w->words.data[i].word;
+
+            if (!may_go(word) || word->used_ns > before)
+                continue;
+            drop_at(w, i);
+            gone++;
+        }
+        if (!gone)
+            return;
+        w->forgotten += gone;
+    }
+}
+
+int world_tell(const struct world *w, int (*put)(void *ctx, const struct event *ev), void *ctx)
+{
+    int ret = 0;
+
+    for (size_t i = 0; i < w->words.len && !ret; i++)
+        if (is_asked(w, w->words.data[i].word))
+            ret = put(ctx, (const void *)w->words.data[i].word->bytes);
+    return ret;
+}
+
+void world_release(struct world *w)
+{
+    for (size_t i = 0; i < w->words.len; i++)
+        free(w->words.data[i].word);
+    free(w->turns);
+    vec_release(&w->words);
+    table_release(&w->index);
+    table_release(&w->threads);
+    *w = (struct world){0};
+}

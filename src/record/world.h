@@ -1,0 +1,78 @@
+/*
+ * world: the last word on each thread, socket and file, whatever its age.
+ *
+ * A flight recorder gives up what happened before its window. What was said then of what is still
+ * there must not go with it, as nobody says it again. So the records that leave the window go by
+ * here, once each: those that describe are kept, the last of each thing alone; those that tell of
+ * an end take away what was kept. Then only what is there at the window's begin has a place here,
+ * however many threads and connections came and went.
+ *
+ * Of what happened one thing alone has a place: the receive that began a request on a connection on
+ * which nothing was sent since. What hangs longest is what one looks for.
+ *
+ * TCP sockets and threads tell of their ends. Files and unix sockets do not: world_trim() gives up
+ * those that nothing has named for the longest time. Records come roughly, not exactly, in the
+ * order of their times: a word may come up to WORLD_LATE_NS behind the end of what it is about.
+ */
+#ifndef RECORD_WORLD_H
+#define RECORD_WORLD_H
+
+#include "base/table.h"
+#include "base/vec.h"
+#include "bpf/events.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define WORLD_LATE_NS 1000000000ull
+#define WORLD_ENDS 64
+/* Connections by a hash of their number: of each the last turn, while a block goes by. */
+#define WORLD_TURNS 512
+#define WORLD_TURN_BYTES 256
+
+struct word;
+
+struct world_end {
+    uint64_t key, time_ns;
+};
+
+struct world_turn {
+    uint64_t obj;     /* 0: nothing */
+    uint64_t sent_ns; /* when something was sent on it last */
+    bool open;        /* nothing was sent since the receive that is kept here */
+    union {
+        struct event event;
+        uint64_t bytes[WORLD_TURN_BYTES / 8];
+    } receive;
+};
+
+struct world_place {
+    struct word *word;
+};
+
+struct world {
+    VEC(struct world_place) words;
+    struct table index;                /* key → place in `words` */
+    struct table threads;              /* pid → how many of its threads are known */
+    struct world_end ends[WORLD_ENDS]; /* the last ones of which no word was here, as a ring */
+    size_t next_end;
+    struct world_turn *turns; /* WORLD_TURNS; NULL: no receive went by yet */
+    size_t open;              /* words that are such receives */
+    size_t bytes;             /* of memory, all that it takes */
+    uint64_t newest_ns;       /* the latest time of a record that went by */
+    uint64_t forgotten;       /* words that were given up by world_trim() */
+};
+
+/* A world of zeros is empty. */
+void world_release(struct world *w);
+/* A record that leaves the window. 0 or -ENOMEM. */
+int world_see(struct world *w, const struct event *ev);
+/* A block of records has gone by. 0 or -ENOMEM. */
+int world_settle(struct world *w);
+/* Makes it at most `most` bytes large, as far as it holds what may be given up. */
+void world_trim(struct world *w, size_t most);
+/* Hands over each word that is kept; a negative return of put() ends it with that. */
+int world_tell(const struct world *w, int (*put)(void *ctx, const struct event *ev), void *ctx);
+
+#endif

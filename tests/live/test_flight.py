@@ -1,0 +1,295 @@
+"""The flight recorder: the last seconds, whole and the same as an ordinary recording has them."""
+
+import os
+import re
+import signal
+import socket
+import time
+
+from harness import MS, S, Unable, ms, test, threads_of
+
+PATHS = ["/db/3/%d", "/file/%d", "/sleep/2/%d", "/lock/1/%d", "/compute/1/%d", "/db/12/%d"]
+NEAR = 300_000  # two recordings have clocks of their own at each record
+
+
+def wait_for(t, recording, text, seconds=20):
+    end = time.monotonic() + seconds
+    while text not in recording.message() and time.monotonic() < end:
+        if not recording.alive():
+            break
+        time.sleep(0.02)
+    t.check(text in recording.message(), f"{text!r} was not said: {recording.message()!r}")
+
+
+def ask(t, recording, path):
+    """SIGUSR1, and the capture that comes of it."""
+    recording.popen.send_signal(signal.SIGUSR1)
+    wait_for(t, recording, f"wrote {path}")
+    return path
+
+
+def numbered(path, number):
+    return path.replace(".wsc", f"-{number}.wsc")
+
+
+@test("flight: at SIGUSR1 the last seconds are written, and the recording goes on")
+def signals(t):
+    server = t.sample("pool")
+    finish = t.load(server.port, PATHS, 100000, 8, False, seconds=6, background=True)
+    html = os.path.join(t.dir, "page.html")
+    recording = t.record(server.pid, "--last", "1s", "-o", html)
+    hangs, _ = get(server.port, "/db/9000/1")
+    time.sleep(2)
+    paths = [recording.path, numbered(recording.path, 2), numbered(recording.path, 3)]
+    ask(t, recording, paths[0])
+    t.check(os.path.exists(html), "no page beside the first capture")
+    time.sleep(1.2)
+    ask(t, recording, paths[1])
+    recording.end()
+    finish()
+    for path in paths:
+        if not t.check(os.path.exists(path), f"{path} is missing: {recording.message()!r}"):
+            return
+        t.equal(os.stat(path).st_mode & 0o777, 0o600, f"mode of {path}")
+    for html in ("page.html", "page-2.html", "page-3.html"):
+        t.check(os.path.getsize(os.path.join(t.dir, html)) > 10000, f"{html} is no page")
+    ends = []
+    for path in paths:
+        report = t.report(path)
+        old = [r for r in report["requests"] if r["name"] == "GET /db/9000/1"]
+        if t.equal(len(old), 1, "times that a request is there that hangs since before the window"):
+            t.check(not old[0]["complete"] and old[0]["start_ns"] == 0 and
+                    old[0]["ledger_ns"]["unattributed"] == old[0]["latency_ns"] ==
+                    report["capture"]["duration_ns"], f"it is {old[0]}")
+        capture = report["capture"]
+        t.check(capture["complete"], f"{path}: {capture['damage']}")
+        t.check(0.99 * S < capture["duration_ns"] < 1.01 * S, f"it is {ms(capture['duration_ns'])}")
+        t.equal(capture["lost"]["records"], 0, "lost records")
+        t.check(len(report["requests"]) > 20, f"{len(report['requests'])} requests")
+        t.check(capture["window"]["recorded_ns"] > 2 * S, f"of {capture['window']}")
+        t.check(not capture["window"]["full"], "the memory was used up")
+        ends.append(t.timeline(path).t0_ns + capture["duration_ns"])
+        for thread in threads_of(report):
+            t.equal(thread["state_ns"]["unknown"], 0, f"thread {thread['tid']}: unknown")
+    t.check(ends[0] + S < ends[1] < ends[2], f"they end at {ends}")
+    hangs.close()
+    t.check(server.alive(), "the server ended")
+
+
+def waits(timeline, tid, begin, end, least, margin=0):
+    """Its waits of `least` ns and more that end in [begin, end), and not near those: what, when."""
+    found = {}
+    for i in timeline.intervals(tid):
+        at, ns = timeline.t0_ns + i["start"], i["ns"]
+        if "call" in i and ns >= least and begin + margin <= at + ns < end - margin:
+            what = i["state"], i["call"], i["object"] and i["object"]["name"]
+            found.setdefault(what, []).append((max(at, begin), at + ns))
+    return found
+
+
+def missing(one, other, begin, end, tid):
+    """Waits of 1 ms and more that one recording has, and the other not nearly the same."""
+    there = waits(other, tid, begin, end, MS // 2)
+    for what, spans in waits(one, tid, begin, end, MS, 2 * MS).items():
+        for span in spans:
+            if not any(abs(span[0] - x[0]) < NEAR and abs(span[1] - x[1]) < NEAR
+                       for x in there.get(what, [])):
+                yield what, span
+
+
+def same_threads(t, own, ordinary, report, begin, end):
+    count = 0
+    for thread in threads_of(report):
+        tid = thread["tid"]
+        for whose, one, other in (("the flight recorder's", own, ordinary),
+                                  ("the ordinary one's", ordinary, own)):
+            odd = list(missing(one, other, begin, end, tid))
+            t.equal(odd[:3], [], f"waits of {tid} that are {whose} alone ({len(odd)})")
+        count += sum(len(spans) for spans in waits(own, tid, begin, end, MS).values())
+    return count
+
+
+def ledger(request):
+    sums = {}
+    for segment in request["segments"]:
+        sums[segment["key"]] = sums.get(segment["key"], 0) + segment["ns"]
+    return sums
+
+
+def same_requests(t, own, ordinary, begin, end):
+    def within(timeline):
+        return {r["name"]: r for r in timeline.requests if r["name"].startswith("GET ")
+                and begin + MS < timeline.t0_ns + r["start"]
+                and timeline.t0_ns + r["start"] + r["latency"] < end - MS}
+    one, two = within(own), within(ordinary)
+    t.equal(sorted(one.keys() ^ two.keys()), [], "requests that only one of them has")
+    odd = [name for name in one.keys() & two.keys() if not alike(one[name], two[name])]
+    for name in odd[:3]:
+        t.note(f"{name}: {ledger(one[name])}, by the ordinary one {ledger(two[name])}")
+    # What is inferred may rest on what came before the window.
+    t.check(len(odd) <= len(one) // 100, f"{len(odd)} of {len(one)} requests are not the same")
+    return len(one)
+
+
+def alike(a, b):
+    one, two = ledger(a), ledger(b)
+    return abs(a["latency"] - b["latency"]) < NEAR and a["flags"] == b["flags"] and \
+        all(abs(one.get(key, 0) - two.get(key, 0)) < NEAR for key in one.keys() | two.keys())
+
+
+def beside(t, server, paths, connections, keepalive):
+    """The same second of the same server by both kinds of recording."""
+    finish = t.load(server.port, paths, 100000, connections, keepalive, seconds=4,
+                    background=True)
+    ordinary = t.record(server.pid)
+    flight = t.record(server.pid, "--last", "1s")
+    time.sleep(1.8)
+    ask(t, flight, flight.path)
+    flight.end()
+    ordinary.end()
+    finish()
+    own, whole = flight.timeline(), ordinary.timeline()
+    report = flight.report()
+    begin = own.t0_ns
+    end = begin + report["capture"]["duration_ns"]
+    count = same_threads(t, own, whole, report, begin, end)
+    requests = same_requests(t, own, whole, begin, end)
+    t.note(f"{count} waits and {requests} requests are the same")
+    t.check(count > 50 and requests > 50, "too few to tell")
+    for r in own.requests:
+        if r["start"] == 0:
+            t.equal(r["flags"] & 1, 0, f"{r['name']} began before the window, complete")
+
+
+@test("flight: what lies in the window is what an ordinary recording has of it")
+def equal(t):
+    beside(t, t.sample("pool"), PATHS, 12, False)
+    beside(t, t.sample("eventloop"), ["/db/3/%d", "/sleep/2/%d", "/db/12/%d"], 12, True)
+
+
+def get(port, path, seconds=10):
+    """One request on a connection of its own, as it is: the client's address."""
+    s = socket.create_connection(("127.0.0.1", port), seconds)
+    s.sendall(f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+    return s, "%s:%d" % s.getsockname()
+
+
+@test("flight: --slow ends soon after the first request that is too slow, or hangs")
+def slow(t):
+    server = t.sample("pool")
+    ordinary = t.load(server.port, PATHS, 100000, 4, False, seconds=5, rate=300, background=True)
+    for wait, words in ((700, "a request took 70"), (9000, "was not answered yet")):
+        recording = t.record(server.pid, "--last", "5s", "--slow", "500ms")
+        time.sleep(0.5)
+        t.check(recording.alive(), f"it ended before: {recording.message()!r}")
+        begun = time.monotonic()
+        s, address = get(server.port, f"/db/{wait}/4711")
+        t.equal(recording.wait(), 0, "exit status")
+        took = time.monotonic() - begun
+        t.check(0.65 < took < 1.8, f"it ended {took:.2f} s after the request began")
+        said = recording.message()
+        t.check("a request was slow" in said and words in said and address in said, f"said {said!r}")
+        report = recording.report()
+        found = [r for r in report["requests"] if r["name"] == f"GET /db/{wait}/4711"]
+        if t.equal(len(found), 1, "times that the slow request is in the capture"):
+            t.equal(found[0]["complete"], wait == 700, "it is complete")
+        s.close()
+    ordinary()
+
+
+@test("flight: the memory is bounded, and the file says from when on it is whole")
+def bounded(t):
+    server = t.sample("threads", backend=False)
+    recording = t.record(server.pid, "--last", "60s", "--max-size", "8M")
+
+    def resident():
+        with open(f"/proc/{recording.pid}/status", encoding="ascii") as file:
+            return int(re.search(r"VmRSS:\s*(\d+)", file.read()).group(1)) * 1024
+
+    finish = t.load(server.port, ["/compute/0/%d"], 1000000, 16, False, seconds=6, background=True)
+    sizes = []
+    while len(sizes) < 10:
+        time.sleep(0.5)
+        sizes.append(resident())
+    lines = finish()
+    ask(t, recording, recording.path)
+    recording.end()
+    t.note(f"{len(lines)} connections; {sizes[0] >> 20} to {max(sizes) >> 20} MB resident")
+    t.check(max(sizes[5:]) < sizes[4] + (6 << 20), f"resident memory grows: {sizes}")
+    t.check("did not fit into 8" in recording.message(), f"said {recording.message()!r}")
+    report = recording.report()
+    window = report["capture"]["window"]
+    t.check(window["full"], f"not full: {window}")
+    t.equal(report["capture"]["lost"]["records"], 0, "lost records")
+    text = t.run("report", recording.path)[1]
+    t.check("did not fit into 8" in text, f"the report's head: {text[:400]!r}")
+    # Whole from its begin on: every request that was sent in it is there.
+    timeline = recording.timeline()
+    end = timeline.t0_ns + report["capture"]["duration_ns"]
+    sent = {f"GET {l['path']}" for l in lines
+            if timeline.t0_ns + MS < l["sent_ns"] < end - 50 * MS}
+    found = {r["name"] for r in report["requests"]}
+    t.check(len(sent) > 500, f"only {len(sent)} requests in the window")
+    t.equal(sorted(sent - found)[:5], [], "requests in the window that are missing")
+
+
+@test("flight: a file that cannot be written does not end the recording")
+def full_disk(t):
+    disk = os.path.join(t.dir, "disk")
+    os.mkdir(disk)
+    if os.system(f"mount -t tmpfs -o size=64k none {disk}"):
+        raise Unable("no tmpfs can be mounted")
+    try:
+        server = t.sample("pool")
+        path = os.path.join(disk, "x.wsc")
+        recording = t.record(server.pid, "--last", "10s", path=path)
+        t.load(server.port, PATHS, 1000, 8, False)
+        recording.popen.send_signal(signal.SIGUSR1)
+        wait_for(t, recording, "No space left")
+        t.equal(os.listdir(disk), [], "what is left of it")
+        t.check(recording.alive(), "the recording ended")
+        os.system(f"mount -o remount,size=16m {disk}")
+        ask(t, recording, os.path.join(disk, "x-2.wsc"))
+        recording.end()
+        report = t.report(os.path.join(disk, "x-2.wsc"))
+        t.equal(len([r for r in report["requests"] if r["name"].startswith("GET ")]), 1000,
+                "requests in the next file")
+    finally:
+        os.system(f"umount {disk}")
+
+
+@test("flight: at the target's end and by -d the last seconds are written too")
+def ends(t):
+    server = t.sample("pool")
+    recordings = [t.record(server.pid, "--last", "1s", "-d", "2s"),
+                  t.record(server.pid, "--last", "1s"),
+                  t.record(server.pid, "--slow", "1s")]
+    finish = t.load(server.port, PATHS, 100000, 8, False, seconds=2, rate=300, background=True)
+    t.equal(recordings[0].wait(), 0, "exit status with -d")
+    s, _ = get(server.port, "/db/1200/1")
+    t.equal(recordings[2].wait(), 0, "exit status with --slow alone")
+    finish()
+    s.close()
+    server.end(signal.SIGKILL)
+    t.equal(recordings[1].wait(), 0, "exit status at the target's end")
+    for recording, why, length in zip(recordings, ("the time was over", "the target ended",
+                                                   "a request was slow"), (1, 1, 2)):
+        t.check(why in recording.message(), f"said {recording.message()!r}")
+        report = recording.report()
+        t.check(report["capture"]["complete"], report["capture"]["damage"])
+        t.check(0.9 * length * S < report["capture"]["duration_ns"],
+                f"it is {ms(report['capture']['duration_ns'])}")
+        t.equal(report["capture"]["window"] is None, length == 2, "it is no window")
+
+
+@test("flight: files that are there are not written over, the number goes on")
+def there(t):
+    server = t.sample("pool", backend=False)
+    path = os.path.join(t.dir, "there.wsc")
+    for name in (path, numbered(path, 2)):
+        with open(name, "w", encoding="ascii") as file:
+            file.write("mine")
+    recording = t.record(server.pid, "--last", "1s", path=path).end()
+    with open(path, encoding="ascii") as file:
+        t.equal(file.read(), "mine", "what was there")
+    t.check(t.report(numbered(path, 3))["capture"]["complete"], f"said {recording.message()!r}")
