@@ -209,6 +209,8 @@ void analysis_free(struct analysis *a)
     table_release(&a->anons);
     table_release(&a->objects);
     table_release(&a->futexes);
+    table_release(&a->lines);
+    table_release(&a->handed_on);
     free(a);
 }
 

@@ -341,7 +341,7 @@ static int request_add(struct ledger *l, uint32_t draft)
         .id = (uint64_t)d->index + 1,
         .process = answerer == NONE ? 0 : a->tl->threads.data[answerer].process,
         .conn = conn ? conn - 1 : 0,
-        .protocol = d->protocol,
+        .protocol = timeline_intern(a->tl, proto_at(d->proto)->name),
         .name = d->name,
         .group = d->group,
         .status = d->status,

@@ -17,12 +17,17 @@ static const struct protocol *const protocols[] = {
     &proto_tls,   &proto_postgres, &proto_fastcgi,   &bytes,
 };
 
-const struct protocol *proto_detect(const uint8_t *data, size_t len, struct proto_head *head)
+unsigned proto_detect(const uint8_t *data, size_t len, struct proto_head *head)
 {
-    size_t i = 0;
+    unsigned i = 0;
     while (protocols[i] != &bytes && !(len && protocols[i]->request(data, len, head)))
         i++;
     if (protocols[i] == &bytes)
         bytes.request(data, len, head);
-    return protocols[i];
+    return i;
+}
+
+const struct protocol *proto_at(unsigned index)
+{
+    return protocols[index];
 }

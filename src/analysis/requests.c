@@ -45,6 +45,7 @@ static bool request_pipelined(const struct sock *s, uint64_t ready)
 
 static int draft_name(struct analysis *a, struct draft *d, const struct event_io *io)
 {
+    bool more = false;
     struct proto_head head = {.cut = io_data_len(io) == IO_DATA_LARGE || (io->flags & IO_CUT)};
 
     d->proto = proto_detect(io->data, io_data_len(io), &head);
@@ -52,11 +53,12 @@ static int draft_name(struct analysis *a, struct draft *d, const struct event_io
         buf_addf(&head.name, "%u bytes", io->bytes);
     const struct buf *group = head.group.len ? &head.group : &head.name;
     int rc = head.name.failed || head.group.failed ? -ENOMEM : 0;
-    d->protocol = timeline_intern(a->tl, d->proto->name);
+    timeline_intern(a->tl, proto_at(d->proto)->name);
     d->name = timeline_intern_bytes(a->tl, buf_str(&head.name), head.name.len);
     d->group = timeline_intern_bytes(a->tl, buf_str(group), group->len);
     if (!head.unknown) /* then the length is an accident, too */
-        d->expect_in = io_length(io, &d->expect_more);
+        d->expect_in = io_length(io, &more);
+    d->expect_more = more;
     d->streams = head.streams;
     d->bodyless = head.bodyless;
     buf_release(&head.name);
@@ -76,7 +78,8 @@ static void draft_finish(struct analysis *a, uint32_t request, uint64_t at, uint
         thread_scan(a, d->first_thread, now);
     draft_leave(a, request);
     d->closed = true;
-    d->end = d->answered && !d->streams ? d->last_send : at;
+    if (!d->answered || d->streams)
+        d->end = at;
     if (d->end < d->start)
         d->end = d->start;
     if (d->answered && !d->streams)
@@ -104,7 +107,7 @@ static int draft_new(struct analysis *a, struct sock *s, const struct event_io *
         .flags = request_pipelined(s, act->ready) ? REQUEST_PIPELINED : 0,
     };
     /* A client may send data with the last words of its handshake. */
-    if (s->request_plus1 && a->drafts.data[s->request_plus1 - 1].proto == &proto_tls)
+    if (s->request_plus1 && proto_at(a->drafts.data[s->request_plus1 - 1].proto) == &proto_tls)
         d.flags = 0;
     if (start < s->prev_end)
         start = s->prev_end;
@@ -127,16 +130,16 @@ static bool draft_goes_on(struct draft *d, const struct event_io *io)
 {
     bool whole = d->bodyless || (d->expect_in && !d->expect_more);
     size_t len = io_data_len(io);
-
-    bool looks = len && d->proto->goes_on && d->proto->goes_on(io->data, len, whole);
+    const struct protocol *p = proto_at(d->proto);
+    bool looks = len && p->goes_on && p->goes_on(io->data, len, whole);
 
     /* A client that asked leave to send its body, and got none, sends something else. */
-    if (d->bytes_in < d->expect_in && (!d->expect_more || !len || !d->proto->goes_on || looks)) {
+    if (d->bytes_in < d->expect_in && (!d->expect_more || !len || !p->goes_on || looks)) {
         d->late |= looks && d->expect_more;
         return true;
     }
     if (d->late && !(io->flags & IO_TURN) && !len) {
-        d->blurred = d->proto == &proto_http;
+        d->blurred = proto_at(d->proto) == &proto_http;
         return true;
     }
     d->late = looks;
@@ -160,7 +163,7 @@ static bool draft_opens(struct analysis *a, struct sock *s, const struct event_i
         return true;
     }
     /* The direction turned, so something was sent: that record is lost. */
-    if ((io->flags & IO_TURN) && d->bytes_in && !d->data_sends) {
+    if ((io->flags & IO_TURN) && d->bytes_in && !d->sent) {
         d->flags |= REQUEST_LOSS;
         draft_finish(a, s->request_plus1 - 1, d->top_touch, now);
         return true;
@@ -220,7 +223,8 @@ static int accepted_send(struct analysis *a, struct sock *s, const struct event_
     uint32_t request = s->request_plus1 - 1;
     struct draft *d = &a->drafts.data[request];
     size_t len = io_data_len(io);
-    bool interim = !d->answered && d->proto->interim && d->proto->interim(io->data, len);
+    const struct protocol *p = proto_at(d->proto);
+    bool interim = !d->answered && p->interim && p->interim(io->data, len);
     struct act mine = *act;
     mine.replies = !interim;
     int rc = interim || d->streams ? 0 : downstream_adopt(a, request, &mine);
@@ -228,12 +232,12 @@ static int accepted_send(struct analysis *a, struct sock *s, const struct event_
     if (rc == 0)
         rc = d->streams ? tenure_foreign(a, act) : tenure_touch(a, request, &mine);
 
-    d->data_sends++;
+    d->sent = true;
     d->bytes_out += io->bytes;
     if (io->flags & IO_AFTER_LOSS)
         d->flags |= REQUEST_LOSS;
-    if (!interim && !d->answered && d->proto->status)
-        d->status = d->proto->status(io->data, len);
+    if (!interim && !d->answered && p->status)
+        d->status = p->status(io->data, len);
     if (d->blurred)
         d->flags |= REQUEST_PIPELINED;
     d->late = d->blurred = false;
@@ -241,7 +245,7 @@ static int accepted_send(struct analysis *a, struct sock *s, const struct event_
         draft_leave(a, request);
         d->answered = true;
         draft_enter(a, request);
-        d->last_send = act->time;
+        d->end = act->time;
         d->answer_thread = act->thread;
     }
     const struct life *l = &a->lives.data[act->thread];
@@ -349,6 +353,33 @@ static int threads_prepare(struct analysis *a)
     return 0;
 }
 
+/* How a thread reads its clients' requests tells what it is: see roles.c. */
+static void count_read(struct analysis *a, const struct record *r)
+{
+    const struct event_io *io = (const void *)r->ev;
+    const struct sock *s = record_sock(a, r);
+
+    if (!r->moves || r->thread == NONE || !s || s->role != ROLE_ACCEPTED || !s->tcp)
+        return;
+    a->lives.data[r->thread].reads++;
+    a->lives.data[r->thread].nonblocking_reads += (io->flags & IO_NONBLOCKING) != 0;
+}
+
+static int records_walk(struct analysis *a)
+{
+    int rc = 0;
+    records_drop_waits(a);
+    for (size_t i = 0; rc == 0 && i < a->records.len; i++) {
+        const struct record *r = &a->records.data[i];
+        if (r->kind == EVENT_RECV)
+            count_read(a, r);
+        rc = r->kind < EVENT_KINDS && seers[r->kind] ? seers[r->kind](a, r) : 0;
+        records_pass(a, i);
+    }
+    records_end(a);
+    return rc;
+}
+
 int requests_build(struct analysis *a)
 {
     parks_prepare(a);
@@ -363,14 +394,10 @@ int requests_build(struct analysis *a)
         rc = downstream_survey(a);
     if (rc == 0)
         rc = background_survey(a);
+    if (rc == 0)
+        rc = records_walk(a);
     if (rc < 0)
         return rc;
-    for (size_t i = 0; i < a->records.len; i++) {
-        const struct record *r = &a->records.data[i];
-        rc = r->kind < EVENT_KINDS && seers[r->kind] ? seers[r->kind](a, r) : 0;
-        if (rc < 0)
-            return rc;
-    }
     for (uint32_t i = 0; i < a->lives.len; i++)
         tenure_finish(a, i);
     for (uint32_t i = 0; i < a->drafts.len; i++) {

@@ -212,21 +212,6 @@ static enum role role_of(const struct life *l)
     return l->work_ns || l->held_ns ? THREAD_ROLE_HELPER : THREAD_ROLE_OTHER;
 }
 
-static void count_reads(struct analysis *a)
-{
-    for (size_t i = 0; i < a->records.len; i++) {
-        const struct record *r = &a->records.data[i];
-        if (r->kind != EVENT_RECV || r->thread == NONE || !r->moves)
-            continue;
-        const struct event_io *io = (const struct event_io *)r->ev;
-        const struct sock *s = record_sock(a, r);
-        if (!s || s->role != ROLE_ACCEPTED || !s->tcp)
-            continue;
-        a->lives.data[r->thread].reads++;
-        a->lives.data[r->thread].nonblocking_reads += (io->flags & IO_NONBLOCKING) != 0;
-    }
-}
-
 /* True for a wait on a connection of TCP, at either end. */
 static bool on_connection(const struct timeline *tl, const struct segment *s)
 {
@@ -263,7 +248,6 @@ int roles_build(struct analysis *a)
     if (rc < 0)
         return rc;
     count_socket_blocks(a);
-    count_reads(a);
     for (uint32_t i = 0; i < a->lives.len; i++) {
         sleeps_name(&a->tl->threads.data[i]);
         count_waits(a, i);
