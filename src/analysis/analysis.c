@@ -184,6 +184,8 @@ void analysis_free(struct analysis *a)
     vec_release(&a->clients);
     vec_release(&a->drafts);
     vec_release(&a->tenures);
+    vec_release(&a->helds);
+    vec_release(&a->readers);
     vec_release(&a->touches);
     uring_release(a);
     vec_release(&a->signals);

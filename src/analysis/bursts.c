@@ -88,7 +88,7 @@ static int job_begin(struct bursting *x, struct job *job, const struct crowd *c)
 }
 
 /* What those have in hand that only read. */
-struct held {
+struct held_reads {
     struct {
         uint32_t request, loop;
     } reads[CANDIDATES_MAX];
@@ -96,7 +96,7 @@ struct held {
     bool many; /* more than these */
 };
 
-static int held_drop(const struct bursting *x, struct held *held, const struct happening *h)
+static int held_drop(const struct bursting *x, struct held_reads *held, const struct happening *h)
 {
     size_t n = 0;
     int rc = 0;
@@ -112,7 +112,7 @@ static int held_drop(const struct bursting *x, struct held *held, const struct h
 
 /* A loop has handed over what it has read when it waits again; and one whose handlers act at once,
  * when it reads the next. */
-static int held_see(const struct bursting *x, struct held *held, const struct happening *h)
+static int held_see(const struct bursting *x, struct held_reads *held, const struct happening *h)
 {
     int rc = 0;
 
@@ -142,7 +142,8 @@ static int part_add(struct bursting *x, struct crowd *c, struct part part)
     return rc < 0 ? rc : vec_push(&x->parts, part);
 }
 
-static int burst_open(struct bursting *x, struct crowd *c, const struct held *held, uint64_t time)
+static int burst_open(struct bursting *x, struct crowd *c, const struct held_reads *held,
+                      uint64_t time)
 {
     int rc = vec_push(&x->bursts, ((struct burst){time, NEVER, false, false}));
 
@@ -182,7 +183,7 @@ static int bursts_cut(struct bursting *x)
         [ACT] = ACT,         [JOB_BEGIN] = JOB_BEGIN, [LOOP_ASLEEP] = 0,
     };
     struct crowd crowd = {.count = 0};
-    struct held held = {.count = 0};
+    struct held_reads held = {.count = 0};
     size_t awake = 0;
     int rc = 0;
 

@@ -63,6 +63,16 @@ int tenures_by_thread(const struct analysis *a, struct by_thread *b)
     return index_build(a, b, a->lives.len, a->tenures.len, tenure_thread);
 }
 
+static uint32_t held_thread(const struct analysis *a, size_t i)
+{
+    return a->helds.data[i].thread;
+}
+
+int helds_by_thread(const struct analysis *a, struct by_thread *b)
+{
+    return index_build(a, b, a->lives.len, a->helds.len, held_thread);
+}
+
 static uint32_t touch_thread(const struct analysis *a, size_t i)
 {
     return a->touches.data[i].thread;

@@ -245,6 +245,7 @@ struct draft {
     bool answered : 1, closed : 1, streams : 1;
     bool uring_inferred : 1; /* that it was the request's, what io_uring was asked */
     bool handed : 1;         /* to a worker, by a runtime's word; none comes when it is back */
+    bool told : 1;           /* by the ledger */
     bool estranged : 1;      /* it has made tasks, perhaps, and nobody knows which are its own */
 };
 _Static_assert(sizeof(struct draft) == 128, "draft");
@@ -292,9 +293,17 @@ struct tenure {
     bool gap_inferred : 1; /* whose the event is that ends the gap before it */
     bool unsure_head : 1;  /* between `ready` and it others may have been at work as well */
     bool moment : 1;       /* of the thread's own time nothing is known */
+    bool told : 1;         /* by the ledger; then next_plus1 is its request in the timeline */
     bool told_whole : 1;   /* a piece of work whose begin and end are told: it does only that */
 };
 _Static_assert(sizeof(struct tenure) == 88, "tenure");
+
+/* What is left of a tenure when the ledger is written. */
+struct held {
+    uint64_t start, end;
+    uint32_t request; /* in the timeline */
+    uint32_t thread;
+};
 
 struct touch {
     uint64_t time : 56;          /* no capture is as long: see DURATION_MAX */
@@ -396,16 +405,18 @@ struct analysis {
     uint32_t futex_count, futex_rest_plus1;
     uint32_t call_strings[CALL_COUNT]; /* index + 1 */
     uint32_t accept_call_plus1[2];
-    VEC(struct proc) procs;   /* beside tl->processes */
-    VEC(struct doubt) awake;  /* of one loop after the other: when it was awake for long */
-    VEC(struct doubt) loose;  /* likewise: when it was awake in the name of no request */
-    VEC(struct doubt) doubts; /* of one process after the other, by time, apart */
-    VEC(struct doubt) bursts; /* likewise; see bursts.c */
-    VEC(struct doubt) mild;   /* likewise; doubts for those only whom their burst was for */
-    VEC(struct doubt) lulls;  /* likewise; nobody but readers was awake: see bursts.c */
-    VEC(uint32_t) yields;     /* intervals: of one thread after the other, by time */
-    VEC(struct draft) drafts;
-    VEC(struct tenure) tenures;
+    VEC(struct proc) procs;     /* beside tl->processes */
+    VEC(struct doubt) awake;    /* of one loop after the other: when it was awake for long */
+    VEC(struct doubt) loose;    /* likewise: when it was awake in the name of no request */
+    VEC(struct doubt) doubts;   /* of one process after the other, by time, apart */
+    VEC(struct doubt) bursts;   /* likewise; see bursts.c */
+    VEC(struct doubt) mild;     /* likewise; doubts for those only whom their burst was for */
+    VEC(struct doubt) lulls;    /* likewise; nobody but readers was awake: see bursts.c */
+    VEC(uint32_t) yields;       /* intervals: of one thread after the other, by time */
+    VEC(struct draft) drafts;   /* up to asks.c */
+    VEC(struct tenure) tenures; /* likewise */
+    VEC(struct held) helds;     /* since the ledger: of each tenure, in their order */
+    VEC(uint32_t) readers;      /* likewise, beside tl->requests: the thread that read it first */
     VEC(struct touch) touches;
     struct table lines;     /* of few tenures: see tenure_line() */
     struct table handed_on; /* of few drafts: its reader had handed it over by then; bursts.c */
@@ -594,6 +605,7 @@ void by_thread_release(struct by_thread *b);
 /* In records: what a thread did itself, with its socket or by a runtime's word. */
 int acts_by_thread(const struct analysis *a, struct by_thread *b);
 int tenures_by_thread(const struct analysis *a, struct by_thread *b);
+int helds_by_thread(const struct analysis *a, struct by_thread *b);
 int touches_by_thread(const struct analysis *a, struct by_thread *b);
 int threads_by_process(const struct analysis *a, struct by_thread *b);
 /* By the process of the thread that read it first. */
@@ -817,6 +829,8 @@ bool outstanding_next(struct outstanding *o, uint64_t from, uint64_t to, struct 
 /* Another, by jobs.c: it is a sleep if nobody is charged for it. */
 #define INTERVAL_SLEEPS 0x40
 int ledger_build(struct analysis *a);
+/* Nothing needs the drafts and tenures any more. */
+void ledger_forget(struct analysis *a);
 /* How far a tenure goes in the end: where another thread took the request over, what the first one
  * waited for afterwards may have been anything. */
 uint64_t tenure_reach(const struct draft *d, const struct tenure *x);

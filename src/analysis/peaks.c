@@ -152,14 +152,13 @@ static int saturation_collect(struct analysis *a, struct changes *c)
     }
     if (!c->all.len)
         return rc;
-    for (size_t i = 0; rc == 0 && i < a->tenures.len; i++) {
-        const struct tenure *x = &a->tenures.data[i];
-        const struct draft *d = &a->drafts.data[x->request];
+    for (size_t i = 0; rc == 0 && i < a->helds.len; i++) {
+        const struct held *x = &a->helds.data[i];
+        const struct request *r = &tl->requests.data[x->request];
         if (is_their_loop(tl, x->thread))
             continue;
-        rc = change_pair(c, tl->threads.data[x->thread].process,
-                         x->start > d->start ? x->start : d->start,
-                         x->end < d->end ? x->end : d->end, HOLD_START, HOLD_END);
+        rc = change_pair(c, tl->threads.data[x->thread].process, most(x->start, r->start_ns),
+                         least(x->end, r->end_ns), HOLD_START, HOLD_END);
     }
     return rc;
 }

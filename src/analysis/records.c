@@ -112,8 +112,8 @@ void records_pass(struct analysis *a, size_t record)
 
     if (c && --c->records == 0 && c->need == NEED_REQUESTS)
         chunk_free(a, r->chunk);
-    if (record % PASS_STEP == 0)
-        vec_forget(&a->records, record);
+    if (record % PASS_STEP == 0 && record)
+        vec_forget(&a->records, record - PASS_STEP, record);
 }
 
 void records_end(struct analysis *a)

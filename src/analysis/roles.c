@@ -102,11 +102,11 @@ static int span_order(const void *x, const void *y)
 static int spans_collect(const struct analysis *a, struct spans *spans)
 {
     int rc = 0;
-    for (size_t i = 0; rc == 0 && i < a->drafts.len; i++) {
-        const struct draft *d = &a->drafts.data[i];
-        if (d->first_thread != NONE &&
-            a->tl->threads.data[d->first_thread].role == THREAD_ROLE_LOOP)
-            rc = vec_push(&spans->all, ((struct span){d->first_thread, d->start, d->end}));
+    for (size_t i = 0; rc == 0 && i < a->tl->requests.len; i++) {
+        const struct request *r = &a->tl->requests.data[i];
+        uint32_t reader = a->readers.data[i];
+        if (a->tl->threads.data[reader].role == THREAD_ROLE_LOOP)
+            rc = vec_push(&spans->all, ((struct span){reader, r->start_ns, r->end_ns}));
     }
     if (spans->all.len)
         sort_runs(spans->all.data, spans->all.len, sizeof(*spans->all.data), span_order);

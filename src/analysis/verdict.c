@@ -74,11 +74,8 @@ static void tally_waits(const struct timeline *tl, struct tally *t, const struct
 
 static void tally_requests(struct analysis *a, struct tally *tallies)
 {
-    for (size_t i = 0; i < a->drafts.len; i++) {
-        const struct draft *d = &a->drafts.data[i];
-        if (d->first_thread == NONE)
-            continue;
-        const struct request *r = &a->tl->requests.data[d->index];
+    for (size_t i = 0; i < a->tl->requests.len; i++) {
+        const struct request *r = &a->tl->requests.data[i];
         struct tally *t = &tallies[r->process];
         struct verdict *v = &a->tl->processes.data[r->process].verdict;
 
@@ -90,7 +87,7 @@ static void tally_requests(struct analysis *a, struct tally *tallies)
         t->latency_ns += r->end_ns - r->start_ns;
         t->unattributed_ns += r->ledger_ns[LEDGER_UNATTRIBUTED];
         /* Whoever answers: a loop that hands over has read it. */
-        bool loop = a->tl->threads.data[d->first_thread].role == THREAD_ROLE_LOOP;
+        bool loop = a->tl->threads.data[a->readers.data[i]].role == THREAD_ROLE_LOOP;
         t->by_loop += loop;
         t->by_worker += !loop;
     }

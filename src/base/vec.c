@@ -25,11 +25,13 @@ int vec_grow(void **data, size_t *cap, size_t want, size_t size)
     return 0;
 }
 
-void vec_give_back(void *data, size_t bytes)
+void vec_give_back(void *data, size_t from, size_t to)
 {
-    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), from = (uintptr_t)data;
-    uintptr_t first = (from + page - 1) & ~(page - 1), end = (from + bytes) & ~(page - 1);
+    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), base = (uintptr_t)data;
+    uintptr_t first = (base + from) & ~(page - 1), end = (base + to) & ~(page - 1);
 
+    if (first < base)
+        first += page;
     if (first < end) /* where the kernel does not want to, they stay */
-        madvise((char *)data + (first - from), end - first, MADV_DONTNEED);
+        madvise((char *)data + (first - base), end - first, MADV_DONTNEED);
 }
