@@ -227,8 +227,6 @@ static int segment_add(struct ledger *l, struct segment s, uint64_t end)
     struct timeline *tl = l->a->tl;
     if (s.start_ns >= end)
         return 0;
-    l->r.ledger_ns[s.key] += end - s.start_ns;
-    l->r.grade_ns[s.grade] += end - s.start_ns;
 
     const struct segment *last =
         tl->segments.len > l->r.first_segment ? vec_last(&tl->segments) : NULL;

@@ -137,7 +137,7 @@ static int saturation_collect(struct analysis *a, struct changes *c)
 
     for (size_t i = 0; rc == 0 && i < tl->requests.len; i++) {
         const struct request *r = &tl->requests.data[i];
-        if (!r->segment_count || r->ledger_ns[LEDGER_QUEUED] <= QUEUED_MIN_NS)
+        if (!r->segment_count || request_ns(tl, r, LEDGER_QUEUED) <= QUEUED_MIN_NS)
             continue;
         for (size_t k = r->first_segment;
              rc == 0 && k < (size_t)r->first_segment + r->segment_count; k++) {

@@ -46,15 +46,16 @@ static bool is_wait_key(unsigned key)
     return key >= LEDGER_BLOCKED && key <= LEDGER_OTHER;
 }
 
-static void tally_request(struct tally *t, struct verdict *v, const struct request *r)
+static void tally_request(struct tally *t, struct verdict *v, const struct request *r,
+                          uint64_t queued_ns)
 {
     if (!t->arrived || r->start_ns < t->first_ns)
         t->first_ns = r->start_ns;
     if (r->start_ns > t->last_ns)
         t->last_ns = r->start_ns;
     t->arrived++;
-    v->queued_ns += r->ledger_ns[LEDGER_QUEUED];
-    v->queued_requests += r->ledger_ns[LEDGER_QUEUED] > QUEUED_MIN_NS;
+    v->queued_ns += queued_ns;
+    v->queued_requests += queued_ns > QUEUED_MIN_NS;
 }
 
 static void tally_waits(const struct timeline *tl, struct tally *t, const struct request *r)
@@ -79,13 +80,16 @@ static void tally_requests(struct analysis *a, struct tally *tallies)
         struct tally *t = &tallies[r->process];
         struct verdict *v = &a->tl->processes.data[r->process].verdict;
 
-        tally_request(t, v, r);
+        struct request_sums sums;
+
+        request_sums(a->tl, r, &sums);
+        tally_request(t, v, r, sums.ledger_ns[LEDGER_QUEUED]);
         tally_waits(a->tl, t, r);
         if (!(r->flags & REQUEST_COMPLETE))
             continue;
         v->requests++;
         t->latency_ns += r->end_ns - r->start_ns;
-        t->unattributed_ns += r->ledger_ns[LEDGER_UNATTRIBUTED];
+        t->unattributed_ns += sums.ledger_ns[LEDGER_UNATTRIBUTED];
         /* Whoever answers: a loop that hands over has read it. */
         bool loop = a->tl->threads.data[a->readers.data[i]].role == THREAD_ROLE_LOOP;
         t->by_loop += loop;

@@ -58,12 +58,14 @@ static int add(struct groups *groups, struct table *index, struct latencies *lat
         g->open++;
         return 0;
     }
+    struct request_sums sums;
     struct latency latency = {at, r->end_ns - r->start_ns};
     g->complete++;
     g->sum_ns += latency.ns;
+    request_sums(tl, r, &sums);
     for (unsigned key = 0; key < LEDGER_COUNT; key++) {
-        g->ledger_ns[key] += r->ledger_ns[key];
-        g->squares[key] += (double)r->ledger_ns[key] * (double)r->ledger_ns[key];
+        g->ledger_ns[key] += sums.ledger_ns[key];
+        g->squares[key] += (double)sums.ledger_ns[key] * (double)sums.ledger_ns[key];
     }
     g->squares[LEDGER_COUNT] += (double)latency.ns * (double)latency.ns;
     return vec_push(&latencies->all, latency);

@@ -1,5 +1,7 @@
 #include "output/json.h"
 
+#include <stdlib.h>
+
 /* A column is the same field of each request. */
 #define REQUEST_COLUMN(name, expression)                   \
     static int64_t request_##name(const struct request *r) \
@@ -52,28 +54,33 @@ static void add_columns(struct json *j, size_t from, size_t to)
     }
 }
 
-static const uint64_t *ledger_of(const struct request *r)
-{
-    return r->ledger_ns;
-}
-
-static const uint64_t *grades_of(const struct request *r)
-{
-    return r->grade_ns;
-}
-
 /* One array for each of `count` sums, in it one entry for each request. */
-static void add_sums(struct json *j, const char *key, const struct json_line *line, unsigned count,
-                     const uint64_t *(*sums_of)(const struct request *r))
+static void add_sums(struct json *j, const char *key, bool grades, unsigned count,
+                     const struct request_sums *sums, size_t requests)
 {
     json_open_array(j, key);
     for (unsigned sum = 0; sum < count; sum++) {
         buf_adds(j->text, sum ? ",[" : "[");
-        for (size_t i = line->from; i < line->to; i++)
-            json_number(j, sums_of(&j->tl->requests.data[i])[sum]);
-        json_close_numbers(j, line->from < line->to);
+        for (size_t i = 0; i < requests; i++)
+            json_number(j, grades ? sums[i].grade_ns[sum] : sums[i].ledger_ns[sum]);
+        json_close_numbers(j, requests > 0);
     }
     buf_addc(j->text, ']');
+}
+
+static void add_ledgers(struct json *j, const struct json_line *line)
+{
+    size_t requests = line->to - line->from;
+    struct request_sums *sums = malloc((requests + 1) * sizeof(*sums));
+
+    j->text->failed |= !sums;
+    for (size_t i = 0; sums && i < requests; i++)
+        request_sums(j->tl, &j->tl->requests.data[line->from + i], &sums[i]);
+    if (sums) {
+        add_sums(j, "ledger", false, LEDGER_COUNT, sums, requests);
+        add_sums(j, "grade", true, GRADE_COUNT, sums, requests);
+    }
+    free(sums);
 }
 
 #define SEGMENT_COLUMN(name, expression)                                                          \
@@ -119,8 +126,7 @@ void json_requests(struct json *j, const struct json_line *line)
 {
     buf_addf(j->text, ",{\"type\":\"requests\",\"first\":%zu", line->from);
     add_columns(j, line->from, line->to);
-    add_sums(j, "ledger", line, LEDGER_COUNT, ledger_of);
-    add_sums(j, "grade", line, GRADE_COUNT, grades_of);
+    add_ledgers(j, line);
     add_segments(j, line);
     buf_addc(j->text, '}');
 }

@@ -185,6 +185,8 @@ static void add_slow(struct sheet *sheet, struct grid *g, const struct request *
 {
     uint64_t rest_ns = 0;
     struct buf *out = grid_text(g);
+    struct request_sums sums;
+    request_sums(sheet->tl, r, &sums);
     buf_addf(out, "#%" PRIu64 " %s", r->id, timeline_string(sheet->tl, r->name));
     if (r->status)
         buf_addf(out, " → %d", r->status);
@@ -192,9 +194,9 @@ static void add_slow(struct sheet *sheet, struct grid *g, const struct request *
     add_ms(g, r->end_ns - r->start_ns);
     for (unsigned key = 0; key < LEDGER_COUNT; key++)
         if (shown[key])
-            add_ms(g, r->ledger_ns[key]);
+            add_ms(g, sums.ledger_ns[key]);
         else
-            rest_ns += r->ledger_ns[key];
+            rest_ns += sums.ledger_ns[key];
     if (rest)
         add_ms(g, rest_ns);
     add_flags(g, r);
@@ -249,7 +251,7 @@ void sheet_slowest(struct sheet *sheet)
     }
     for (unsigned key = 0; key < LEDGER_COUNT; key++) {
         for (size_t i = 0; i < slow.all.len; i++)
-            sums[key] += slow.all.data[i].request->ledger_ns[key];
+            sums[key] += request_ns(sheet->tl, slow.all.data[i].request, key);
         shown[key] = sums[key] > 0;
     }
     fill_slowest(sheet, &g, &slow, shown, rest);
