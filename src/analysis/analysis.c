@@ -187,6 +187,8 @@ void analysis_free(struct analysis *a)
     vec_release(&a->helds);
     vec_release(&a->readers);
     vec_release(&a->touches);
+    by_thread_release(&a->touches_of);
+    vec_release(&a->touch_times);
     uring_release(a);
     vec_release(&a->signals);
     vec_release(&a->questions);

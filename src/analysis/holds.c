@@ -23,7 +23,7 @@ struct stretch { /* waits for the same thing */
 
 struct hold_walk {
     struct analysis *a;
-    struct by_thread helds, touches;
+    struct by_thread helds;
     uint32_t thread;
     const struct thread *t;
     uint32_t held; /* where the walk is */
@@ -135,7 +135,7 @@ static int walk_touch(struct hold_walk *w, uint64_t at)
 static int walk_thread(struct hold_walk *w, uint32_t thread)
 {
     const struct analysis *a = w->a;
-    uint32_t touch = w->touches.from[thread], last = w->touches.from[thread + 1];
+    uint32_t touch = a->touches_of.from[thread], last = a->touches_of.from[thread + 1];
     int rc = 0;
 
     w->thread = thread;
@@ -153,7 +153,7 @@ static int walk_thread(struct hold_walk *w, uint32_t thread)
             continue;
         }
         for (; rc == 0 && touch < last; touch++) {
-            uint64_t time = a->touches.data[w->touches.index[touch]].time;
+            uint64_t time = a->touch_times.data[touch];
             if (time >= end)
                 break;
             if (time < at) /* by the clocks' difference inside the wait before */
@@ -172,12 +172,9 @@ int holds_build(struct analysis *a)
     struct hold_walk w = {.a = a};
     int rc = helds_by_thread(a, &w.helds);
 
-    if (rc == 0)
-        rc = touches_by_thread(a, &w.touches);
     for (uint32_t i = 0; rc == 0 && i < a->lives.len; i++)
         if (a->tl->threads.data[i].role == THREAD_ROLE_LOOP)
             rc = walk_thread(&w, i);
     by_thread_release(&w.helds);
-    by_thread_release(&w.touches);
     return rc < 0 ? rc : victims_build(a);
 }

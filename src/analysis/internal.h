@@ -381,6 +381,12 @@ struct chunk {
     _Alignas(8) unsigned char bytes[];
 };
 
+/* Indices of a thread's (or a process's) elements side by side in their order: from[thread] up to
+ * from[thread + 1]. */
+struct by_thread {
+    uint32_t *from, *index;
+};
+
 struct analysis {
     struct analysis_options options;
     VEC(struct chunk *) chunks; /* NULL: given back */
@@ -405,20 +411,22 @@ struct analysis {
     uint32_t futex_count, futex_rest_plus1;
     uint32_t call_strings[CALL_COUNT]; /* index + 1 */
     uint32_t accept_call_plus1[2];
-    VEC(struct proc) procs;     /* beside tl->processes */
-    VEC(struct doubt) awake;    /* of one loop after the other: when it was awake for long */
-    VEC(struct doubt) loose;    /* likewise: when it was awake in the name of no request */
-    VEC(struct doubt) doubts;   /* of one process after the other, by time, apart */
-    VEC(struct doubt) bursts;   /* likewise; see bursts.c */
-    VEC(struct doubt) mild;     /* likewise; doubts for those only whom their burst was for */
-    VEC(struct doubt) lulls;    /* likewise; nobody but readers was awake: see bursts.c */
-    VEC(uint32_t) yields;       /* intervals: of one thread after the other, by time */
-    VEC(struct draft) drafts;   /* up to asks.c */
-    VEC(struct tenure) tenures; /* likewise */
-    VEC(struct held) helds;     /* since the ledger: of each tenure, in their order */
-    VEC(uint32_t) readers;      /* likewise, beside tl->requests: the thread that read it first */
-    VEC(struct touch) touches;
-    struct table lines;     /* of few tenures: see tenure_line() */
+    VEC(struct proc) procs;      /* beside tl->processes */
+    VEC(struct doubt) awake;     /* of one loop after the other: when it was awake for long */
+    VEC(struct doubt) loose;     /* likewise: when it was awake in the name of no request */
+    VEC(struct doubt) doubts;    /* of one process after the other, by time, apart */
+    VEC(struct doubt) bursts;    /* likewise; see bursts.c */
+    VEC(struct doubt) mild;      /* likewise; doubts for those only whom their burst was for */
+    VEC(struct doubt) lulls;     /* likewise; nobody but readers was awake: see bursts.c */
+    VEC(uint32_t) yields;        /* intervals: of one thread after the other, by time */
+    VEC(struct draft) drafts;    /* up to asks.c */
+    VEC(struct tenure) tenures;  /* likewise */
+    VEC(struct held) helds;      /* since the ledger: of each tenure, in their order */
+    VEC(uint32_t) readers;       /* likewise, beside tl->requests: the thread that read it first */
+    VEC(struct touch) touches;   /* up to the end of handoffs.c */
+    struct by_thread touches_of; /* likewise, since the requests' pass; then `index` is NULL */
+    VEC(uint64_t) touch_times;   /* from then on: when, of one thread after the other */
+    struct table lines;          /* of few tenures: see tenure_line() */
     struct table handed_on; /* of few drafts: its reader had handed it over by then; bursts.c */
     struct uring *uring;    /* NULL: nobody uses io_uring */
     VEC(struct signal) signals;
@@ -596,17 +604,14 @@ void uring_release(struct analysis *a);
 int slices_build(struct analysis *a);
 
 /* ---- index.c ---- */
-/* Indices of a thread's (or a process's) elements side by side in their order: from[thread] up to
- * from[thread + 1]. */
-struct by_thread {
-    uint32_t *from, *index;
-};
 void by_thread_release(struct by_thread *b);
 /* In records: what a thread did itself, with its socket or by a runtime's word. */
 int acts_by_thread(const struct analysis *a, struct by_thread *b);
 int tenures_by_thread(const struct analysis *a, struct by_thread *b);
 int helds_by_thread(const struct analysis *a, struct by_thread *b);
-int touches_by_thread(const struct analysis *a, struct by_thread *b);
+int touches_by_thread(struct analysis *a);
+/* Of touches only their times are needed from now on. */
+int touches_leave(struct analysis *a);
 int threads_by_process(const struct analysis *a, struct by_thread *b);
 /* By the process of the thread that read it first. */
 int drafts_by_process(const struct analysis *a, struct by_thread *b);
@@ -680,21 +685,24 @@ struct vain {
     struct doubt span;
 };
 struct bouts {
-    VEC(struct bell) bells; /* by worker, by time */
-    VEC(struct done) dones; /* by loop, by end */
-    VEC(struct park) parks; /* by worker, by time */
-    VEC(struct vain) vain;  /* by process, by time, apart */
-    size_t *first_done;     /* by loop, and one more */
-    size_t *first_park;     /* by worker, and one more */
-    struct by_thread touches, threads, drafts;
+    VEC(struct bell) bells;   /* by worker, by time */
+    VEC(struct done) dones;   /* by loop, by end */
+    VEC(struct park) parks;   /* by worker, by time */
+    VEC(struct vain) vain;    /* by process, by time, apart */
+    size_t *first_done;       /* by loop, and one more */
+    size_t *first_park;       /* by worker, and one more */
+    struct by_thread touches; /* the analysis's own */
+    struct by_thread threads, drafts;
+    bool any_worker; /* at all */
     bool *worker;    /* by thread */
     bool *helper;    /* by thread: the loop wakes it, and it has never said that it was done */
     bool *beside;    /* by thread: others than the loop wake it, to work for whomever */
     uint32_t *loops; /* by process: the thread of its loop; NONE */
     /* for match.c and rest.c, by handoffs.c */
     struct by_thread tenures;
-    uint32_t *before; /* by tenure: the one before it of the same request; NONE */
-    uint64_t *split;  /* by worker: where an item ended that nobody was told of */
+    size_t tenures_sorted; /* so many are in it */
+    uint32_t *before;      /* by tenure: the one before it of the same request; NONE */
+    uint64_t *split;       /* by worker: where an item ended that nobody was told of */
 };
 /* When `waker` woke another whose wait ended at `at`: nobody does while it is off CPU itself, so
  * its time may be by another clock; or the other's CPU slept, and heard of it late (a virtual one

@@ -407,5 +407,5 @@ int requests_build(struct analysis *a)
         bool gone = s->ended && s->desc && s->desc->family == AF_UNIX;
         draft_finish(a, i, gone ? d->top_touch : a->tl->duration_ns, NEVER);
     }
-    return 0;
+    return touches_by_thread(a);
 }
