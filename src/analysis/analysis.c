@@ -190,6 +190,7 @@ void analysis_free(struct analysis *a)
     by_thread_release(&a->touches_of);
     vec_release(&a->touch_times);
     uring_release(a);
+    free(a->named);
     vec_release(&a->signals);
     vec_release(&a->questions);
     vec_release(&a->procs);

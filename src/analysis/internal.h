@@ -164,6 +164,7 @@ struct life {
     uint32_t returned;            /* tenures of requests that some thread had had before */
     bool shares;                  /* other threads wait in its multiplexed wait, for the same */
     uint64_t work_ns;             /* waits of no request that are no idling */
+    size_t hint;                  /* the interval in which the ledger last began a piece */
     uint64_t held_ns, running_ns; /* that it gave to requests, and of that on CPU */
 };
 
@@ -411,17 +412,19 @@ struct analysis {
     uint32_t futex_count, futex_rest_plus1;
     uint32_t call_strings[CALL_COUNT]; /* index + 1 */
     uint32_t accept_call_plus1[2];
-    VEC(struct proc) procs;      /* beside tl->processes */
-    VEC(struct doubt) awake;     /* of one loop after the other: when it was awake for long */
-    VEC(struct doubt) loose;     /* likewise: when it was awake in the name of no request */
-    VEC(struct doubt) doubts;    /* of one process after the other, by time, apart */
-    VEC(struct doubt) bursts;    /* likewise; see bursts.c */
-    VEC(struct doubt) mild;      /* likewise; doubts for those only whom their burst was for */
-    VEC(struct doubt) lulls;     /* likewise; nobody but readers was awake: see bursts.c */
-    VEC(uint32_t) yields;        /* intervals: of one thread after the other, by time */
-    VEC(struct draft) drafts;    /* up to asks.c */
-    VEC(struct tenure) tenures;  /* likewise */
-    VEC(struct held) helds;      /* since the ledger: of each tenure, in their order */
+    uint32_t protocols[PROTOCOLS]; /* strings, by proto_at(): of those that were seen */
+    struct named *named;           /* see requests.c */
+    VEC(struct proc) procs;        /* beside tl->processes */
+    VEC(struct doubt) awake;       /* of one loop after the other: when it was awake for long */
+    VEC(struct doubt) loose;       /* likewise: when it was awake in the name of no request */
+    VEC(struct doubt) doubts;      /* of one process after the other, by time, apart */
+    VEC(struct doubt) bursts;      /* likewise; see bursts.c */
+    VEC(struct doubt) mild;        /* likewise; doubts for those only whom their burst was for */
+    VEC(struct doubt) lulls;       /* likewise; nobody but readers was awake: see bursts.c */
+    VEC(uint32_t) yields;          /* intervals: of one thread after the other, by time */
+    VEC(struct draft) drafts;      /* up to asks.c */
+    VEC(struct tenure) tenures;    /* likewise */
+    VEC(struct held) helds;        /* since the ledger: of each tenure, in their order */
     VEC(uint32_t) readers;       /* likewise, beside tl->requests: the thread that read it first */
     VEC(struct touch) touches;   /* up to the end of handoffs.c */
     struct by_thread touches_of; /* likewise, since the requests' pass; then `index` is NULL */
@@ -725,6 +728,8 @@ bool loop_had(const struct analysis *a, const struct bouts *b, uint32_t loop, ui
               uint64_t at, uint64_t begins);
 /* The index of the thread's interval that `at` lies in. */
 size_t interval_of(const struct thread *t, uint64_t at);
+/* The same, if it is likely to be at `near` or a few behind it. */
+size_t interval_near(const struct thread *t, uint64_t at, size_t near);
 /* The thread's last touch at `at` or before; NULL: none. */
 const struct touch *touch_before(const struct analysis *a, const struct bouts *b, uint32_t thread,
                                  uint64_t at);
@@ -857,7 +862,8 @@ int victims_build(struct analysis *a);
  * when requests queued while all threads were taken. */
 int serving_find(struct analysis *a);
 int peaks_find(struct analysis *a);
-int saturation_find(struct analysis *a);
+/* Of the processes of which it may be said. */
+int saturation_find(struct analysis *a, const bool *may);
 /* What loops were taken for while their process had requests, and of that on a CPU. */
 struct loop_time {
     uint64_t taken_ns, running_ns;

@@ -103,7 +103,9 @@ static int pieces_add(struct ledger *l, uint32_t tenure)
     if (at == end)
         return vec_push(&l->pieces, ((struct piece){at, at, x->thread, 0, tenure,
                                                     LEDGER_UNATTRIBUTED, GRADE_UNATTRIBUTED}));
-    for (size_t i = interval_of(t, at); at < end; i++) {
+    size_t *hint = &l->a->lives.data[x->thread].hint;
+    *hint = interval_near(t, at, *hint);
+    for (size_t i = *hint; at < end; i++) {
         struct interval *iv = &t->intervals.data[i];
         uint64_t stop = least(interval_end(t, i), end);
         if (iv->state == STATE_YIELDED && x->told_whole)
@@ -354,7 +356,7 @@ static int request_add(struct ledger *l, uint32_t draft)
         .id = (uint64_t)d->index + 1,
         .process = answerer == NONE ? 0 : a->tl->threads.data[answerer].process,
         .conn = conn ? conn - 1 : 0,
-        .protocol = timeline_intern(a->tl, proto_at(d->proto)->name),
+        .protocol = a->protocols[d->proto],
         .name = d->name,
         .group = d->group,
         .status = d->status,

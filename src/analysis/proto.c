@@ -12,7 +12,7 @@ static bool bytes_request(const uint8_t *data, size_t len, struct proto_head *he
 static const struct protocol bytes = {.name = "bytes", .request = bytes_request};
 
 /* The first that knows the bytes; the last knows all. */
-static const struct protocol *const protocols[] = {
+static const struct protocol *const protocols[PROTOCOLS] = {
     &proto_http2, &proto_http,     &proto_memcached, &proto_redis,
     &proto_tls,   &proto_postgres, &proto_fastcgi,   &bytes,
 };

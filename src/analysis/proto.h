@@ -37,6 +37,7 @@ struct protocol {
 
 /* The index of the protocol whose request `data` begins, "bytes" when it is none that is known. */
 unsigned proto_detect(const uint8_t *data, size_t len, struct proto_head *head);
+#define PROTOCOLS 8
 const struct protocol *proto_at(unsigned index);
 
 extern const struct protocol proto_http, proto_http2, proto_redis, proto_tls, proto_memcached,

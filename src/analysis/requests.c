@@ -43,26 +43,80 @@ static bool request_pipelined(const struct sock *s, uint64_t ready)
     return ready >= s->send_on && s->prev_end - ready > SEND_NS;
 }
 
-static int draft_name(struct analysis *a, struct draft *d, const struct event_io *io)
-{
-    bool more = false;
-    struct proto_head head = {.cut = io_data_len(io) == IO_DATA_LARGE || (io->flags & IO_CUT)};
+/*
+ * What the first bytes of a request are called. Millions begin with the same few: what was made of
+ * some is kept until others have the same place.
+ */
+struct named {
+    uint32_t name, group; /* strings */
+    uint16_t len;         /* 0: nothing is kept here */
+    uint8_t proto;
+    bool cut, streams, bodyless;
+    uint8_t data[IO_DATA_LARGE];
+};
+#define NAMES_KEPT 512
 
-    d->proto = proto_detect(io->data, io_data_len(io), &head);
+/* The place for these bytes; NULL: they are kept nowhere. */
+static struct named *named_place(struct analysis *a, const uint8_t *data, size_t len)
+{
+    if (!a->named)
+        a->named = calloc(NAMES_KEPT, sizeof(*a->named));
+    if (!a->named || !len || len > IO_DATA_LARGE)
+        return NULL;
+    return &a->named[table_hash(data, len) % NAMES_KEPT];
+}
+
+static bool named_is(const struct named *n, const uint8_t *data, size_t len, bool cut)
+{
+    return n && n->len == len && n->cut == cut && memcmp(n->data, data, len) == 0;
+}
+
+static int named_make(struct analysis *a, struct named *n, const struct event_io *io, bool *known)
+{
+    struct proto_head head = {.cut = n->cut};
+
+    n->proto = (uint8_t)proto_detect(io->data, io_data_len(io), &head);
     if (!head.name.len)
         buf_addf(&head.name, "%u bytes", io->bytes);
     const struct buf *group = head.group.len ? &head.group : &head.name;
     int rc = head.name.failed || head.group.failed ? -ENOMEM : 0;
-    timeline_intern(a->tl, proto_at(d->proto)->name);
-    d->name = timeline_intern_bytes(a->tl, buf_str(&head.name), head.name.len);
-    d->group = timeline_intern_bytes(a->tl, buf_str(group), group->len);
-    if (!head.unknown) /* then the length is an accident, too */
-        d->expect_in = io_length(io, &more);
-    d->expect_more = more;
-    d->streams = head.streams;
-    d->bodyless = head.bodyless;
+    a->protocols[n->proto] = timeline_intern(a->tl, proto_at(n->proto)->name);
+    n->name = timeline_intern_bytes(a->tl, buf_str(&head.name), head.name.len);
+    n->group = timeline_intern_bytes(a->tl, buf_str(group), group->len);
+    n->streams = head.streams;
+    n->bodyless = head.bodyless;
+    *known = !head.unknown;
     buf_release(&head.name);
     buf_release(&head.group);
+    return rc;
+}
+
+static int draft_name(struct analysis *a, struct draft *d, const struct event_io *io)
+{
+    size_t len = io_data_len(io);
+    bool cut = len == IO_DATA_LARGE || (io->flags & IO_CUT), known = true, more = false;
+    struct named *place = named_place(a, io->data, len);
+    struct named fresh = {.cut = cut};
+    const struct named *n = place;
+    int rc = 0;
+
+    if (!named_is(place, io->data, len, cut)) {
+        n = &fresh;
+        rc = named_make(a, &fresh, io, &known);
+        if (rc == 0 && known && place) { /* the name of what is not known has its length */
+            fresh.len = (uint16_t)len;
+            memcpy(fresh.data, io->data, len);
+            *place = fresh;
+        }
+    }
+    d->proto = n->proto;
+    d->name = n->name;
+    d->group = n->group;
+    d->streams = n->streams;
+    d->bodyless = n->bodyless;
+    if (known) /* else the length is an accident, too */
+        d->expect_in = io_length(io, &more);
+    d->expect_more = more;
     return rc;
 }
 

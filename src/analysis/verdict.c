@@ -411,6 +411,24 @@ static int tallies_fill(struct analysis *a, struct tally *tallies)
     return rc;
 }
 
+/* Threads run out only where they are what limits, are known well enough, and do not come as they
+ * are needed. */
+static int saturation_build(struct analysis *a, const struct tally *tallies)
+{
+    size_t count = a->tl->processes.len;
+    bool *may = calloc(count + 1, sizeof(*may));
+    int rc = may ? 0 : -ENOMEM;
+
+    for (size_t i = 0; rc == 0 && i < count; i++) {
+        const struct verdict *v = &a->tl->processes.data[i].verdict;
+        may[i] = v->model != MODEL_NONBLOCKING && is_half_known(&tallies[i]) && !v->comes_and_goes;
+    }
+    if (rc == 0)
+        rc = saturation_find(a, may);
+    free(may);
+    return rc;
+}
+
 int verdict_build(struct analysis *a)
 {
     size_t count = a->tl->processes.len;
@@ -424,14 +442,7 @@ int verdict_build(struct analysis *a)
     if (rc == 0)
         rc = peaks_find(a);
     if (rc == 0)
-        rc = saturation_find(a);
-    for (size_t i = 0; rc == 0 && i < count; i++) {
-        struct verdict *v = &a->tl->processes.data[i].verdict;
-        if (v->model != MODEL_NONBLOCKING && is_half_known(&tallies[i]) && !v->comes_and_goes)
-            continue;
-        v->saturated = v->in_line = false;
-        v->saturated_ns = 0;
-    }
+        rc = saturation_build(a, tallies);
     free(tallies);
     return rc;
 }

@@ -49,8 +49,10 @@ static int runs_find(struct runs *r, char *data, size_t count, size_t size, orde
     return rc == 0 ? vec_push(&r->all, count) : rc;
 }
 
-/* [from, middle) and [middle, to), each in order, to `into`. */
-static void merge(const char *data, char *into, const size_t bounds[3], size_t size, order_fn order)
+/* [from, middle) and [middle, to), each in order, to `into`. A size that the compiler knows is
+ * copied without a call. */
+static inline __attribute__((always_inline)) void
+merge_of(const char *data, char *into, const size_t bounds[3], size_t size, order_fn order)
 {
     size_t left = bounds[0], right = bounds[1], at = bounds[0];
 
@@ -62,6 +64,23 @@ static void merge(const char *data, char *into, const size_t bounds[3], size_t s
     memcpy(into + at * size, data + left * size, (bounds[1] - left) * size);
     at += bounds[1] - left;
     memcpy(into + at * size, data + right * size, (bounds[2] - right) * size);
+}
+
+static void merge(const char *data, char *into, const size_t bounds[3], size_t size, order_fn order)
+{
+    switch (size) {
+    case 8:
+        merge_of(data, into, bounds, 8, order);
+        break;
+    case 16:
+        merge_of(data, into, bounds, 16, order);
+        break;
+    case 32:
+        merge_of(data, into, bounds, 32, order);
+        break;
+    default:
+        merge_of(data, into, bounds, size, order);
+    }
 }
 
 /* Each two runs that lie beside each other become one in `into`. */
