@@ -383,7 +383,7 @@ int chains_follow(struct analysis *a, const struct bouts *b)
     struct claims c = {.a = a, .b = b};
     int rc = 0;
 
-    for (uint32_t i = 0; rc == 0 && i < a->drafts.len; i++) {
+    for (uint32_t i = 0; rc == 0 && b->any_worker && i < a->drafts.len; i++) {
         const struct draft *d = &a->drafts.data[i];
         uint32_t next;
         if (d->first_thread == NONE || !a->lives.data[d->first_thread].yields ||

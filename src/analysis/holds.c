@@ -23,10 +23,10 @@ struct stretch { /* waits for the same thing */
 
 struct hold_walk {
     struct analysis *a;
-    struct by_thread helds;
+    struct by_thread helds; /* once there is a hold */
     uint32_t thread;
     const struct thread *t;
-    uint32_t held; /* where the walk is */
+    uint32_t held; /* where the walk is in them; NONE: it has not begun */
     uint64_t run_start, run_ns;
     struct stretch stretch;
 };
@@ -36,6 +36,9 @@ static uint32_t hold_request(struct hold_walk *w, const struct hold *h)
 {
     struct analysis *a = w->a;
     uint32_t last = w->helds.from[w->thread + 1];
+
+    if (w->held == NONE)
+        w->held = w->helds.from[w->thread];
 
     while (w->held < last && a->helds.data[w->helds.index[w->held]].end <= h->start_ns)
         w->held++;
@@ -56,6 +59,8 @@ static uint32_t hold_request(struct hold_walk *w, const struct hold *h)
 
 static int hold_add(struct hold_walk *w, struct hold h)
 {
+    if (!w->helds.from && helds_by_thread(w->a, &w->helds) < 0)
+        return -ENOMEM;
     h.thread = w->thread;
     h.request_plus1 = hold_request(w, &h);
     return vec_push(&w->a->tl->holds, h);
@@ -140,7 +145,7 @@ static int walk_thread(struct hold_walk *w, uint32_t thread)
 
     w->thread = thread;
     w->t = &a->tl->threads.data[thread];
-    w->held = w->helds.from[thread];
+    w->held = NONE;
     w->stretch.wait_ns = 0;
     w->run_ns = 0;
     w->run_start = w->t->start_ns;
@@ -170,7 +175,7 @@ static int walk_thread(struct hold_walk *w, uint32_t thread)
 int holds_build(struct analysis *a)
 {
     struct hold_walk w = {.a = a};
-    int rc = helds_by_thread(a, &w.helds);
+    int rc = 0;
 
     for (uint32_t i = 0; rc == 0 && i < a->lives.len; i++)
         if (a->tl->threads.data[i].role == THREAD_ROLE_LOOP)

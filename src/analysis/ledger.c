@@ -439,7 +439,7 @@ int ledger_build(struct analysis *a)
         if (a->drafts.data[i].first_thread != NONE) /* else every touch was outside a life */
             rc = vec_push(&order, ((struct order){a->drafts.data[i].start, i}));
     if (order.len)
-        sort_runs(order.data, order.len, sizeof(*order.data), by_order);
+        sort_near(order.data, order.len, sizeof(*order.data), by_order);
     for (size_t i = 0; rc == 0 && i < order.len; i++) {
         rc = request_add(&l, order.data[i].draft);
         if (rc == 0 && (i % LEAVE_STEP == LEAVE_STEP - 1 || i + 1 == order.len))

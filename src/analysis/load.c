@@ -137,6 +137,12 @@ static void load_fill(const struct taking *t, enum kind kind, uint64_t window_ns
     }
 }
 
+static enum kind kind_of(const struct analysis *a, uint32_t thread)
+{
+    return a->tl->threads.data[thread].role == THREAD_ROLE_LOOP ? LOOPS : WORKERS;
+}
+
+/* `helds` is empty where there is but one process: all are its own. */
 static void process_take(struct taking *t, const struct by_thread *threads,
                          const struct by_thread *helds)
 {
@@ -144,12 +150,14 @@ static void process_take(struct taking *t, const struct by_thread *threads,
 
     for (size_t k = threads->from[t->process]; k < threads->from[t->process + 1]; k++) {
         uint32_t thread = threads->index[k];
-        bool loop = a->tl->threads.data[thread].role == THREAD_ROLE_LOOP;
-        if (loop && a->lives.data[thread].tenures)
+        if (kind_of(a, thread) == LOOPS && a->lives.data[thread].tenures)
             take_loop(t, thread);
-        for (size_t i = helds->from[thread]; i < helds->from[thread + 1]; i++)
-            take_held(t, &a->helds.data[helds->index[i]], loop ? LOOPS : WORKERS);
+        for (size_t i = helds->from ? helds->from[thread] : 0;
+             helds->from && i < helds->from[thread + 1]; i++)
+            take_held(t, &a->helds.data[helds->index[i]], kind_of(a, thread));
     }
+    for (size_t i = 0; !helds->from && i < a->helds.len; i++)
+        take_held(t, &a->helds.data[i], kind_of(a, a->helds.data[i].thread));
 }
 
 static int processes_take(struct taking *t, const struct span *spans, struct loop_time *loops)
@@ -158,7 +166,7 @@ static int processes_take(struct taking *t, const struct span *spans, struct loo
     struct timeline *tl = t->a->tl;
     int rc = threads_by_process(t->a, &threads);
 
-    if (rc == 0)
+    if (rc == 0 && tl->processes.len > 1)
         rc = helds_by_thread(t->a, &helds);
     for (uint32_t i = 0; rc == 0 && i < tl->processes.len; i++) {
         struct verdict *v = &tl->processes.data[i].verdict;

@@ -58,7 +58,7 @@ static int by_number(const void *x, const void *y)
 static void times_sort(struct times *t)
 {
     if (t->all.len)
-        sort_runs(t->all.data, t->all.len, sizeof(*t->all.data), by_number);
+        sort_near(t->all.data, t->all.len, sizeof(*t->all.data), by_number);
 }
 
 /* Requests come by their starts: only their ends are to be put in order. At the same time one ends

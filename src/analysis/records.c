@@ -95,7 +95,7 @@ static int by_time(const void *x, const void *y)
 
 void records_sort(struct analysis *a)
 {
-    sort_runs(a->records.data, a->records.len, sizeof(*a->records.data), by_time);
+    sort_near(a->records.data, a->records.len, sizeof(*a->records.data), by_time);
 }
 
 void records_drop_waits(struct analysis *a)

@@ -128,7 +128,7 @@ static int solo_build(struct rest *h, uint32_t process)
             rc = vec_push(&starts.all, ((struct order){d->start, draft}));
     }
     if (starts.all.len)
-        sort_runs(starts.all.data, starts.all.len, sizeof(*starts.all.data), by_order);
+        sort_near(starts.all.data, starts.all.len, sizeof(*starts.all.data), by_order);
     if (rc == 0)
         rc = solo_walk(h, &starts);
     vec_release(&starts.all);

@@ -109,7 +109,7 @@ static int spans_collect(const struct analysis *a, struct spans *spans)
             rc = vec_push(&spans->all, ((struct span){reader, r->start_ns, r->end_ns}));
     }
     if (spans->all.len)
-        sort_runs(spans->all.data, spans->all.len, sizeof(*spans->all.data), span_order);
+        sort_near(spans->all.data, spans->all.len, sizeof(*spans->all.data), span_order);
     return rc;
 }
 

@@ -127,3 +127,57 @@ void sort_runs(void *data, size_t count, size_t size, order_fn order)
     free(spare);
     vec_release(&r.all);
 }
+
+/* A part of what sort_near() sorts; and how far back it goes from one, before it takes all at once.
+ */
+#define PART 16384
+#define FAR ((size_t)4 * PART)
+
+/* The first element of [0, end) that is greater than the one at `end`. */
+static size_t first_greater(const char *data, size_t end, size_t size, order_fn order)
+{
+    const char *least = data + end * size;
+    size_t low = end, step = 1, high;
+
+    do {
+        high = low;
+        low = low > step ? low - step : 0;
+        step *= 2;
+    } while (low && order(data + low * size, least) > 0);
+    while (low < high) {
+        size_t mid = low + (high - low) / 2;
+        if (order(data + mid * size, least) > 0)
+            high = mid;
+        else
+            low = mid + 1;
+    }
+    return low;
+}
+
+void sort_near(void *data, size_t count, size_t size, order_fn order)
+{
+    char *all = data, *spare = count > PART ? malloc(FAR * size) : NULL;
+
+    for (size_t begin = 0, end = 0; begin < count; begin = end) {
+        end = spare && count - begin > PART ? begin + PART : count;
+        sort_runs(all + begin * size, end - begin, size, order);
+        if (!begin || order(all + (begin - 1) * size, all + begin * size) <= 0)
+            continue;
+        size_t first = first_greater(all, begin, size, order), back = begin - first;
+        if (back > FAR) {
+            sort_runs(data, count, size, order);
+            break;
+        }
+        /* What is greater is laid aside and merged into the room for it: less than is free is
+         * ever written. */
+        memcpy(spare, all + first * size, back * size);
+        size_t left = 0, right = begin, at = first;
+        while (left < back && right < end) {
+            bool from_left = order(spare + left * size, all + right * size) <= 0;
+            const char *next = from_left ? spare + left++ * size : all + right++ * size;
+            memcpy(all + at++ * size, next, size);
+        }
+        memcpy(all + at * size, spare + left * size, (back - left) * size);
+    }
+    free(spare);
+}
