@@ -113,15 +113,34 @@ static int by_latency(const void *a, const void *b)
     return (x->id > y->id) - (x->id < y->id);
 }
 
+/* The slowest of those in the list stay. */
+static void keep_slowest(struct slow_list *slow, size_t most)
+{
+    if (slow->all.len)
+        qsort(slow->all.data, slow->all.len, sizeof(*slow->all.data), by_latency);
+    if (slow->all.len > most)
+        slow->all.len = most;
+}
+
 static int find_slowest(struct sheet *sheet, struct slow_list *slow)
 {
-    if (vec_reserve(&slow->all, sheet->tl->requests.len) < 0)
+    size_t most = sheet->rows, room = 2 * most + 64;
+    uint64_t least_ns = 0; /* those behind that are no slower have no place in the list */
+
+    if (vec_reserve(&slow->all, room) < 0)
         return -ENOMEM;
-    for (size_t i = 0; i < sheet->tl->requests.len; i++)
-        slow->all.data[slow->all.len++].request = &sheet->tl->requests.data[i];
-    qsort(slow->all.data, slow->all.len, sizeof(*slow->all.data), by_latency);
-    if (slow->all.len > sheet->rows)
-        slow->all.len = sheet->rows;
+    for (size_t i = 0; i < sheet->tl->requests.len; i++) {
+        const struct request *r = &sheet->tl->requests.data[i];
+        if (least_ns && r->end_ns - r->start_ns <= least_ns)
+            continue;
+        slow->all.data[slow->all.len++].request = r;
+        if (slow->all.len < room)
+            continue;
+        keep_slowest(slow, most);
+        r = most ? vec_last(&slow->all)->request : NULL;
+        least_ns = r ? r->end_ns - r->start_ns : 0;
+    }
+    keep_slowest(slow, most);
     return 0;
 }
 
