@@ -375,6 +375,10 @@ enum need {
     NEEDS
 };
 
+struct chunk_place {
+    struct chunk *chunk; /* NULL: given back */
+};
+
 struct chunk {
     size_t used;
     uint32_t records; /* in it that are still to be passed */
@@ -390,7 +394,7 @@ struct by_thread {
 
 struct analysis {
     struct analysis_options options;
-    VEC(struct chunk *) chunks; /* NULL: given back */
+    VEC(struct chunk_place) chunks;
     uint32_t filling[NEEDS];    /* the chunk for each, + 1 */
     VEC(struct record) records; /* up to the end of the requests' pass */
     VEC(struct capture_loss) losses;

@@ -33,22 +33,22 @@ static struct chunk *chunk_new(struct analysis *a, enum need need)
     if (c == MAP_FAILED)
         return NULL;
     c->need = need;
-    a->chunks.data[a->chunks.len++] = c;
+    a->chunks.data[a->chunks.len++].chunk = c;
     a->filling[need] = (uint32_t)a->chunks.len;
     return c;
 }
 
 static void chunk_free(struct analysis *a, size_t index)
 {
-    if (a->chunks.data[index])
-        munmap(a->chunks.data[index], CHUNK_SIZE);
-    a->chunks.data[index] = NULL;
+    if (a->chunks.data[index].chunk)
+        munmap(a->chunks.data[index].chunk, CHUNK_SIZE);
+    a->chunks.data[index].chunk = NULL;
 }
 
 static void *chunk_alloc(struct analysis *a, size_t size, enum need need)
 {
     uint32_t filling = a->filling[need];
-    struct chunk *c = filling ? a->chunks.data[filling - 1] : NULL;
+    struct chunk *c = filling ? a->chunks.data[filling - 1].chunk : NULL;
 
     size = (size + 7) & ~(size_t)7;
     if (!c || CHUNK_SIZE - sizeof(*c) - c->used < size)
@@ -101,14 +101,14 @@ void records_sort(struct analysis *a)
 void records_drop_waits(struct analysis *a)
 {
     for (size_t i = 0; i < a->chunks.len; i++)
-        if (a->chunks.data[i] && a->chunks.data[i]->need == NEED_SURVEYS)
+        if (a->chunks.data[i].chunk && a->chunks.data[i].chunk->need == NEED_SURVEYS)
             chunk_free(a, i);
 }
 
 void records_pass(struct analysis *a, size_t record)
 {
     const struct record *r = &a->records.data[record];
-    struct chunk *c = a->chunks.data[r->chunk];
+    struct chunk *c = a->chunks.data[r->chunk].chunk;
 
     if (c && --c->records == 0 && c->need == NEED_REQUESTS)
         chunk_free(a, r->chunk);

@@ -71,9 +71,10 @@ int crew_run(const struct crew *crew, void *pieces, unsigned count, unsigned lon
 
     pthread_mutex_init(&g.lock, NULL);
     pthread_cond_init(&g.turned, NULL);
-    for (unsigned i = 0; i < count && i < THREADS_MOST; i++)
-        hands[i] = (struct hand){&g, (char *)pieces + i * size};
-    while (others + 1 < count && others + 1 < THREADS_MOST &&
+    count = count < THREADS_MOST ? count : THREADS_MOST;
+    for (unsigned i = 0; i < THREADS_MOST; i++)
+        hands[i] = (struct hand){&g, i < count ? (char *)pieces + i * size : pieces};
+    while (others + 1 < count &&
            pthread_create(&threads[others], NULL, hand_run, &hands[others + 1]) == 0)
         others++;
     hand_run(&hands[0]);

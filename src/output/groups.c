@@ -72,8 +72,8 @@ static int add(struct groups *groups, struct table *index, struct latencies *lat
 
 /* Of one group, in any order. */
 struct values {
-    uint64_t *ns;
-    size_t count;
+    uint64_t *all;
+    size_t first, count;
 };
 
 /* So many rounds halve what is looked at in any but a made-up order. */
@@ -83,21 +83,22 @@ struct values {
  * one of them come before it, and so on. */
 static uint64_t value_at(const struct values *v, size_t rank)
 {
+    uint64_t *ns = v->all + v->first;
     size_t low = 0, high = v->count - 1; /* it is in [low, high] */
 
     for (unsigned round = 0; low < high && round < ROUNDS; round++) {
-        uint64_t middle = v->ns[low + (high - low) / 2];
+        uint64_t middle = ns[low + (high - low) / 2];
         size_t i = low, k = high;
         while (i <= k) {
-            for (; v->ns[i] < middle; i++)
+            for (; ns[i] < middle; i++)
                 ;
-            for (; v->ns[k] > middle; k--)
+            for (; ns[k] > middle; k--)
                 ;
             if (i > k)
                 break;
-            uint64_t ns = v->ns[i];
-            v->ns[i++] = v->ns[k];
-            v->ns[k] = ns;
+            uint64_t moved = ns[i];
+            ns[i++] = ns[k];
+            ns[k] = moved;
             if (!k--)
                 break;
         }
@@ -109,8 +110,8 @@ static uint64_t value_at(const struct values *v, size_t rank)
             high = k;
     }
     if (low < high)
-        qsort(v->ns + low, high - low + 1, sizeof(*v->ns), by_number);
-    return v->ns[rank];
+        qsort(ns + low, high - low + 1, sizeof(*ns), by_number);
+    return ns[rank];
 }
 
 static uint64_t percentile(const struct values *v, unsigned percent)
@@ -157,10 +158,10 @@ static int rank(struct groups *groups, const struct latencies *latencies)
         return -ENOMEM;
     }
     for (size_t i = 0; i < count; at += groups->all.data[i++].complete)
-        values[i].ns = ns + at;
+        values[i] = (struct values){ns, at, 0};
     for (size_t i = 0; i < latencies->all.len; i++) {
         struct values *v = &values[latencies->all.data[i].group];
-        v->ns[v->count++] = latencies->all.data[i].ns;
+        ns[v->first + v->count++] = latencies->all.data[i].ns;
     }
     for (size_t i = 0; i < count; i++)
         group_rank(&groups->all.data[i], &values[i]);

@@ -124,12 +124,13 @@ static void keep_slowest(struct slow_list *slow, size_t most)
 
 static int find_slowest(struct sheet *sheet, struct slow_list *slow)
 {
-    size_t most = sheet->rows, room = 2 * most + 64;
+    size_t requests = sheet->tl->requests.len;
+    size_t most = sheet->rows < requests ? sheet->rows : requests, room = 2 * most + 64;
     uint64_t least_ns = 0; /* those behind that are no slower have no place in the list */
 
     if (vec_reserve(&slow->all, room) < 0)
         return -ENOMEM;
-    for (size_t i = 0; i < sheet->tl->requests.len; i++) {
+    for (size_t i = 0; i < requests; i++) {
         const struct request *r = &sheet->tl->requests.data[i];
         if (least_ns && r->end_ns - r->start_ns <= least_ns)
             continue;
@@ -137,8 +138,10 @@ static int find_slowest(struct sheet *sheet, struct slow_list *slow)
         if (slow->all.len < room)
             continue;
         keep_slowest(slow, most);
-        r = most ? vec_last(&slow->all)->request : NULL;
-        least_ns = r ? r->end_ns - r->start_ns : 0;
+        if (!slow->all.data || !slow->all.len)
+            break;
+        r = vec_last(&slow->all)->request;
+        least_ns = r->end_ns - r->start_ns;
     }
     keep_slowest(slow, most);
     return 0;

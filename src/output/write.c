@@ -88,7 +88,8 @@ static int file_take(struct buf_outlet *outlet, const char *bytes, size_t len)
     return write_all(((const struct file *)(const void *)outlet)->fd, bytes, len);
 }
 
-/* What a file is to hold: a timeline in one form, or the page of a comparison. */
+/* What a file is to hold: a timeline in one form, or (`output` is NULL) the page of a comparison.
+ */
 struct content {
     const struct timeline *tl;
     int (*output)(const struct timeline *tl, struct buf *out);
@@ -102,7 +103,7 @@ static int write_content(const struct content *c, int fd)
     struct buf out = BUF_INIT;
 
     out.outlet = &file.outlet;
-    int ret = c->diff ? output_diff_html(c->diff, &out) : c->output(c->tl, &out);
+    int ret = c->output ? c->output(c->tl, &out) : output_diff_html(c->diff, &out);
     int flushed = buf_flush(&out);
     buf_release(&out);
     if (file.outlet.error < 0)
