@@ -128,7 +128,7 @@ static int find_slowest(struct sheet *sheet, struct slow_list *slow)
     size_t most = sheet->rows < requests ? sheet->rows : requests, room = 2 * most + 64;
     uint64_t least_ns = 0; /* those behind that are no slower have no place in the list */
 
-    if (vec_reserve(&slow->all, room) < 0)
+    if (vec_reserve(&slow->all, room) < 0 || !slow->all.data)
         return -ENOMEM;
     for (size_t i = 0; i < requests; i++) {
         const struct request *r = &sheet->tl->requests.data[i];
