@@ -2,6 +2,7 @@
 
 #include <pthread.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdint.h>
 
 /* More would not find pieces. */
@@ -74,9 +75,14 @@ int crew_run(const struct crew *crew, void *pieces, unsigned count, unsigned lon
     count = count < THREADS_MOST ? count : THREADS_MOST;
     for (unsigned i = 0; i < THREADS_MOST; i++)
         hands[i] = (struct hand){&g, i < count ? (char *)pieces + i * size : pieces};
+    /* Signals stay the caller's, who may count on the thread that they come to. */
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
     while (others + 1 < count &&
            pthread_create(&threads[others], NULL, hand_run, &hands[others + 1]) == 0)
         others++;
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
     hand_run(&hands[0]);
     for (unsigned i = 0; i < others; i++)
         pthread_join(threads[i], NULL);
