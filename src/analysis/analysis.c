@@ -228,8 +228,13 @@ void analysis_free(struct analysis *a)
     vec_release(&a->clients);
     vec_release(&a->drafts);
     vec_release(&a->tenures);
+    vec_release(&a->helds);
+    vec_release(&a->readers);
     vec_release(&a->touches);
+    by_thread_release(&a->touches_of);
+    vec_release(&a->touch_times);
     uring_release(a);
+    free(a->named);
     vec_release(&a->signals);
     vec_release(&a->questions);
     vec_release(&a->procs);
@@ -253,6 +258,8 @@ void analysis_free(struct analysis *a)
     table_release(&a->anons);
     table_release(&a->objects);
     table_release(&a->futexes);
+    table_release(&a->lines);
+    table_release(&a->handed_on);
     free(a);
 }
 

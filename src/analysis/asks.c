@@ -329,5 +329,6 @@ int asks_build(struct analysis *a)
         sort_runs(a->tl->asks.data, a->tl->asks.len, sizeof(*a->tl->asks.data), by_request);
     table_release(&peers);
     free(objects_plus1);
+    ledger_forget(a);
     return rc;
 }

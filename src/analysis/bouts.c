@@ -432,6 +432,7 @@ static void workers_find(struct walk *w)
             rings(w, i) || a->lives.data[i].touches || (woken && a->procs.data[process].submits);
         /* One with a loop of its own, such as Node's worker_threads, is no pool's. */
         w->b->worker[i] = pooled && !a->lives.data[i].yields;
+        w->b->any_worker |= w->b->worker[i];
         w->b->helper[i] = (woken || pooled) && !w->b->worker[i];
         w->b->beside[i] =
             !woken && !pooled && process_has(a, process, RUNTIME_JVM) && woken_by_another(a, i);
@@ -443,8 +444,7 @@ int bouts_build(struct analysis *a, struct bouts *b)
     struct walk w = {a, b, TABLE_INIT};
     int rc = sides(&w);
 
-    if (rc == 0)
-        rc = touches_by_thread(a, &b->touches);
+    b->touches = a->touches_of;
     if (rc == 0)
         rc = threads_by_process(a, &b->threads);
     if (rc == 0)
@@ -471,7 +471,6 @@ void bouts_release(struct bouts *b)
     vec_release(&b->dones);
     vec_release(&b->parks);
     vec_release(&b->vain);
-    by_thread_release(&b->touches);
     by_thread_release(&b->threads);
     by_thread_release(&b->drafts);
     by_thread_release(&b->tenures);

@@ -88,7 +88,7 @@ static int job_begin(struct bursting *x, struct job *job, const struct crowd *c)
 }
 
 /* What those have in hand that only read. */
-struct held {
+struct held_reads {
     struct {
         uint32_t request, loop;
     } reads[CANDIDATES_MAX];
@@ -96,34 +96,39 @@ struct held {
     bool many; /* more than these */
 };
 
-static void held_drop(const struct bursting *x, struct held *held, const struct happening *h)
+static int held_drop(const struct bursting *x, struct held_reads *held, const struct happening *h)
 {
     size_t n = 0;
+    int rc = 0;
 
     for (size_t i = 0; i < held->count; i++)
         if (held->reads[i].loop != h->thread)
             held->reads[n++] = held->reads[i];
-        else
-            x->a->drafts.data[held->reads[i].request].handed_on = h->time;
+        else if (rc == 0)
+            rc = table_put(&x->a->handed_on, held->reads[i].request, h->time);
     held->count = n;
+    return rc;
 }
 
 /* A loop has handed over what it has read when it waits again; and one whose handlers act at once,
  * when it reads the next. */
-static void held_see(const struct bursting *x, struct held *held, const struct happening *h)
+static int held_see(const struct bursting *x, struct held_reads *held, const struct happening *h)
 {
+    int rc = 0;
+
     if (h->what == LOOP_ASLEEP || (h->what == READ_HELD && x->a->lives.data[h->thread].direct))
-        held_drop(x, held, h);
+        rc = held_drop(x, held, h);
     if (h->what == LOOP_ASLEEP)
         held->many &= held->count > 0;
     if (h->what == READ_HELD)
-        x->a->drafts.data[h->index].handed_on = 0;
+        table_remove(&x->a->handed_on, h->index);
     if (h->what == READ_HELD && held->count < CANDIDATES_MAX) {
         held->reads[held->count].request = h->index;
         held->reads[held->count++].loop = h->thread;
     } else if (h->what == READ_HELD) {
         held->many = true;
     }
+    return rc;
 }
 
 static int part_add(struct bursting *x, struct crowd *c, struct part part)
@@ -137,7 +142,8 @@ static int part_add(struct bursting *x, struct crowd *c, struct part part)
     return rc < 0 ? rc : vec_push(&x->parts, part);
 }
 
-static int burst_open(struct bursting *x, struct crowd *c, const struct held *held, uint64_t time)
+static int burst_open(struct bursting *x, struct crowd *c, const struct held_reads *held,
+                      uint64_t time)
 {
     int rc = vec_push(&x->bursts, ((struct burst){time, NEVER, false, false}));
 
@@ -177,7 +183,7 @@ static int bursts_cut(struct bursting *x)
         [ACT] = ACT,         [JOB_BEGIN] = JOB_BEGIN, [LOOP_ASLEEP] = 0,
     };
     struct crowd crowd = {.count = 0};
-    struct held held = {.count = 0};
+    struct held_reads held = {.count = 0};
     size_t awake = 0;
     int rc = 0;
 
@@ -187,7 +193,8 @@ static int bursts_cut(struct bursting *x)
         bool near = x->bursts.len && h->time <= vec_last(&x->bursts)->end + MOMENT_NS;
         if (!awake && !near && !holds)
             rc = burst_open(x, &crowd, &held, h->time);
-        held_see(x, &held, h);
+        if (rc == 0)
+            rc = held_see(x, &held, h);
         if (rc == 0 && parts[h->what] && (awake || near || !holds))
             rc = part_add(x, &crowd, (struct part){h->time, h->index, h->thread, parts[h->what]});
         awake += h->what == AWAKE;

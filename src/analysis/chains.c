@@ -145,6 +145,20 @@ size_t interval_of(const struct thread *t, uint64_t at)
     return low;
 }
 
+#define NEAR_STEPS 8
+
+size_t interval_near(const struct thread *t, uint64_t at, size_t near)
+{
+    size_t len = t->intervals.len;
+
+    if (near >= len || t->intervals.data[near].start_ns > at)
+        return interval_of(t, at);
+    for (size_t i = near; i < near + NEAR_STEPS; i++)
+        if (i + 1 >= len || t->intervals.data[i + 1].start_ns > at)
+            return i;
+    return interval_of(t, at);
+}
+
 /* In [start, *end) a worker may have had several pieces of work, each with an object of its own. Up
  * to where it was the first of them. */
 static void one_object_first(const struct analysis *a, uint32_t worker, uint64_t start,
@@ -369,7 +383,7 @@ int chains_follow(struct analysis *a, const struct bouts *b)
     struct claims c = {.a = a, .b = b};
     int rc = 0;
 
-    for (uint32_t i = 0; rc == 0 && i < a->drafts.len; i++) {
+    for (uint32_t i = 0; rc == 0 && b->any_worker && i < a->drafts.len; i++) {
         const struct draft *d = &a->drafts.data[i];
         uint32_t next;
         if (d->first_thread == NONE || !a->lives.data[d->first_thread].yields ||

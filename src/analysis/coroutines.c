@@ -160,11 +160,9 @@ static int take_up(struct analysis *a, struct work *w, struct act *act)
         return rc;
     struct tenure *x = &a->tenures.data[w->tenure_plus1 - 1];
     x->told_whole = true;
-    if (w->late || w->carried)
-        x->line_from = w->submitted;
     if (w->waits)
         x->busy_from = act->ready;
-    return 0;
+    return w->late || w->carried ? tenure_set_line(a, x, w->submitted) : 0;
 }
 
 static int begins(struct analysis *a, const struct event_work *e, struct act *act)

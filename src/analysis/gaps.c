@@ -93,7 +93,10 @@ static uint64_t handed_on(const struct cutter *c)
 {
     const struct gap *g = c->gap;
     bool own = g->before && g->before->thread == g->loop && c->a->lives.data[g->loop].hands_on;
-    return own ? c->a->drafts.data[g->before->request].handed_on : 0;
+    uint64_t at = 0;
+    if (own)
+        table_get(&c->a->handed_on, g->before->request, &at);
+    return at;
 }
 
 /* The next time in [at, to) that is not `key` for certain. */
@@ -242,7 +245,7 @@ static void cut_handoff(struct cutter *c)
         }
     } else {
         cut(c, after->ready, LEDGER_AWAITING, GRADE_INFERRED);
-        cut_unknown(c, after->line_from);
+        cut_unknown(c, tenure_line(c->a, after));
         cut(c, after->busy_from, LEDGER_QUEUED, grade);
         if (after->unsure_head)
             cut_ambiguous(c, c->gap->to);

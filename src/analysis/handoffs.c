@@ -41,6 +41,8 @@ int item_add(struct analysis *a, const struct item *item)
 /* The tenure before each one of the same request. */
 static int before_build(const struct analysis *a, struct bouts *b)
 {
+    if (!b->any_worker) /* then there are no items */
+        return 0;
     b->before = malloc((a->tenures.len + 1) * sizeof(*b->before));
     if (!b->before)
         return -ENOMEM;
@@ -55,14 +57,18 @@ static int before_build(const struct analysis *a, struct bouts *b)
 
 static int tenures_sort(const struct analysis *a, struct bouts *b)
 {
+    if (b->tenures.from && b->tenures_sorted == a->tenures.len)
+        return 0;
     by_thread_release(&b->tenures);
+    b->tenures_sorted = a->tenures.len;
     return tenures_by_thread(a, &b->tenures);
 }
 
 static int process_match(struct analysis *a, struct bouts *b, uint32_t process)
 {
     int rc = b->loops[process] == NONE ? 0 : doubts_full(a, b, process);
-    return rc < 0 || b->loops[process] == NONE ? rc : items_match(a, b, b->loops[process]);
+    bool none = b->loops[process] == NONE || !b->any_worker;
+    return rc < 0 || none ? rc : items_match(a, b, b->loops[process]);
 }
 
 /* Of the JVM: which threads are its own, and so at nobody's work, is known of it. */
@@ -109,5 +115,5 @@ int handoffs_build(struct analysis *a)
     for (uint32_t i = 0; rc == 0 && i < a->tl->processes.len; i++)
         rc = process_rest(a, &b, i);
     bouts_release(&b);
-    return rc;
+    return rc < 0 ? rc : touches_leave(a);
 }

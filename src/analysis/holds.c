@@ -23,10 +23,10 @@ struct stretch { /* waits for the same thing */
 
 struct hold_walk {
     struct analysis *a;
-    struct by_thread tenures, touches;
+    struct by_thread helds; /* once there is a hold */
     uint32_t thread;
     const struct thread *t;
-    uint32_t tenure; /* where the walk is */
+    uint32_t held; /* where the walk is in them; NONE: it has not begun */
     uint64_t run_start, run_ns;
     struct stretch stretch;
 };
@@ -35,27 +35,32 @@ struct hold_walk {
 static uint32_t hold_request(struct hold_walk *w, const struct hold *h)
 {
     struct analysis *a = w->a;
-    uint32_t last = w->tenures.from[w->thread + 1];
+    uint32_t last = w->helds.from[w->thread + 1];
 
-    while (w->tenure < last && a->tenures.data[w->tenures.index[w->tenure]].end <= h->start_ns)
-        w->tenure++;
-    for (uint32_t i = w->tenure; i < last; i++) {
-        const struct tenure *x = &a->tenures.data[w->tenures.index[i]];
-        const struct draft *d = &a->drafts.data[x->request];
+    if (w->held == NONE)
+        w->held = w->helds.from[w->thread];
+
+    while (w->held < last && a->helds.data[w->helds.index[w->held]].end <= h->start_ns)
+        w->held++;
+    for (uint32_t i = w->held; i < last; i++) {
+        const struct held *x = &a->helds.data[w->helds.index[i]];
+        const struct request *r = &a->tl->requests.data[x->request];
         uint64_t from = x->start > h->start_ns ? x->start : h->start_ns;
         uint64_t to = x->end < h->end_ns ? x->end : h->end_ns;
         if (x->start >= h->end_ns)
             break;
-        from = from > d->start ? from : d->start;
-        to = to < d->end ? to : d->end;
+        from = most(from, r->start_ns);
+        to = least(to, r->end_ns);
         if (to > from && to - from > (h->end_ns - h->start_ns) / 2)
-            return d->index + 1;
+            return x->request + 1;
     }
     return 0;
 }
 
 static int hold_add(struct hold_walk *w, struct hold h)
 {
+    if (!w->helds.from && helds_by_thread(w->a, &w->helds) < 0)
+        return -ENOMEM;
     h.thread = w->thread;
     h.request_plus1 = hold_request(w, &h);
     return vec_push(&w->a->tl->holds, h);
@@ -135,12 +140,12 @@ static int walk_touch(struct hold_walk *w, uint64_t at)
 static int walk_thread(struct hold_walk *w, uint32_t thread)
 {
     const struct analysis *a = w->a;
-    uint32_t touch = w->touches.from[thread], last = w->touches.from[thread + 1];
+    uint32_t touch = a->touches_of.from[thread], last = a->touches_of.from[thread + 1];
     int rc = 0;
 
     w->thread = thread;
     w->t = &a->tl->threads.data[thread];
-    w->tenure = w->tenures.from[thread];
+    w->held = NONE;
     w->stretch.wait_ns = 0;
     w->run_ns = 0;
     w->run_start = w->t->start_ns;
@@ -153,7 +158,7 @@ static int walk_thread(struct hold_walk *w, uint32_t thread)
             continue;
         }
         for (; rc == 0 && touch < last; touch++) {
-            uint64_t time = a->touches.data[w->touches.index[touch]].time;
+            uint64_t time = a->touch_times.data[touch];
             if (time >= end)
                 break;
             if (time < at) /* by the clocks' difference inside the wait before */
@@ -170,14 +175,11 @@ static int walk_thread(struct hold_walk *w, uint32_t thread)
 int holds_build(struct analysis *a)
 {
     struct hold_walk w = {.a = a};
-    int rc = tenures_by_thread(a, &w.tenures);
+    int rc = 0;
 
-    if (rc == 0)
-        rc = touches_by_thread(a, &w.touches);
     for (uint32_t i = 0; rc == 0 && i < a->lives.len; i++)
         if (a->tl->threads.data[i].role == THREAD_ROLE_LOOP)
             rc = walk_thread(&w, i);
-    by_thread_release(&w.tenures);
-    by_thread_release(&w.touches);
+    by_thread_release(&w.helds);
     return rc < 0 ? rc : victims_build(a);
 }

@@ -63,14 +63,36 @@ int tenures_by_thread(const struct analysis *a, struct by_thread *b)
     return index_build(a, b, a->lives.len, a->tenures.len, tenure_thread);
 }
 
+static uint32_t held_thread(const struct analysis *a, size_t i)
+{
+    return a->helds.data[i].thread;
+}
+
+int helds_by_thread(const struct analysis *a, struct by_thread *b)
+{
+    return index_build(a, b, a->lives.len, a->helds.len, held_thread);
+}
+
 static uint32_t touch_thread(const struct analysis *a, size_t i)
 {
     return a->touches.data[i].thread;
 }
 
-int touches_by_thread(const struct analysis *a, struct by_thread *b)
+int touches_by_thread(struct analysis *a)
 {
-    return index_build(a, b, a->lives.len, a->touches.len, touch_thread);
+    return index_build(a, &a->touches_of, a->lives.len, a->touches.len, touch_thread);
+}
+
+int touches_leave(struct analysis *a)
+{
+    if (vec_reserve(&a->touch_times, a->touches.len) < 0)
+        return -ENOMEM;
+    for (size_t i = 0; i < a->touches.len; i++)
+        a->touch_times.data[a->touch_times.len++] = a->touches.data[a->touches_of.index[i]].time;
+    free(a->touches_of.index);
+    a->touches_of.index = NULL;
+    vec_release(&a->touches);
+    return 0;
 }
 
 static uint32_t thread_process(const struct analysis *a, size_t i)

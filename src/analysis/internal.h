@@ -78,6 +78,7 @@ struct record {
     uint16_t kind;   /* of the event: most passes look at a few kinds and need not fetch the rest */
     bool by_kernel;  /* a thread of io_uring did it, for `thread`: see uring_prepare() */
     bool moves;      /* a receive or a send of at least a byte */
+    uint32_t chunk;  /* where ev lies */
     uint32_t sock_plus1; /* a connection's, a receive's or a send's: which, see record_sock() */
 };
 
@@ -164,6 +165,7 @@ struct life {
     uint32_t returned;            /* tenures of requests that some thread had had before */
     bool shares;                  /* other threads wait in its multiplexed wait, for the same */
     uint64_t work_ns;             /* waits of no request that are no idling */
+    size_t hint;                  /* the interval in which the ledger last began a piece */
     uint64_t held_ns, running_ns; /* that it gave to requests, and of that on CPU */
 };
 
@@ -214,39 +216,43 @@ struct question {
     bool dropped; /* its reply cannot be told from another's */
 };
 
-/* A request as it grows. */
+/* A request as it grows. There are millions, so that each byte here counts. */
 struct draft {
+    uint64_t start;
+    uint64_t end; /* until it is closed: of its answer so far */
+    uint64_t bytes_in, bytes_out;
+    uint64_t expect_in;   /* 0: not known */
+    uint64_t uring_ready; /* when the last it asked of io_uring completed, if nothing was done
+                             since; NEVER */
+    uint64_t woken;       /* what it waited for was there; NEVER: nothing that is not served */
+    uint64_t top_touch;   /* the latest, and whose */
+    uint32_t top_thread;
     uint32_t sock;
-    uint64_t start, end, last_send;
-    uint64_t bytes_in, bytes_out, expect_in; /* expect_in 0: not known */
-    bool expect_more;                        /* at least expect_in */
-    bool bodyless;                           /* see struct proto_head */
-    bool late, blurred;                      /* see draft_goes_on() */
-    uint64_t data_sends;                     /* sends of any kind */
-    bool answered, closed, streams;
-    bool early;     /* its first bytes came before the capture's begin */
-    bool old;       /* it was read before then, too: nobody knows who has it */
-    uint32_t flags; /* enum request_flag */
     int32_t status;
-    uint32_t protocol, name, group;
-    const struct protocol *proto;
+    uint32_t name, group;
     uint32_t first_thread, last_thread; /* NONE: not touched */
     uint32_t answer_thread;
     uint32_t outstanding; /* downstreams that owe a reply, requests to io_uring under way */
-    uint64_t uring_ready; /* when the last of those completed, if nothing was done since; NEVER */
-    bool uring_inferred;  /* that it was the request's */
-    uint64_t woken;       /* what it waited for was there; NEVER: nothing that is not served */
-    bool handed;          /* to a worker, by a runtime's word; none comes when it is back */
-    bool estranged;       /* it has made tasks, perhaps, and nobody knows which are its own */
     uint32_t
         posted_plus1;    /* the task that nginx's loop posted for it, and has not come back from */
     uint32_t read_slice; /* life.slice of the thread that read it first */
     uint32_t first_tenure_plus1, last_tenure_plus1;
-    uint64_t top_touch; /* the latest, and whose */
-    uint32_t top_thread;
-    uint64_t handed_on; /* its reader had handed it over by then; 0: not known. See bursts.c */
-    uint32_t index;     /* in the timeline */
+    uint32_t index;             /* in the timeline */
+    uint32_t proto : 8;         /* see proto_at() */
+    uint32_t flags : 4;         /* enum request_flag */
+    bool expect_more : 1;       /* at least expect_in */
+    bool bodyless : 1;          /* see struct proto_head */
+    bool late : 1, blurred : 1; /* see draft_goes_on() */
+    bool sent : 1;              /* anything at all */
+    bool answered : 1, closed : 1, streams : 1;
+    bool early : 1;          /* its first bytes came before the capture's begin */
+    bool old : 1;            /* it was read before then, too: nobody knows who has it */
+    bool uring_inferred : 1; /* that it was the request's, what io_uring was asked */
+    bool handed : 1;         /* to a worker, by a runtime's word; none comes when it is back */
+    bool told : 1;           /* by the ledger */
+    bool estranged : 1;      /* it has made tasks, perhaps, and nobody knows which are its own */
 };
+_Static_assert(sizeof(struct draft) == 128, "draft");
 
 /* How the time before a tenure is told. */
 enum cause {
@@ -260,49 +266,66 @@ enum cause {
     CAUSE_LINE = 7,      /* it asked, on a connection that was another's until `ready`; NEVER */
 };
 
-/* A thread has a request from `start` to `end`; all the thread's time in it is the request's. */
+/* A thread has a request from `start` to `end`; all the thread's time in it is the request's. There
+ * are as many as requests and more, so that each byte here counts. */
 struct tenure {
-    uint32_t request, thread;
     uint64_t start, first_touch, last_touch, end;
     uint64_t wait_off;     /* its first wait after last_touch; NEVER */
     uint64_t ready;        /* see enum cause */
     uint64_t busy_from;    /* from here on the loop was busy with something else; see enum cause.
                               CAUSE_HANDOFF: until then it stood in the queue, since `ready` */
-    uint64_t line_from;    /* CAUSE_HANDOFF: between `ready` and here that is not known; 0 */
     uint64_t unsure_until; /* from `end` to here the request is one candidate of several; 0 */
-    bool long_tail;        /* because it goes on for long behind the last touch */
-    uint32_t next_plus1;   /* of the same request */
-    uint32_t slice;        /* life.slice when it began */
-    uint32_t step_plus1;   /* the step of a task that it begins with; 0: not known */
-    uint8_t cause;
-    bool exact_head; /* up to the first touch */
-    bool exact_tail;
-    bool submits;      /* to an executor: it may have stood in line for a thread before */
-    bool in_line;      /* it did */
-    bool perhaps;      /* what the thread handed over behind its last touch may be the request's */
-    bool matched;      /* match.c has told what it was ready for */
-    bool handed;       /* its request was handed to a worker before, and no word when it is back */
-    bool untold;       /* the same, and no word of the worker's either, where there should be one */
-    bool resumed;      /* by a runtime's word, which tells of each such turn to the request */
-    bool shared;       /* other requests might have gone on meanwhile */
-    bool received;     /* the last touch was a receive */
-    bool replied;      /* the last touch was a send on the request's own connection */
-    bool gap_inferred; /* whose the event is that ends the gap before it */
-    bool unsure_head;  /* between `ready` and it others may have been at work as well */
-    bool moment;       /* of the thread's own time nothing is known */
-    bool told_whole;   /* a piece of work whose begin and end are told: all that it does is that */
+    uint32_t request, thread;
+    uint32_t next_plus1; /* of the same request */
+    uint32_t slice;      /* life.slice when it began */
+    uint32_t step_plus1; /* the step of a task that it begins with; 0: not known */
+    uint32_t cause : 3;  /* enum cause */
+    bool exact_head : 1; /* up to the first touch */
+    bool exact_tail : 1;
+    bool long_tail : 1;    /* because it goes on for long behind the last touch */
+    bool submits : 1;      /* to an executor: it may have stood in line for a thread before */
+    bool in_line : 1;      /* it did */
+    bool has_line : 1;     /* CAUSE_HANDOFF: see tenure_line() */
+    bool perhaps : 1;      /* what the thread handed over behind its last touch may be its own */
+    bool matched : 1;      /* match.c has told what it was ready for */
+    bool handed : 1;       /* its request was handed to a worker, and no word when it is back */
+    bool untold : 1;       /* the same, and no word of the worker's, where there should be one */
+    bool resumed : 1;      /* by a runtime's word, which tells of each such turn to the request */
+    bool shared : 1;       /* other requests might have gone on meanwhile */
+    bool received : 1;     /* the last touch was a receive */
+    bool replied : 1;      /* the last touch was a send on the request's own connection */
+    bool gap_inferred : 1; /* whose the event is that ends the gap before it */
+    bool unsure_head : 1;  /* between `ready` and it others may have been at work as well */
+    bool moment : 1;       /* of the thread's own time nothing is known */
+    bool told : 1;         /* by the ledger; then next_plus1 is its request in the timeline */
+    bool told_whole : 1;   /* a piece of work whose begin and end are told: it does only that */
+};
+_Static_assert(sizeof(struct tenure) == 88, "tenure");
+
+/* What is left of a tenure when the ledger is written. */
+struct held {
+    uint64_t start, end;
+    uint32_t request; /* in the timeline */
+    uint32_t thread;
+};
+
+/* Who read a request first. */
+struct reader {
+    uint32_t thread : 31;
+    bool old : 1; /* see struct draft */
 };
 
 struct touch {
-    uint64_t time, ready; /* ready NEVER: not known, or a send */
+    uint64_t time : 56;          /* no capture is as long: see DURATION_MAX */
+    bool unknown : 1;            /* for some request, but not known for which */
+    bool own : 1, replied : 1;   /* of the request's own connection; an answer */
+    bool others : 1;             /* a step for a request that is closed, or a connection of none */
+    bool receives : 1, over : 1; /* bytes, or that the client sends no more: `over` */
+    bool sole : 1;               /* nobody else can have been at work: see bursts.c */
+    uint64_t ready;              /* NEVER: not known, or a send */
     uint32_t thread, request_plus1;
-    bool unknown;      /* for some request, but not known for which */
-    bool own, replied; /* of the request's own connection; an answer */
-    bool others;       /* a step for a request that is closed, or a connection that has none */
-    bool receives;     /* bytes, or that the client sends no more: `over` */
-    bool over;
-    bool sole; /* nobody else can have been at work: see bursts.c */
 };
+_Static_assert(sizeof(struct touch) == 24, "touch");
 
 /* A thread sent something that is of no request: a byte that wakes a loop, perhaps. */
 struct signal {
@@ -353,16 +376,36 @@ struct notes {
     VEC(struct noted) all;
 };
 
+/* How long what a record says is needed. */
+enum need {
+    NEED_SURVEYS,  /* a wait: until the requests' pass begins, which sees the states instead */
+    NEED_REQUESTS, /* until the requests' pass is behind it */
+    NEED_ALWAYS,
+    NEEDS
+};
+
+struct chunk_place {
+    struct chunk *chunk; /* NULL: given back */
+};
+
 struct chunk {
-    struct chunk *next;
-    size_t used, size;
+    size_t used;
+    uint32_t records; /* in it that are still to be passed */
+    enum need need;
     _Alignas(8) unsigned char bytes[];
+};
+
+/* Indices of a thread's (or a process's) elements side by side in their order: from[thread] up to
+ * from[thread + 1]. */
+struct by_thread {
+    uint32_t *from, *index;
 };
 
 struct analysis {
     struct analysis_options options;
-    struct chunk *chunks;
-    VEC(struct record) records;
+    VEC(struct chunk_place) chunks;
+    uint32_t filling[NEEDS];    /* the chunk for each, + 1 */
+    VEC(struct record) records; /* up to the end of the requests' pass */
     VEC(struct capture_loss) losses;
     VEC(uint64_t) loss_reach; /* beside tl->losses: see losses_within() */
     VEC(char *) probes;
@@ -384,18 +427,26 @@ struct analysis {
     uint32_t futex_count, futex_rest_plus1;
     uint32_t call_strings[CALL_COUNT]; /* index + 1 */
     uint32_t accept_call_plus1[2];
-    VEC(struct proc) procs;   /* beside tl->processes */
-    VEC(struct doubt) awake;  /* of one loop after the other: when it was awake for long */
-    VEC(struct doubt) loose;  /* likewise: when it was awake in the name of no request */
-    VEC(struct doubt) doubts; /* of one process after the other, by time, apart */
-    VEC(struct doubt) bursts; /* likewise; see bursts.c */
-    VEC(struct doubt) mild;   /* likewise; doubts for those only whom their burst was for */
-    VEC(struct doubt) lulls;  /* likewise; nobody but readers was awake: see bursts.c */
-    VEC(uint32_t) yields;     /* intervals: of one thread after the other, by time */
-    VEC(struct draft) drafts;
-    VEC(struct tenure) tenures;
-    VEC(struct touch) touches;
-    struct uring *uring; /* NULL: nobody uses io_uring */
+    uint32_t protocols[PROTOCOLS]; /* strings, by proto_at(): of those that were seen */
+    struct named *named;           /* see requests.c */
+    VEC(struct proc) procs;        /* beside tl->processes */
+    VEC(struct doubt) awake;       /* of one loop after the other: when it was awake for long */
+    VEC(struct doubt) loose;       /* likewise: when it was awake in the name of no request */
+    VEC(struct doubt) doubts;      /* of one process after the other, by time, apart */
+    VEC(struct doubt) bursts;      /* likewise; see bursts.c */
+    VEC(struct doubt) mild;        /* likewise; doubts for those only whom their burst was for */
+    VEC(struct doubt) lulls;       /* likewise; nobody but readers was awake: see bursts.c */
+    VEC(uint32_t) yields;          /* intervals: of one thread after the other, by time */
+    VEC(struct draft) drafts;      /* up to asks.c */
+    VEC(struct tenure) tenures;    /* likewise */
+    VEC(struct held) helds;        /* since the ledger: of each tenure, in their order */
+    VEC(struct reader) readers;    /* likewise, beside tl->requests */
+    VEC(struct touch) touches;     /* up to the end of handoffs.c */
+    struct by_thread touches_of;   /* likewise, since the requests' pass; then `index` is NULL */
+    VEC(uint64_t) touch_times;     /* from then on: when, of one thread after the other */
+    struct table lines;            /* of few tenures: see tenure_line() */
+    struct table handed_on; /* of few drafts: its reader had handed it over by then; bursts.c */
+    struct uring *uring;    /* NULL: nobody uses io_uring */
     VEC(struct signal) signals;
     VEC(struct question) questions; /* in the order of their starts */
     VEC(struct work) works;
@@ -418,6 +469,12 @@ int records_before(struct analysis *a);
 bool records_have(const struct analysis *a, unsigned kind);
 /* Stable by time, in linear time for what is sorted already. */
 void records_sort(struct analysis *a);
+/* What the waits' records say is not needed any more. */
+void records_drop_waits(struct analysis *a);
+/* Nor is the record, and those before it. */
+void records_pass(struct analysis *a, size_t record);
+/* No record is. */
+void records_end(struct analysis *a);
 void records_release(struct analysis *a);
 uint64_t analysis_rel(const struct analysis *a, uint64_t abs_ns);
 
@@ -499,6 +556,9 @@ int tenure_foreign(struct analysis *a, const struct act *act);
 /* Up to `at` the thread's time is the request's that it has, and then no more. */
 void tenure_leave(struct analysis *a, uint32_t thread, uint64_t at);
 void tenure_finish(struct analysis *a, uint32_t thread);
+/* CAUSE_HANDOFF: between `ready` and here that is not known; 0. */
+uint64_t tenure_line(const struct analysis *a, const struct tenure *x);
+int tenure_set_line(struct analysis *a, struct tenure *x, uint64_t from);
 /* The request a thread has now; NONE. */
 uint32_t tenure_request(const struct analysis *a, uint32_t thread);
 /* Did it touch nothing of that one's for long before `at`? It may have turned to something else. */
@@ -564,16 +624,14 @@ void uring_release(struct analysis *a);
 int slices_build(struct analysis *a);
 
 /* ---- index.c ---- */
-/* Indices of a thread's (or a process's) elements side by side in their order: from[thread] up to
- * from[thread + 1]. */
-struct by_thread {
-    uint32_t *from, *index;
-};
 void by_thread_release(struct by_thread *b);
 /* In records: what a thread did itself, with its socket or by a runtime's word. */
 int acts_by_thread(const struct analysis *a, struct by_thread *b);
 int tenures_by_thread(const struct analysis *a, struct by_thread *b);
-int touches_by_thread(const struct analysis *a, struct by_thread *b);
+int helds_by_thread(const struct analysis *a, struct by_thread *b);
+int touches_by_thread(struct analysis *a);
+/* Of touches only their times are needed from now on. */
+int touches_leave(struct analysis *a);
 int threads_by_process(const struct analysis *a, struct by_thread *b);
 /* By the process of the thread that read it first. */
 int drafts_by_process(const struct analysis *a, struct by_thread *b);
@@ -647,21 +705,24 @@ struct vain {
     struct doubt span;
 };
 struct bouts {
-    VEC(struct bell) bells; /* by worker, by time */
-    VEC(struct done) dones; /* by loop, by end */
-    VEC(struct park) parks; /* by worker, by time */
-    VEC(struct vain) vain;  /* by process, by time, apart */
-    size_t *first_done;     /* by loop, and one more */
-    size_t *first_park;     /* by worker, and one more */
-    struct by_thread touches, threads, drafts;
+    VEC(struct bell) bells;   /* by worker, by time */
+    VEC(struct done) dones;   /* by loop, by end */
+    VEC(struct park) parks;   /* by worker, by time */
+    VEC(struct vain) vain;    /* by process, by time, apart */
+    size_t *first_done;       /* by loop, and one more */
+    size_t *first_park;       /* by worker, and one more */
+    struct by_thread touches; /* the analysis's own */
+    struct by_thread threads, drafts;
+    bool any_worker; /* at all */
     bool *worker;    /* by thread */
     bool *helper;    /* by thread: the loop wakes it, and it has never said that it was done */
     bool *beside;    /* by thread: others than the loop wake it, to work for whomever */
     uint32_t *loops; /* by process: the thread of its loop; NONE */
     /* for match.c and rest.c, by handoffs.c */
     struct by_thread tenures;
-    uint32_t *before; /* by tenure: the one before it of the same request; NONE */
-    uint64_t *split;  /* by worker: where an item ended that nobody was told of */
+    size_t tenures_sorted; /* so many are in it */
+    uint32_t *before;      /* by tenure: the one before it of the same request; NONE */
+    uint64_t *split;       /* by worker: where an item ended that nobody was told of */
 };
 /* When `waker` woke another whose wait ended at `at`: nobody does while it is off CPU itself, so
  * its time may be by another clock; or the other's CPU slept, and heard of it late (a virtual one
@@ -684,6 +745,8 @@ bool loop_had(const struct analysis *a, const struct bouts *b, uint32_t loop, ui
               uint64_t at, uint64_t begins);
 /* The index of the thread's interval that `at` lies in. */
 size_t interval_of(const struct thread *t, uint64_t at);
+/* The same, if it is likely to be at `near` or a few behind it. */
+size_t interval_near(const struct thread *t, uint64_t at, size_t near);
 /* The thread's last touch at `at` or before; NULL: none. */
 const struct touch *touch_before(const struct analysis *a, const struct bouts *b, uint32_t thread,
                                  uint64_t at);
@@ -796,6 +859,8 @@ bool outstanding_next(struct outstanding *o, uint64_t from, uint64_t to, struct 
 /* Another, by jobs.c: it is a sleep if nobody is charged for it. */
 #define INTERVAL_SLEEPS 0x40
 int ledger_build(struct analysis *a);
+/* Nothing needs the drafts and tenures any more. */
+void ledger_forget(struct analysis *a);
 /* How far a tenure goes in the end: where another thread took the request over, what the first one
  * waited for afterwards may have been anything. */
 uint64_t tenure_reach(const struct draft *d, const struct tenure *x);
@@ -814,7 +879,8 @@ int victims_build(struct analysis *a);
  * when requests queued while all threads were taken. */
 int serving_find(struct analysis *a);
 int peaks_find(struct analysis *a);
-int saturation_find(struct analysis *a);
+/* Of the processes of which it may be said. */
+int saturation_find(struct analysis *a, const bool *may);
 /* What loops were taken for while their process had requests, and of that on a CPU. */
 struct loop_time {
     uint64_t taken_ns, running_ns;

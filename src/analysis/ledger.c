@@ -8,6 +8,9 @@
 #include "analysis/internal.h"
 #include "base/sort.h"
 
+/* What is told goes back in such steps. */
+#define LEAVE_STEP 16384
+
 /* A stretch of one thread's interval inside a tenure; without length where the tenure is but a
  * moment: it tells what was before it all the same. */
 struct piece {
@@ -29,6 +32,7 @@ struct ledger {
     uint32_t threads_seen; /* the request's first thread so far, NONE before */
     bool several;          /* more than one thread had it so far */
     struct outstanding outstanding;
+    size_t drafts_left; /* so many have been told, from the first on */
 };
 
 static const uint8_t state_keys[STATE_COUNT] = {
@@ -99,7 +103,9 @@ static int pieces_add(struct ledger *l, uint32_t tenure)
     if (at == end)
         return vec_push(&l->pieces, ((struct piece){at, at, x->thread, 0, tenure,
                                                     LEDGER_UNATTRIBUTED, GRADE_UNATTRIBUTED}));
-    for (size_t i = interval_of(t, at); at < end; i++) {
+    size_t *hint = &l->a->lives.data[x->thread].hint;
+    *hint = interval_near(t, at, *hint);
+    for (size_t i = *hint; at < end; i++) {
         struct interval *iv = &t->intervals.data[i];
         uint64_t stop = least(interval_end(t, i), end);
         if (iv->state == STATE_YIELDED && x->told_whole)
@@ -223,8 +229,6 @@ static int segment_add(struct ledger *l, struct segment s, uint64_t end)
     struct timeline *tl = l->a->tl;
     if (s.start_ns >= end)
         return 0;
-    l->r.ledger_ns[s.key] += end - s.start_ns;
-    l->r.grade_ns[s.grade] += end - s.start_ns;
 
     const struct segment *last =
         tl->segments.len > l->r.first_segment ? vec_last(&tl->segments) : NULL;
@@ -329,6 +333,17 @@ static void held_add(struct ledger *l)
     }
 }
 
+static void tenures_told(struct analysis *a, struct draft *d)
+{
+    d->told = true;
+    for (uint32_t i = d->first_tenure_plus1; i;) {
+        struct tenure *x = &a->tenures.data[i - 1];
+        i = x->next_plus1;
+        x->told = true;
+        x->next_plus1 = d->index;
+    }
+}
+
 static int request_add(struct ledger *l, uint32_t draft)
 {
     struct analysis *a = l->a;
@@ -347,7 +362,7 @@ static int request_add(struct ledger *l, uint32_t draft)
         .id = (uint64_t)d->index + 1,
         .process = answerer == NONE ? 0 : a->tl->threads.data[answerer].process,
         .conn = conn ? conn - 1 : 0,
-        .protocol = d->protocol,
+        .protocol = a->protocols[d->proto],
         .name = d->name,
         .group = d->group,
         .status = d->status,
@@ -368,7 +383,43 @@ static int request_add(struct ledger *l, uint32_t draft)
     if (rc == 0)
         rc = segments_emit(l);
     l->r.segment_count = (uint32_t)(a->tl->segments.len - l->r.first_segment);
+    if (rc == 0)
+        rc = vec_push(&a->readers, ((struct reader){d->first_thread, d->old}));
+    tenures_told(a, d);
     return rc < 0 ? rc : vec_push(&a->tl->requests, l->r);
+}
+
+/*
+ * Keeps of the tenures what later stages ask for, and gives them and the drafts back, up to the
+ * first whose request is still to come. Requests come in the order of their starts, and so, but for
+ * a few places, do drafts and tenures.
+ */
+static int ledger_leave(struct ledger *l)
+{
+    struct analysis *a = l->a;
+    size_t tenures = a->helds.len, drafts = l->drafts_left;
+
+    for (size_t i = tenures; i < a->tenures.len && a->tenures.data[i].told; i++) {
+        const struct tenure *x = &a->tenures.data[i];
+        if (vec_push(&a->helds, ((struct held){x->start, x->end, x->next_plus1, x->thread})) < 0)
+            return -ENOMEM;
+    }
+    while (l->drafts_left < a->drafts.len && (a->drafts.data[l->drafts_left].told ||
+                                              a->drafts.data[l->drafts_left].first_thread == NONE))
+        l->drafts_left++;
+    if (a->questions.len) /* asks.c looks at them again */
+        return 0;
+    vec_forget(&a->tenures, tenures, a->helds.len);
+    vec_forget(&a->drafts, drafts, l->drafts_left);
+    return 0;
+}
+
+void ledger_forget(struct analysis *a)
+{
+    vec_release(&a->drafts);
+    vec_release(&a->tenures);
+    table_release(&a->lines);
+    table_release(&a->handed_on);
 }
 
 struct order {
@@ -394,9 +445,14 @@ int ledger_build(struct analysis *a)
         if (a->drafts.data[i].first_thread != NONE) /* else every touch was outside a life */
             rc = vec_push(&order, ((struct order){a->drafts.data[i].start, i}));
     if (order.len)
-        sort_runs(order.data, order.len, sizeof(*order.data), by_order);
-    for (size_t i = 0; rc == 0 && i < order.len; i++)
+        sort_near(order.data, order.len, sizeof(*order.data), by_order);
+    for (size_t i = 0; rc == 0 && i < order.len; i++) {
         rc = request_add(&l, order.data[i].draft);
+        if (rc == 0 && (i % LEAVE_STEP == LEAVE_STEP - 1 || i + 1 == order.len))
+            rc = ledger_leave(&l);
+    }
+    if (!a->questions.len)
+        ledger_forget(a);
     outstanding_release(&l.outstanding);
     vec_release(&order);
     vec_release(&l.pieces);

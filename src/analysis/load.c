@@ -27,7 +27,7 @@ struct taking { /* of one process after the other */
     uint64_t *taken[KINDS]; /* by step */
     uint64_t sum_ns[KINDS], running_ns, requests[KINDS];
     uint32_t process;
-    unsigned char *had; /* bits by draft: which kinds of threads it had */
+    unsigned char *had; /* bits by request: which kinds of threads it had */
 };
 
 static struct span *spans_find(const struct timeline *tl)
@@ -99,14 +99,14 @@ static void take_loop(struct taking *t, uint32_t thread)
     }
 }
 
-static void take_tenure(struct taking *t, const struct tenure *x, enum kind kind)
+static void take_held(struct taking *t, const struct held *x, enum kind kind)
 {
-    const struct draft *d = &t->a->drafts.data[x->request];
+    const struct request *r = &t->a->tl->requests.data[x->request];
 
     t->requests[kind] += !(t->had[x->request] & 1u << kind);
     t->had[x->request] |= (unsigned char)(1u << kind);
     if (kind == WORKERS)
-        take(t, kind, most(x->start, d->start), least(x->end, d->end));
+        take(t, kind, most(x->start, r->start_ns), least(x->end, r->end_ns));
 }
 
 static void load_fill(const struct taking *t, enum kind kind, uint64_t window_ns, struct load *load)
@@ -137,29 +137,37 @@ static void load_fill(const struct taking *t, enum kind kind, uint64_t window_ns
     }
 }
 
+static enum kind kind_of(const struct analysis *a, uint32_t thread)
+{
+    return a->tl->threads.data[thread].role == THREAD_ROLE_LOOP ? LOOPS : WORKERS;
+}
+
+/* `helds` is empty where there is but one process: all are its own. */
 static void process_take(struct taking *t, const struct by_thread *threads,
-                         const struct by_thread *tenures)
+                         const struct by_thread *helds)
 {
     const struct analysis *a = t->a;
 
     for (size_t k = threads->from[t->process]; k < threads->from[t->process + 1]; k++) {
         uint32_t thread = threads->index[k];
-        bool loop = a->tl->threads.data[thread].role == THREAD_ROLE_LOOP;
-        if (loop && a->lives.data[thread].tenures)
+        if (kind_of(a, thread) == LOOPS && a->lives.data[thread].tenures)
             take_loop(t, thread);
-        for (size_t i = tenures->from[thread]; i < tenures->from[thread + 1]; i++)
-            take_tenure(t, &a->tenures.data[tenures->index[i]], loop ? LOOPS : WORKERS);
+        for (size_t i = helds->from ? helds->from[thread] : 0;
+             helds->from && i < helds->from[thread + 1]; i++)
+            take_held(t, &a->helds.data[helds->index[i]], kind_of(a, thread));
     }
+    for (size_t i = 0; !helds->from && i < a->helds.len; i++)
+        take_held(t, &a->helds.data[i], kind_of(a, a->helds.data[i].thread));
 }
 
 static int processes_take(struct taking *t, const struct span *spans, struct loop_time *loops)
 {
-    struct by_thread threads = {NULL, NULL}, tenures = {NULL, NULL};
+    struct by_thread threads = {NULL, NULL}, helds = {NULL, NULL};
     struct timeline *tl = t->a->tl;
     int rc = threads_by_process(t->a, &threads);
 
-    if (rc == 0)
-        rc = tenures_by_thread(t->a, &tenures);
+    if (rc == 0 && tl->processes.len > 1)
+        rc = helds_by_thread(t->a, &helds);
     for (uint32_t i = 0; rc == 0 && i < tl->processes.len; i++) {
         struct verdict *v = &tl->processes.data[i].verdict;
         if (spans[i].to <= spans[i].from)
@@ -167,20 +175,20 @@ static int processes_take(struct taking *t, const struct span *spans, struct loo
         rc = taking_begin(t, i, spans[i]);
         if (rc < 0)
             break;
-        process_take(t, &threads, &tenures);
+        process_take(t, &threads, &helds);
         loops[i] = (struct loop_time){t->sum_ns[LOOPS], t->running_ns};
         v->window_ns = least(STEPS * t->step_ns, spans[i].to - spans[i].from);
         load_fill(t, LOOPS, v->window_ns, &v->loops);
         load_fill(t, WORKERS, v->window_ns, &v->workers);
     }
     by_thread_release(&threads);
-    by_thread_release(&tenures);
+    by_thread_release(&helds);
     return rc;
 }
 
 int loads_find(struct analysis *a, struct loop_time *loops)
 {
-    struct taking t = {.a = a, .had = calloc(a->drafts.len + 1, 1)};
+    struct taking t = {.a = a, .had = calloc(a->tl->requests.len + 1, 1)};
     struct span *spans = spans_find(a->tl);
     int rc = spans && t.had ? processes_take(&t, spans, loops) : -ENOMEM;
 

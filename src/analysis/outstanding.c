@@ -11,7 +11,7 @@
 int outstanding_build(const struct analysis *a, struct outstanding *o)
 {
     *o = (struct outstanding){.spans = VEC_INIT};
-    return questions_by_draft(a, &o->questions);
+    return a->questions.len ? questions_by_draft(a, &o->questions) : 0;
 }
 
 void outstanding_release(struct outstanding *o)
@@ -30,6 +30,8 @@ int outstanding_turn_to(const struct analysis *a, struct outstanding *o, uint32_
     int rc = 0;
 
     o->spans.len = o->at = 0;
+    if (!a->questions.len)
+        return 0;
     for (uint32_t i = o->questions.from[draft]; rc == 0 && i < o->questions.from[draft + 1]; i++) {
         const struct question *q = &a->questions.data[o->questions.index[i]];
         if (q->dropped || q->reply == NEVER || !question_is_its(a, q))

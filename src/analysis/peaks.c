@@ -8,6 +8,7 @@
 /* Threads that ran out for a moment did not run out: at least this long, all together. */
 #define SATURATED_MIN_NS 10000000u
 
+/* Each fits into CHANGE_BITS. */
 enum change_kind { LINE_END, QUEUE_END, HOLD_END, HOLD_START, QUEUE_START, LINE_START };
 
 struct change {
@@ -43,26 +44,53 @@ static void changes_sort(struct changes *c)
         sort_runs(c->all.data, c->all.len, sizeof(*c->all.data), by_time);
 }
 
+/* Times of one process after the other. */
+struct times {
+    VEC(uint64_t) all;
+};
+
+static int by_number(const void *x, const void *y)
+{
+    uint64_t p = *(const uint64_t *)x, q = *(const uint64_t *)y;
+    return (p > q) - (p < q);
+}
+
+static void times_sort(struct times *t)
+{
+    if (t->all.len)
+        sort_near(t->all.data, t->all.len, sizeof(*t->all.data), by_number);
+}
+
+/* Requests come by their starts: only their ends are to be put in order. At the same time one ends
+ * before another begins. */
 int peaks_find(struct analysis *a)
 {
-    struct changes c = {VEC_INIT};
-    uint32_t *now = calloc(a->tl->processes.len + 1, sizeof(*now));
-    int rc = now ? 0 : -ENOMEM;
+    const struct timeline *tl = a->tl;
+    size_t *over = calloc(tl->processes.len + 1, sizeof(*over));
+    uint32_t *now = calloc(tl->processes.len + 1, sizeof(*now));
+    struct times *ends = calloc(tl->processes.len + 1, sizeof(*ends));
+    int rc = now && ends && over ? 0 : -ENOMEM;
 
-    for (size_t i = 0; rc == 0 && i < a->tl->requests.len; i++) {
-        const struct request *r = &a->tl->requests.data[i];
-        rc = change_pair(&c, r->process, r->start_ns, r->end_ns, QUEUE_START, QUEUE_END);
+    for (size_t i = 0; rc == 0 && i < tl->requests.len; i++)
+        if (tl->requests.data[i].start_ns < tl->requests.data[i].end_ns)
+            rc = vec_push(&ends[tl->requests.data[i].process].all, tl->requests.data[i].end_ns);
+    for (size_t i = 0; rc == 0 && i < tl->processes.len; i++)
+        times_sort(&ends[i]);
+    for (size_t i = 0; rc == 0 && i < tl->requests.len; i++) {
+        const struct request *r = &tl->requests.data[i];
+        struct verdict *v = &tl->processes.data[r->process].verdict;
+        if (r->start_ns >= r->end_ns)
+            continue;
+        for (; ends[r->process].all.data[over[r->process]] <= r->start_ns; over[r->process]++)
+            now[r->process]--;
+        if (++now[r->process] > v->peak_in_flight)
+            v->peak_in_flight = now[r->process];
     }
-    changes_sort(&c);
-    for (size_t i = 0; rc == 0 && i < c.all.len; i++) {
-        struct change ch = c.all.data[i];
-        struct verdict *v = &a->tl->processes.data[ch.process].verdict;
-        now[ch.process] += ch.kind == QUEUE_START ? 1 : -1u;
-        if (now[ch.process] > v->peak_in_flight)
-            v->peak_in_flight = now[ch.process];
-    }
+    for (size_t i = 0; ends && i < tl->processes.len; i++)
+        vec_release(&ends[i].all);
+    free(ends);
     free(now);
-    vec_release(&c.all);
+    free(over);
     return rc;
 }
 
@@ -129,15 +157,30 @@ static bool is_their_loop(const struct timeline *tl, uint32_t thread)
            tl->processes.data[t->process].verdict.model == MODEL_NONBLOCKING_WORKERS;
 }
 
-/* Long stretches in a queue, and when threads were held. */
-static int saturation_collect(struct analysis *a, struct changes *c)
+/* What begins or ends: its time, and what it is in the low bits. At the same time they come in the
+ * order of enum change_kind. */
+#define CHANGE_BITS 3u
+#define CHANGE_MASK 7u
+
+static int crowd_pair(struct times *t, uint64_t start, uint64_t end, enum change_kind first,
+                      enum change_kind last)
+{
+    if (start >= end)
+        return 0;
+    int rc = vec_push(&t->all, start << CHANGE_BITS | first);
+    return rc < 0 ? rc : vec_push(&t->all, end << CHANGE_BITS | last);
+}
+
+/* Long stretches in a queue, and when threads were held, by process. */
+static int saturation_collect(struct analysis *a, const bool *may, struct times *times)
 {
     const struct timeline *tl = a->tl;
     int rc = 0;
 
     for (size_t i = 0; rc == 0 && i < tl->requests.len; i++) {
         const struct request *r = &tl->requests.data[i];
-        if (!r->segment_count || r->ledger_ns[LEDGER_QUEUED] <= QUEUED_MIN_NS)
+        if (!may[r->process] || !r->segment_count ||
+            request_ns(tl, r, LEDGER_QUEUED) <= QUEUED_MIN_NS)
             continue;
         for (size_t k = r->first_segment;
              rc == 0 && k < (size_t)r->first_segment + r->segment_count; k++) {
@@ -146,20 +189,17 @@ static int saturation_collect(struct analysis *a, struct changes *c)
                 (s->thread_plus1 && is_their_loop(tl, s->thread_plus1 - 1)))
                 continue;
             bool line = !s->thread_plus1;
-            rc = change_pair(c, r->process, s->start_ns, segment_end(tl, r, k),
-                             line ? LINE_START : QUEUE_START, line ? LINE_END : QUEUE_END);
+            rc = crowd_pair(&times[r->process], s->start_ns, segment_end(tl, r, k),
+                            line ? LINE_START : QUEUE_START, line ? LINE_END : QUEUE_END);
         }
     }
-    if (!c->all.len)
-        return rc;
-    for (size_t i = 0; rc == 0 && i < a->tenures.len; i++) {
-        const struct tenure *x = &a->tenures.data[i];
-        const struct draft *d = &a->drafts.data[x->request];
-        if (is_their_loop(tl, x->thread))
-            continue;
-        rc = change_pair(c, tl->threads.data[x->thread].process,
-                         x->start > d->start ? x->start : d->start,
-                         x->end < d->end ? x->end : d->end, HOLD_START, HOLD_END);
+    for (size_t i = 0; rc == 0 && i < a->helds.len; i++) {
+        const struct held *x = &a->helds.data[i];
+        const struct request *r = &tl->requests.data[x->request];
+        uint32_t process = tl->threads.data[x->thread].process;
+        if (times[process].all.len && !is_their_loop(tl, x->thread))
+            rc = crowd_pair(&times[process], most(x->start, r->start_ns), least(x->end, r->end_ns),
+                            HOLD_START, HOLD_END);
     }
     return rc;
 }
@@ -171,42 +211,50 @@ struct crowd { /* of a process, as time goes by */
     bool full[2];
 };
 
-static void crowd_change(struct crowd *l, const struct verdict *v, const struct change *ch)
+static void crowd_change(struct crowd *l, const struct verdict *v, uint64_t time,
+                         enum change_kind kind)
 {
-    l->held += ch->kind == HOLD_START ? 1 : ch->kind == HOLD_END ? -1u : 0;
-    l->queued += ch->kind == QUEUE_START ? 1 : ch->kind == QUEUE_END ? -1u : 0;
-    l->line += ch->kind == LINE_START ? 1 : ch->kind == LINE_END ? -1u : 0;
+    l->held += kind == HOLD_START ? 1 : kind == HOLD_END ? -1u : 0;
+    l->queued += kind == QUEUE_START ? 1 : kind == QUEUE_END ? -1u : 0;
+    l->line += kind == LINE_START ? 1 : kind == LINE_END ? -1u : 0;
     bool full[2] = {v->serving_threads && l->queued && l->held >= v->serving_threads, l->line};
     for (int i = 0; i < 2; i++) {
         if (!l->full[i] && full[i]) {
-            l->since[i] = ch->time;
+            l->since[i] = time;
             if (!l->ns[i])
-                l->first[i] = ch->time;
+                l->first[i] = time;
         } else if (l->full[i] && !full[i]) {
-            l->ns[i] += ch->time - l->since[i];
+            l->ns[i] += time - l->since[i];
         }
         l->full[i] = full[i];
     }
 }
 
-int saturation_find(struct analysis *a)
+static void saturation_fill(struct verdict *v, struct times *times)
 {
-    struct changes c = {VEC_INIT};
-    struct crowd *crowds = calloc(a->tl->processes.len + 1, sizeof(*crowds));
-    int rc = crowds ? saturation_collect(a, &c) : -ENOMEM;
+    struct crowd c = {.held = 0};
 
-    changes_sort(&c);
-    for (size_t i = 0; rc == 0 && i < c.all.len; i++)
-        crowd_change(&crowds[c.all.data[i].process],
-                     &a->tl->processes.data[c.all.data[i].process].verdict, &c.all.data[i]);
-    for (size_t i = 0; rc == 0 && i < a->tl->processes.len; i++) {
-        struct verdict *v = &a->tl->processes.data[i].verdict;
-        bool threads = crowds[i].ns[0] >= SATURATED_MIN_NS;
-        v->in_line = !threads && crowds[i].ns[1] >= SATURATED_MIN_NS;
-        v->saturated = threads || v->in_line;
-        v->saturated_ns = v->saturated ? crowds[i].first[v->in_line] : 0;
+    times_sort(times);
+    for (size_t i = 0; i < times->all.len; i++)
+        crowd_change(&c, v, times->all.data[i] >> CHANGE_BITS,
+                     (enum change_kind)(times->all.data[i] & CHANGE_MASK));
+    bool threads = c.ns[0] >= SATURATED_MIN_NS;
+    v->in_line = !threads && c.ns[1] >= SATURATED_MIN_NS;
+    v->saturated = threads || v->in_line;
+    v->saturated_ns = v->saturated ? c.first[v->in_line] : 0;
+}
+
+int saturation_find(struct analysis *a, const bool *may)
+{
+    size_t count = a->tl->processes.len;
+    struct times *times = calloc(count + 1, sizeof(*times));
+    int rc = times ? saturation_collect(a, may, times) : -ENOMEM;
+
+    for (size_t i = 0; times && i < count; i++) {
+        if (rc == 0 && may[i])
+            saturation_fill(&a->tl->processes.data[i].verdict, &times[i]);
+        vec_release(&times[i].all);
     }
-    free(crowds);
-    vec_release(&c.all);
+    free(times);
     return rc;
 }

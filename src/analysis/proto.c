@@ -12,17 +12,22 @@ static bool bytes_request(const uint8_t *data, size_t len, struct proto_head *he
 static const struct protocol bytes = {.name = "bytes", .request = bytes_request};
 
 /* The first that knows the bytes; the last knows all. */
-static const struct protocol *const protocols[] = {
+static const struct protocol *const protocols[PROTOCOLS] = {
     &proto_http2, &proto_http,     &proto_memcached, &proto_redis,
     &proto_tls,   &proto_postgres, &proto_fastcgi,   &bytes,
 };
 
-const struct protocol *proto_detect(const uint8_t *data, size_t len, struct proto_head *head)
+unsigned proto_detect(const uint8_t *data, size_t len, struct proto_head *head)
 {
-    size_t i = 0;
+    unsigned i = 0;
     while (protocols[i] != &bytes && !(len && protocols[i]->request(data, len, head)))
         i++;
     if (protocols[i] == &bytes)
         bytes.request(data, len, head);
-    return protocols[i];
+    return i;
+}
+
+const struct protocol *proto_at(unsigned index)
+{
+    return protocols[index];
 }

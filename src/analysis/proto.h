@@ -35,8 +35,10 @@ struct protocol {
     bool (*goes_on)(const uint8_t *data, size_t len, bool whole);
 };
 
-/* The protocol whose request `data` begins, "bytes" when it is none that is known. */
-const struct protocol *proto_detect(const uint8_t *data, size_t len, struct proto_head *head);
+/* The index of the protocol whose request `data` begins, "bytes" when it is none that is known. */
+unsigned proto_detect(const uint8_t *data, size_t len, struct proto_head *head);
+#define PROTOCOLS 8
+const struct protocol *proto_at(unsigned index);
 
 extern const struct protocol proto_http, proto_http2, proto_redis, proto_tls, proto_memcached,
     proto_postgres, proto_fastcgi;

@@ -43,24 +43,80 @@ static bool request_pipelined(const struct sock *s, uint64_t ready)
     return ready >= s->send_on && s->prev_end - ready > SEND_NS;
 }
 
-static int draft_name(struct analysis *a, struct draft *d, const struct event_io *io)
-{
-    struct proto_head head = {.cut = io_data_len(io) == IO_DATA_LARGE || (io->flags & IO_CUT)};
+/*
+ * What the first bytes of a request are called. Millions begin with the same few: what was made of
+ * some is kept until others have the same place.
+ */
+struct named {
+    uint32_t name, group; /* strings */
+    uint16_t len;         /* 0: nothing is kept here */
+    uint8_t proto;
+    bool cut, streams, bodyless;
+    uint8_t data[IO_DATA_LARGE];
+};
+#define NAMES_KEPT 512
 
-    d->proto = proto_detect(io->data, io_data_len(io), &head);
+/* The place for these bytes; NULL: they are kept nowhere. */
+static struct named *named_place(struct analysis *a, const uint8_t *data, size_t len)
+{
+    if (!a->named)
+        a->named = calloc(NAMES_KEPT, sizeof(*a->named));
+    if (!a->named || !len || len > IO_DATA_LARGE)
+        return NULL;
+    return &a->named[table_hash(data, len) % NAMES_KEPT];
+}
+
+static bool named_is(const struct named *n, const uint8_t *data, size_t len, bool cut)
+{
+    return n && n->len == len && n->cut == cut && memcmp(n->data, data, len) == 0;
+}
+
+static int named_make(struct analysis *a, struct named *n, const struct event_io *io, bool *known)
+{
+    struct proto_head head = {.cut = n->cut};
+
+    n->proto = (uint8_t)proto_detect(io->data, io_data_len(io), &head);
     if (!head.name.len)
         buf_addf(&head.name, "%u bytes", io->bytes);
     const struct buf *group = head.group.len ? &head.group : &head.name;
     int rc = head.name.failed || head.group.failed ? -ENOMEM : 0;
-    d->protocol = timeline_intern(a->tl, d->proto->name);
-    d->name = timeline_intern_bytes(a->tl, buf_str(&head.name), head.name.len);
-    d->group = timeline_intern_bytes(a->tl, buf_str(group), group->len);
-    if (!head.unknown) /* then the length is an accident, too */
-        d->expect_in = io_length(io, &d->expect_more);
-    d->streams = head.streams;
-    d->bodyless = head.bodyless;
+    a->protocols[n->proto] = timeline_intern(a->tl, proto_at(n->proto)->name);
+    n->name = timeline_intern_bytes(a->tl, buf_str(&head.name), head.name.len);
+    n->group = timeline_intern_bytes(a->tl, buf_str(group), group->len);
+    n->streams = head.streams;
+    n->bodyless = head.bodyless;
+    *known = !head.unknown;
     buf_release(&head.name);
     buf_release(&head.group);
+    return rc;
+}
+
+static int draft_name(struct analysis *a, struct draft *d, const struct event_io *io)
+{
+    size_t len = io_data_len(io);
+    bool cut = len == IO_DATA_LARGE || (io->flags & IO_CUT), known = true, more = false;
+    struct named *place = named_place(a, io->data, len);
+    struct named fresh = {.cut = cut};
+    const struct named *n = place;
+    int rc = 0;
+
+    if (!named_is(place, io->data, len, cut)) {
+        n = &fresh;
+        rc = named_make(a, &fresh, io, &known);
+        if (rc == 0 && known && place) { /* the name of what is not known has its length */
+            fresh.len = (uint16_t)len;
+            memcpy(fresh.data, io->data, len);
+            *place = fresh;
+        }
+    }
+    d->proto = n->proto;
+    d->name = n->name;
+    d->group = n->group;
+    d->streams = n->streams;
+    d->bodyless = n->bodyless;
+    if (known) /* else the length is an accident, too */
+        d->expect_in = io_length(io, &more);
+    d->expect_more = more;
     return rc;
 }
 
@@ -77,7 +133,8 @@ static void draft_finish(struct analysis *a, uint32_t request, uint64_t at, uint
         thread_scan(a, d->first_thread, now);
     draft_leave(a, request);
     d->closed = true;
-    d->end = d->answered && !d->streams ? d->last_send : at;
+    if (!d->answered || d->streams)
+        d->end = at;
     if (d->end < d->start)
         d->end = d->start;
     if (d->answered && !d->streams && !d->early)
@@ -106,7 +163,7 @@ static int draft_new(struct analysis *a, struct sock *s, const struct event_io *
         .early = io->ready_ns && io->ready_ns < a->t0,
     };
     /* A client may send data with the last words of its handshake. */
-    if (s->request_plus1 && a->drafts.data[s->request_plus1 - 1].proto == &proto_tls)
+    if (s->request_plus1 && proto_at(a->drafts.data[s->request_plus1 - 1].proto) == &proto_tls)
         d.flags = 0;
     if (start < s->prev_end)
         start = s->prev_end;
@@ -129,16 +186,16 @@ static bool draft_goes_on(struct draft *d, const struct event_io *io)
 {
     bool whole = d->bodyless || (d->expect_in && !d->expect_more);
     size_t len = io_data_len(io);
-
-    bool looks = len && d->proto->goes_on && d->proto->goes_on(io->data, len, whole);
+    const struct protocol *p = proto_at(d->proto);
+    bool looks = len && p->goes_on && p->goes_on(io->data, len, whole);
 
     /* A client that asked leave to send its body, and got none, sends something else. */
-    if (d->bytes_in < d->expect_in && (!d->expect_more || !len || !d->proto->goes_on || looks)) {
+    if (d->bytes_in < d->expect_in && (!d->expect_more || !len || !p->goes_on || looks)) {
         d->late |= looks && d->expect_more;
         return true;
     }
     if (d->late && !(io->flags & IO_TURN) && !len) {
-        d->blurred = d->proto == &proto_http;
+        d->blurred = proto_at(d->proto) == &proto_http;
         return true;
     }
     d->late = looks;
@@ -162,7 +219,7 @@ static bool draft_opens(struct analysis *a, struct sock *s, const struct event_i
         return true;
     }
     /* The direction turned, so something was sent: that record is lost. */
-    if ((io->flags & IO_TURN) && d->bytes_in && !d->data_sends) {
+    if ((io->flags & IO_TURN) && d->bytes_in && !d->sent) {
         d->flags |= REQUEST_LOSS;
         draft_finish(a, s->request_plus1 - 1, d->top_touch, now);
         return true;
@@ -226,7 +283,8 @@ static int accepted_send(struct analysis *a, struct sock *s, const struct event_
     uint32_t request = s->request_plus1 - 1;
     struct draft *d = &a->drafts.data[request];
     size_t len = io_data_len(io);
-    bool interim = !d->answered && d->proto->interim && d->proto->interim(io->data, len);
+    const struct protocol *p = proto_at(d->proto);
+    bool interim = !d->answered && p->interim && p->interim(io->data, len);
     struct act mine = *act;
     mine.replies = !interim;
     bool foreign = d->streams || d->old;
@@ -235,12 +293,12 @@ static int accepted_send(struct analysis *a, struct sock *s, const struct event_
     if (rc == 0)
         rc = foreign ? tenure_foreign(a, act) : tenure_touch(a, request, &mine);
 
-    d->data_sends++;
+    d->sent = true;
     d->bytes_out += io->bytes;
     if (io->flags & IO_AFTER_LOSS)
         d->flags |= REQUEST_LOSS;
-    if (!interim && !d->answered && d->proto->status)
-        d->status = d->proto->status(io->data, len);
+    if (!interim && !d->answered && p->status)
+        d->status = p->status(io->data, len);
     if (d->blurred)
         d->flags |= REQUEST_PIPELINED;
     d->late = d->blurred = false;
@@ -248,7 +306,7 @@ static int accepted_send(struct analysis *a, struct sock *s, const struct event_
         draft_leave(a, request);
         d->answered = true;
         draft_enter(a, request);
-        d->last_send = act->time;
+        d->end = act->time;
         d->answer_thread = act->thread;
     }
     const struct life *l = &a->lives.data[act->thread];
@@ -382,6 +440,33 @@ static int open_before(struct analysis *a, const struct record *r)
     return 0;
 }
 
+/* How a thread reads its clients' requests tells what it is: see roles.c. */
+static void count_read(struct analysis *a, const struct record *r)
+{
+    const struct event_io *io = (const void *)r->ev;
+    const struct sock *s = record_sock(a, r);
+
+    if (!r->moves || r->thread == NONE || !s || s->role != ROLE_ACCEPTED || !s->tcp)
+        return;
+    a->lives.data[r->thread].reads++;
+    a->lives.data[r->thread].nonblocking_reads += (io->flags & IO_NONBLOCKING) != 0;
+}
+
+static int records_walk(struct analysis *a)
+{
+    int rc = 0;
+    records_drop_waits(a);
+    for (size_t i = 0; rc == 0 && i < a->records.len; i++) {
+        const struct record *r = &a->records.data[i];
+        if (r->kind == EVENT_RECV)
+            count_read(a, r);
+        rc = r->kind < EVENT_KINDS && seers[r->kind] ? seers[r->kind](a, r) : 0;
+        records_pass(a, i);
+    }
+    records_end(a);
+    return rc;
+}
+
 int requests_build(struct analysis *a)
 {
     parks_prepare(a);
@@ -398,14 +483,10 @@ int requests_build(struct analysis *a)
         rc = background_survey(a);
     for (size_t i = 0; rc == 0 && i < a->before.len; i++)
         rc = open_before(a, &a->before.data[i]);
+    if (rc == 0)
+        rc = records_walk(a);
     if (rc < 0)
         return rc;
-    for (size_t i = 0; i < a->records.len; i++) {
-        const struct record *r = &a->records.data[i];
-        rc = r->kind < EVENT_KINDS && seers[r->kind] ? seers[r->kind](a, r) : 0;
-        if (rc < 0)
-            return rc;
-    }
     for (uint32_t i = 0; i < a->lives.len; i++)
         tenure_finish(a, i);
     for (uint32_t i = 0; i < a->drafts.len; i++) {
@@ -415,5 +496,5 @@ int requests_build(struct analysis *a)
         bool gone = s->ended && s->desc && s->desc->family == AF_UNIX;
         draft_finish(a, i, gone ? d->top_touch : a->tl->duration_ns, NEVER);
     }
-    return 0;
+    return touches_by_thread(a);
 }

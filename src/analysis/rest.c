@@ -33,58 +33,105 @@ static int by_start(const void *x, const void *y)
 
 /* ---- when one request is alone */
 
-struct edge {
-    uint64_t time;
-    int step;
-    uint32_t what;
+struct order {
+    uint64_t start;
+    uint32_t draft;
 };
 
-static int by_edge(const void *x, const void *y)
+static int by_order(const void *x, const void *y)
 {
-    const struct edge *p = x, *q = y;
-    if (p->time != q->time)
-        return p->time < q->time ? -1 : 1;
-    return p->step - q->step;
+    const struct order *p = x, *q = y;
+    return p->start < q->start ? -1 : p->start > q->start;
 }
 
-struct edges {
-    VEC(struct edge) all;
+/* The ends of those that are open, the first one first: a binary heap. */
+struct ends {
+    VEC(struct span) all; /* `what`: whose */
 };
 
-static int edge_pair(struct edges *e, uint64_t from, uint64_t to, uint32_t what)
+static int ends_push(struct ends *h, struct span s)
 {
-    if (from >= to)
-        return 0;
-    int rc = vec_push(&e->all, ((struct edge){from, 1, what}));
-    return rc < 0 ? rc : vec_push(&e->all, ((struct edge){to, -1, what}));
+    size_t i = h->all.len, up;
+    if (vec_push(&h->all, s) < 0)
+        return -ENOMEM;
+    for (; i && h->all.data[up = (i - 1) / 2].end > s.end; i = up)
+        h->all.data[i] = h->all.data[up];
+    h->all.data[i] = s;
+    return 0;
 }
 
-/* When just one request of the process is open. Sums of the open ones tell which. */
+static struct span ends_pop(struct ends *h)
+{
+    struct span first = h->all.data[0], last = h->all.data[--h->all.len];
+    size_t i = 0, down;
+    for (; (down = 2 * i + 1) < h->all.len; i = down) {
+        down += down + 1 < h->all.len && h->all.data[down + 1].end < h->all.data[down].end;
+        if (h->all.data[down].end >= last.end)
+            break;
+        h->all.data[i] = h->all.data[down];
+    }
+    h->all.data[i] = last;
+    return first;
+}
+
+struct starts {
+    VEC(struct order) all;
+};
+
+/* From `*at` to `to` those in the heap are open. */
+static int solo_until(struct rest *h, const struct ends *open, uint64_t *at, uint64_t to)
+{
+    int rc = 0;
+    if (open->all.len == 1 && to > *at)
+        rc = vec_push(&h->solo, ((struct span){*at, to, open->all.data[0].what}));
+    *at = to;
+    return rc;
+}
+
+/* When just one request of the process is open, between two moments at which one begins or ends. */
+static int solo_walk(struct rest *h, const struct starts *starts)
+{
+    const struct analysis *a = h->a;
+    struct ends open = {VEC_INIT};
+    uint64_t at = 0;
+    int rc = 0;
+
+    for (size_t i = 0; rc == 0 && (i < starts->all.len || open.all.len);) {
+        const struct order *next = i < starts->all.len ? &starts->all.data[i] : NULL;
+        if (open.all.len && (!next || open.all.data[0].end <= next->start)) {
+            rc = solo_until(h, &open, &at, open.all.data[0].end);
+            ends_pop(&open);
+            continue;
+        }
+        rc = solo_until(h, &open, &at, next->start);
+        uint64_t end = a->drafts.data[next->draft].end;
+        if (rc == 0)
+            rc = ends_push(&open, (struct span){next->start, end, next->draft});
+        i++;
+    }
+    vec_release(&open.all);
+    return rc;
+}
+
 static int solo_build(struct rest *h, uint32_t process)
 {
     const struct analysis *a = h->a;
-    struct edges e = {VEC_INIT};
-    uint64_t sum = 0;
-    long open = 0;
+    struct starts starts = {VEC_INIT};
     int rc = 0;
 
     h->solo.len = 0;
     for (uint32_t i = h->b->drafts.from[process]; rc == 0 && i < h->b->drafts.from[process + 1];
          i++) {
         uint32_t draft = h->b->drafts.index[i];
-        rc = edge_pair(&e, a->drafts.data[draft].start, a->drafts.data[draft].end, draft);
+        const struct draft *d = &a->drafts.data[draft];
+        if (d->start < d->end)
+            rc = vec_push(&starts.all, ((struct order){d->start, draft}));
     }
-    if (e.all.len)
-        sort_runs(e.all.data, e.all.len, sizeof(*e.all.data), by_edge);
-    for (size_t i = 0; rc == 0 && i < e.all.len; i++) {
-        const struct edge *x = &e.all.data[i];
-        open += x->step;
-        sum += (uint64_t)((int64_t)x->step * x->what);
-        uint64_t next = i + 1 < e.all.len ? e.all.data[i + 1].time : x->time;
-        if (open == 1 && next > x->time)
-            rc = vec_push(&h->solo, ((struct span){x->time, next, (uint32_t)sum}));
-    }
-    vec_release(&e.all);
+    if (starts.all.len)
+        sort_near(starts.all.data, starts.all.len, sizeof(*starts.all.data), by_order);
+    if (rc == 0)
+        rc = solo_walk(h, &starts);
+    vec_release(&starts.all);
     return rc;
 }
 

@@ -102,14 +102,14 @@ static int span_order(const void *x, const void *y)
 static int spans_collect(const struct analysis *a, struct spans *spans)
 {
     int rc = 0;
-    for (size_t i = 0; rc == 0 && i < a->drafts.len; i++) {
-        const struct draft *d = &a->drafts.data[i];
-        if (d->first_thread != NONE &&
-            a->tl->threads.data[d->first_thread].role == THREAD_ROLE_LOOP)
-            rc = vec_push(&spans->all, ((struct span){d->first_thread, d->start, d->end}));
+    for (size_t i = 0; rc == 0 && i < a->tl->requests.len; i++) {
+        const struct request *r = &a->tl->requests.data[i];
+        uint32_t reader = a->readers.data[i].thread;
+        if (a->tl->threads.data[reader].role == THREAD_ROLE_LOOP)
+            rc = vec_push(&spans->all, ((struct span){reader, r->start_ns, r->end_ns}));
     }
     if (spans->all.len)
-        sort_runs(spans->all.data, spans->all.len, sizeof(*spans->all.data), span_order);
+        sort_near(spans->all.data, spans->all.len, sizeof(*spans->all.data), span_order);
     return rc;
 }
 
@@ -212,21 +212,6 @@ static enum role role_of(const struct life *l)
     return l->work_ns || l->held_ns ? THREAD_ROLE_HELPER : THREAD_ROLE_OTHER;
 }
 
-static void count_reads(struct analysis *a)
-{
-    for (size_t i = 0; i < a->records.len; i++) {
-        const struct record *r = &a->records.data[i];
-        if (r->kind != EVENT_RECV || r->thread == NONE || !r->moves)
-            continue;
-        const struct event_io *io = (const struct event_io *)r->ev;
-        const struct sock *s = record_sock(a, r);
-        if (!s || s->role != ROLE_ACCEPTED || !s->tcp)
-            continue;
-        a->lives.data[r->thread].reads++;
-        a->lives.data[r->thread].nonblocking_reads += (io->flags & IO_NONBLOCKING) != 0;
-    }
-}
-
 /* True for a wait on a connection of TCP, at either end. */
 static bool on_connection(const struct timeline *tl, const struct segment *s)
 {
@@ -263,7 +248,6 @@ int roles_build(struct analysis *a)
     if (rc < 0)
         return rc;
     count_socket_blocks(a);
-    count_reads(a);
     for (uint32_t i = 0; i < a->lives.len; i++) {
         sleeps_name(&a->tl->threads.data[i]);
         count_waits(a, i);

@@ -18,7 +18,7 @@
 
 struct survey {
     struct analysis *a;
-    struct by_thread touches, tenures;
+    struct by_thread tenures;
 };
 
 static uint64_t yield_start(const struct analysis *a, uint32_t thread, uint32_t k)
@@ -38,7 +38,7 @@ static uint64_t yield_end(const struct analysis *a, uint32_t thread, uint32_t k)
 static bool always_touches(const struct survey *s, uint32_t thread)
 {
     const struct analysis *a = s->a;
-    uint32_t yields = a->lives.data[thread].yields, touch = s->touches.from[thread];
+    uint32_t yields = a->lives.data[thread].yields, touch = s->a->touches_of.from[thread];
 
     /* Of a task that is another's no step is a touch of this one's. */
     const struct life *l = &a->lives.data[thread];
@@ -47,10 +47,10 @@ static bool always_touches(const struct survey *s, uint32_t thread)
     for (uint32_t k = 0; k + 1 < yields; k++) {
         uint64_t from = yield_start(a, thread, k), to = yield_start(a, thread, k + 1);
         bool known = false;
-        for (; touch < s->touches.from[thread + 1] &&
-               a->touches.data[s->touches.index[touch]].time <= to;
+        for (; touch < s->a->touches_of.from[thread + 1] &&
+               a->touches.data[s->a->touches_of.index[touch]].time <= to;
              touch++)
-            known |= !a->touches.data[s->touches.index[touch]].unknown;
+            known |= !a->touches.data[s->a->touches_of.index[touch]].unknown;
         if (!known && !clients_came(a, from, to))
             return false;
     }
@@ -119,10 +119,8 @@ static int loose_collect(struct survey *s, uint32_t thread)
 int slices_build(struct analysis *a)
 {
     struct survey s = {.a = a};
-    int rc = touches_by_thread(a, &s.touches);
+    int rc = tenures_by_thread(a, &s.tenures);
 
-    if (rc == 0)
-        rc = tenures_by_thread(a, &s.tenures);
     for (uint32_t i = 0; rc == 0 && i < a->lives.len; i++) {
         a->lives.data[i].visible = always_touches(&s, i) || in_one_go(a, i);
         if (!a->lives.data[i].visible)
@@ -130,7 +128,6 @@ int slices_build(struct analysis *a)
         if (rc == 0)
             rc = loose_collect(&s, i);
     }
-    by_thread_release(&s.touches);
     by_thread_release(&s.tenures);
     return rc;
 }

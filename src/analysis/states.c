@@ -230,5 +230,6 @@ int states_build(struct analysis *a)
     for (uint32_t i = 0; rc == 0 && i < a->lives.len; i++)
         rc = chain_build(a, i, &acts);
     by_thread_release(&acts);
+    vec_release(&a->waits);
     return rc;
 }

@@ -65,6 +65,20 @@ static bool goes_on(const struct analysis *a, const struct tenure *x)
     return x && !x->replied && !x->moment && !a->drafts.data[x->request].closed;
 }
 
+uint64_t tenure_line(const struct analysis *a, const struct tenure *x)
+{
+    uint64_t from = 0;
+    if (x->has_line)
+        table_get(&a->lines, (uint64_t)(x - a->tenures.data), &from);
+    return from;
+}
+
+int tenure_set_line(struct analysis *a, struct tenure *x, uint64_t from)
+{
+    x->has_line = true;
+    return table_put(&a->lines, (uint64_t)(x - a->tenures.data), from);
+}
+
 uint32_t tenure_request(const struct analysis *a, uint32_t thread)
 {
     const struct tenure *x = current(a, thread);

@@ -46,15 +46,16 @@ static bool is_wait_key(unsigned key)
     return key >= LEDGER_BLOCKED && key <= LEDGER_OTHER;
 }
 
-static void tally_request(struct tally *t, struct verdict *v, const struct request *r)
+static void tally_request(struct tally *t, struct verdict *v, const struct request *r,
+                          uint64_t queued_ns)
 {
     if (!t->arrived || r->start_ns < t->first_ns)
         t->first_ns = r->start_ns;
     if (r->start_ns > t->last_ns)
         t->last_ns = r->start_ns;
     t->arrived++;
-    v->queued_ns += r->ledger_ns[LEDGER_QUEUED];
-    v->queued_requests += r->ledger_ns[LEDGER_QUEUED] > QUEUED_MIN_NS;
+    v->queued_ns += queued_ns;
+    v->queued_requests += queued_ns > QUEUED_MIN_NS;
 }
 
 static void tally_waits(const struct timeline *tl, struct tally *t, const struct request *r)
@@ -74,23 +75,25 @@ static void tally_waits(const struct timeline *tl, struct tally *t, const struct
 
 static void tally_requests(struct analysis *a, struct tally *tallies)
 {
-    for (size_t i = 0; i < a->drafts.len; i++) {
-        const struct draft *d = &a->drafts.data[i];
-        if (d->first_thread == NONE || d->old) /* that one did not arrive in this time */
+    for (size_t i = 0; i < a->tl->requests.len; i++) {
+        const struct request *r = &a->tl->requests.data[i];
+        if (a->readers.data[i].old) /* that one did not arrive in this time */
             continue;
-        const struct request *r = &a->tl->requests.data[d->index];
         struct tally *t = &tallies[r->process];
         struct verdict *v = &a->tl->processes.data[r->process].verdict;
 
-        tally_request(t, v, r);
+        struct request_sums sums;
+
+        request_sums(a->tl, r, &sums);
+        tally_request(t, v, r, sums.ledger_ns[LEDGER_QUEUED]);
         tally_waits(a->tl, t, r);
         if (!(r->flags & REQUEST_COMPLETE))
             continue;
         v->requests++;
         t->latency_ns += r->end_ns - r->start_ns;
-        t->unattributed_ns += r->ledger_ns[LEDGER_UNATTRIBUTED];
+        t->unattributed_ns += sums.ledger_ns[LEDGER_UNATTRIBUTED];
         /* Whoever answers: a loop that hands over has read it. */
-        bool loop = a->tl->threads.data[d->first_thread].role == THREAD_ROLE_LOOP;
+        bool loop = a->tl->threads.data[a->readers.data[i].thread].role == THREAD_ROLE_LOOP;
         t->by_loop += loop;
         t->by_worker += !loop;
     }
@@ -410,6 +413,24 @@ static int tallies_fill(struct analysis *a, struct tally *tallies)
     return rc;
 }
 
+/* Threads run out only where they are what limits, are known well enough, and do not come as they
+ * are needed. */
+static int saturation_build(struct analysis *a, const struct tally *tallies)
+{
+    size_t count = a->tl->processes.len;
+    bool *may = calloc(count + 1, sizeof(*may));
+    int rc = may ? 0 : -ENOMEM;
+
+    for (size_t i = 0; rc == 0 && i < count; i++) {
+        const struct verdict *v = &a->tl->processes.data[i].verdict;
+        may[i] = v->model != MODEL_NONBLOCKING && is_half_known(&tallies[i]) && !v->comes_and_goes;
+    }
+    if (rc == 0)
+        rc = saturation_find(a, may);
+    free(may);
+    return rc;
+}
+
 int verdict_build(struct analysis *a)
 {
     size_t count = a->tl->processes.len;
@@ -423,14 +444,7 @@ int verdict_build(struct analysis *a)
     if (rc == 0)
         rc = peaks_find(a);
     if (rc == 0)
-        rc = saturation_find(a);
-    for (size_t i = 0; rc == 0 && i < count; i++) {
-        struct verdict *v = &a->tl->processes.data[i].verdict;
-        if (v->model != MODEL_NONBLOCKING && is_half_known(&tallies[i]) && !v->comes_and_goes)
-            continue;
-        v->saturated = v->in_line = false;
-        v->saturated_ns = 0;
-    }
+        rc = saturation_build(a, tallies);
     free(tallies);
     return rc;
 }

@@ -49,8 +49,10 @@ static int runs_find(struct runs *r, char *data, size_t count, size_t size, orde
     return rc == 0 ? vec_push(&r->all, count) : rc;
 }
 
-/* [from, middle) and [middle, to), each in order, to `into`. */
-static void merge(const char *data, char *into, const size_t bounds[3], size_t size, order_fn order)
+/* [from, middle) and [middle, to), each in order, to `into`. A size that the compiler knows is
+ * copied without a call. */
+static inline __attribute__((always_inline)) void
+merge_of(const char *data, char *into, const size_t bounds[3], size_t size, order_fn order)
 {
     size_t left = bounds[0], right = bounds[1], at = bounds[0];
 
@@ -62,6 +64,23 @@ static void merge(const char *data, char *into, const size_t bounds[3], size_t s
     memcpy(into + at * size, data + left * size, (bounds[1] - left) * size);
     at += bounds[1] - left;
     memcpy(into + at * size, data + right * size, (bounds[2] - right) * size);
+}
+
+static void merge(const char *data, char *into, const size_t bounds[3], size_t size, order_fn order)
+{
+    switch (size) {
+    case 8:
+        merge_of(data, into, bounds, 8, order);
+        break;
+    case 16:
+        merge_of(data, into, bounds, 16, order);
+        break;
+    case 32:
+        merge_of(data, into, bounds, 32, order);
+        break;
+    default:
+        merge_of(data, into, bounds, size, order);
+    }
 }
 
 /* Each two runs that lie beside each other become one in `into`. */
@@ -107,4 +126,58 @@ void sort_runs(void *data, size_t count, size_t size, order_fn order)
     }
     free(spare);
     vec_release(&r.all);
+}
+
+/* A part of what sort_near() sorts; and how far back it goes from one, before it takes all at once.
+ */
+#define PART 16384
+#define FAR ((size_t)4 * PART)
+
+/* The first element of [0, end) that is greater than the one at `end`. */
+static size_t first_greater(const char *data, size_t end, size_t size, order_fn order)
+{
+    const char *least = data + end * size;
+    size_t low = end, step = 1, high;
+
+    do {
+        high = low;
+        low = low > step ? low - step : 0;
+        step *= 2;
+    } while (low && order(data + low * size, least) > 0);
+    while (low < high) {
+        size_t mid = low + (high - low) / 2;
+        if (order(data + mid * size, least) > 0)
+            high = mid;
+        else
+            low = mid + 1;
+    }
+    return low;
+}
+
+void sort_near(void *data, size_t count, size_t size, order_fn order)
+{
+    char *all = data, *spare = count > PART ? malloc(FAR * size) : NULL;
+
+    for (size_t begin = 0, end = 0; begin < count; begin = end) {
+        end = spare && count - begin > PART ? begin + PART : count;
+        sort_runs(all + begin * size, end - begin, size, order);
+        if (!begin || order(all + (begin - 1) * size, all + begin * size) <= 0)
+            continue;
+        size_t first = first_greater(all, begin, size, order), back = begin - first;
+        if (back > FAR) {
+            sort_runs(data, count, size, order);
+            break;
+        }
+        /* What is greater is laid aside and merged into the room for it: less than is free is
+         * ever written. */
+        memcpy(spare, all + first * size, back * size);
+        size_t left = 0, right = begin, at = first;
+        while (left < back && right < end) {
+            bool from_left = order(spare + left * size, all + right * size) <= 0;
+            const char *next = from_left ? spare + left++ * size : all + right++ * size;
+            memcpy(all + at++ * size, next, size);
+        }
+        memcpy(all + at * size, spare + left * size, (back - left) * size);
+    }
+    free(spare);
 }

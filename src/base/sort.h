@@ -15,4 +15,8 @@
  * qsort(), whose order of equal elements is any. */
 void sort_runs(void *data, size_t count, size_t size, int (*order)(const void *, const void *));
 
+/* The same for long arrays in which nothing is out of place by far: it works on one part after the
+ * other, and needs little memory beside. */
+void sort_near(void *data, size_t count, size_t size, int (*order)(const void *, const void *));
+
 #endif

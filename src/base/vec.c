@@ -2,6 +2,8 @@
 
 #include <stdint.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 int vec_grow(void **data, size_t *cap, size_t want, size_t size)
 {
@@ -21,4 +23,15 @@ int vec_grow(void **data, size_t *cap, size_t want, size_t size)
     memcpy(data, &grown, sizeof(grown));
     *cap = room;
     return 0;
+}
+
+void vec_give_back(void *data, size_t from, size_t to)
+{
+    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), base = (uintptr_t)data;
+    uintptr_t first = (base + from) & ~(page - 1), end = (base + to) & ~(page - 1);
+
+    if (first < base)
+        first += page;
+    if (first < end) /* where the kernel does not want to, they stay */
+        madvise((char *)data + (first - base), end - first, MADV_DONTNEED);
 }

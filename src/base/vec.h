@@ -30,11 +30,20 @@
 /* Grows `*data` to hold at least `want` elements of `size` bytes. Not called directly. */
 int vec_grow(void **data, size_t *cap, size_t want, size_t size);
 
+/* Gives back the pages behind that of byte `from` and before that of byte `to`, and the former too
+ * unless it begins before `data`. Not called directly. */
+void vec_give_back(void *data, size_t from, size_t to);
+
 #define vec_reserve(v, want) \
     ((want) <= (v)->cap ? 0 : vec_grow((void **)&(v)->data, &(v)->cap, (want), sizeof(*(v)->data)))
 #define vec_push(v, value) \
     (vec_reserve((v), (v)->len + 1) < 0 ? -ENOMEM : ((v)->data[(v)->len++] = (value), 0))
 #define vec_last(v) (&(v)->data[(v)->len - 1])
+/* The first `to` elements are not needed any more, and the first `from` of them were given back
+ * before: the pages that only they lie on go back, and what they hold is undefined from now on.
+ * Elements behind them stay where they are. */
+#define vec_forget(v, from, to) \
+    vec_give_back((v)->data, (from) * sizeof(*(v)->data), (to) * sizeof(*(v)->data))
 #define vec_release(v) (free((v)->data), (v)->data = NULL, (v)->len = (v)->cap = 0)
 
 #endif

@@ -74,24 +74,26 @@ static bool is_over(const struct budget_limit *l, uint64_t ns, uint64_t latency_
 
 /* How much of the request's unattributed time may be of that key: no more than the threads of its
  * process were in such a state meanwhile. */
-static uint64_t hidden_ns(unsigned rule, const struct request *r, const struct presence *threads)
+static uint64_t hidden_ns(unsigned rule, const struct request *r, const struct request_sums *sums,
+                          const struct presence *threads)
 {
-    uint64_t unknown_ns = r->ledger_ns[LEDGER_UNATTRIBUTED];
+    uint64_t unknown_ns = sums->ledger_ns[LEDGER_UNATTRIBUTED];
     if (rule == BUDGET_LATENCY || rule == LEDGER_UNATTRIBUTED || !unknown_ns)
         return 0;
     if (state_of(rule) < 0)
         return unknown_ns;
     uint64_t threads_ns = presence_ns(threads, r->process, r->start_ns, r->end_ns);
-    uint64_t charged_ns = r->ledger_ns[rule]; /* which is among that */
+    uint64_t charged_ns = sums->ledger_ns[rule]; /* which is among that */
     threads_ns = threads_ns > charged_ns ? threads_ns - charged_ns : 0;
     return threads_ns < unknown_ns ? threads_ns : unknown_ns;
 }
 
 static int judge_request(const struct budget_limit *l, unsigned rule, const struct request *r,
-                         uint32_t index, const struct presence *threads, struct finding *f)
+                         const struct request_sums *sums, uint32_t index,
+                         const struct presence *threads, struct finding *f)
 {
     uint64_t latency_ns = r->end_ns - r->start_ns;
-    uint64_t ns = rule == BUDGET_LATENCY ? latency_ns : r->ledger_ns[rule];
+    uint64_t ns = rule == BUDGET_LATENCY ? latency_ns : sums->ledger_ns[rule];
     if (is_over(l, ns, latency_ns)) {
         struct offence o = {.request = index, .ns = ns, .size = (double)ns};
         if (l->is_share)
@@ -100,7 +102,7 @@ static int judge_request(const struct budget_limit *l, unsigned rule, const stru
         return vec_push(&f->over, o);
     }
     f->most_ns = ns > f->most_ns ? ns : f->most_ns;
-    if (is_over(l, ns + hidden_ns(rule, r, threads), latency_ns))
+    if (is_over(l, ns + hidden_ns(rule, r, sums, threads), latency_ns))
         f->undecided++;
     else
         f->decides = true;
@@ -123,9 +125,14 @@ static int judge_rule(const struct budget *b, unsigned rule, const struct timeli
     int ret = 0;
     if (state_of(rule) >= 0)
         ret = presence_init(&threads, tl, (uint8_t)state_of(rule));
-    for (uint32_t i = 0; ret == 0 && i < tl->requests.len; i++)
-        if (is_meant(b, tl, &tl->requests.data[i]))
-            ret = judge_request(&b->limits[rule], rule, &tl->requests.data[i], i, &threads, f);
+    for (uint32_t i = 0; ret == 0 && i < tl->requests.len; i++) {
+        const struct request *r = &tl->requests.data[i];
+        struct request_sums sums;
+        if (!is_meant(b, tl, r))
+            continue;
+        request_sums(tl, r, &sums);
+        ret = judge_request(&b->limits[rule], rule, r, &sums, i, &threads, f);
+    }
     for (size_t i = 0; i < f->over.len; i++) {
         j->offenders += !over[f->over.data[i].request];
         over[f->over.data[i].request] = true;

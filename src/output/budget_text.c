@@ -159,8 +159,10 @@ static void add_offence(struct page *p, const struct offence *o, unsigned rule)
         buf_adds(p->out, ", records were lost meanwhile");
     buf_addc(p->out, '\n');
     if (rule == BUDGET_LATENCY) {
+        struct request_sums sums;
+        request_sums(p->tl, r, &sums);
         buf_adds(p->out, INDENT);
-        sheet_ledger_shares(p->out, r->ledger_ns, latency_ns);
+        sheet_ledger_shares(p->out, sums.ledger_ns, latency_ns);
         buf_addc(p->out, '\n');
     }
     add_wait(p, r, rule);

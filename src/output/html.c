@@ -2,26 +2,63 @@
 
 #include "base/text.h"
 #include "output/diff.h"
-#include "output/gzip.h"
+#include "output/lines.h"
 #include "output/output.h"
 
 #include <string.h>
 
-/* Six bits a character, three bytes in four, "=" for bytes that are not there. */
-static void add_base64(struct buf *out, const struct buf *bytes)
+/* Six bits a character, three bytes in four, "=" for bytes that are not there. Takes a stream in
+ * pieces: what is left of one begins the next group. */
+struct base64 {
+    struct buf *out;
+    unsigned char left[3];
+    size_t len;
+};
+
+static char *base64_group(char *to, const unsigned char *p, size_t len)
 {
     static const char alphabet[] =
         "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    const unsigned char *p = (const unsigned char *)buf_str(bytes);
-    for (size_t i = 0; i < bytes->len; i += 3) {
-        size_t left = bytes->len - i;
-        unsigned three = (unsigned)p[i] << 16 | (left > 1 ? (unsigned)p[i + 1] << 8 : 0) |
-                         (left > 2 ? p[i + 2] : 0);
-        char four[4] = {alphabet[three >> 18], alphabet[three >> 12 & 63],
-                        left > 1 ? alphabet[three >> 6 & 63] : '=',
-                        left > 2 ? alphabet[three & 63] : '='};
-        buf_add(out, four, sizeof(four));
+    unsigned three =
+        (unsigned)p[0] << 16 | (len > 1 ? (unsigned)p[1] << 8 : 0) | (len > 2 ? p[2] : 0);
+    to[0] = alphabet[three >> 18];
+    to[1] = alphabet[three >> 12 & 63];
+    to[2] = len > 1 ? alphabet[three >> 6 & 63] : '=';
+    to[3] = len > 2 ? alphabet[three & 63] : '=';
+    return to + 4;
+}
+
+static int base64_take(void *ctx, const char *bytes, size_t len)
+{
+    struct base64 *b = ctx;
+    const unsigned char *p = (const unsigned char *)bytes, *end = p + len;
+    char *to = buf_room(b->out, len / 3 * 4 + 8);
+
+    if (!to)
+        return -ENOMEM;
+    for (; p < end && b->len; p++) {
+        b->left[b->len++] = *p;
+        if (b->len < 3)
+            continue;
+        to = base64_group(to, b->left, 3);
+        b->len = 0;
     }
+    for (; end - p >= 3; p += 3)
+        to = base64_group(to, p, 3);
+    while (p < end)
+        b->left[b->len++] = *p++;
+    buf_end(b->out, to);
+    return 0;
+}
+
+static int base64_end(struct base64 *b)
+{
+    char *to = buf_room(b->out, 4);
+
+    if (!to)
+        return -ENOMEM;
+    buf_end(b->out, b->len ? base64_group(to, b->left, b->len) : to);
+    return 0;
 }
 
 /* Of a path, which may tell more than a page that is passed on should. */
@@ -34,24 +71,23 @@ static const char *file_name(const char *path)
 /* The first is the page's own; the second is compared with it. */
 static int add_part(struct buf *out, const struct html_part *part, size_t i)
 {
-    struct buf packed = BUF_INIT, name = BUF_INIT;
-    int ret = gzip_timeline(part->tl, GZIP_LEVEL, &packed);
-    if (ret == 0) {
-        buf_addf(out, "<script type=\"application/x-waitscope\" id=\"waitscope-data%s\"",
-                 i ? "-b" : "");
-        if (part->name) {
-            text_clean(&name, part->name, strlen(part->name));
-            buf_adds(out, " data-name=\"");
-            text_html(out, buf_str(&name));
-            buf_addc(out, '"');
-        }
-        buf_addc(out, '>');
-        add_base64(out, &packed);
-        buf_adds(out, "</script>");
+    struct base64 data = {.out = out};
+    buf_addf(out, "<script type=\"application/x-waitscope\" id=\"waitscope-data%s\"",
+             i ? "-b" : "");
+    if (part->name) {
+        struct buf name = BUF_INIT;
+        text_clean(&name, part->name, strlen(part->name));
+        buf_adds(out, " data-name=\"");
+        text_html(out, buf_str(&name));
+        buf_addc(out, '"');
         out->failed |= name.failed;
+        buf_release(&name);
     }
-    buf_release(&name);
-    buf_release(&packed);
+    buf_addc(out, '>');
+    int ret = lines_gzip(part->tl, base64_take, &data);
+    if (ret == 0)
+        ret = base64_end(&data);
+    buf_adds(out, "</script>");
     return ret;
 }
 

@@ -7,14 +7,9 @@
 
 /* Most elements of a line, so that a reader's strings and pauses stay small. */
 #define STRINGS_A_LINE 10000
-
-int json_end_line(struct json *j)
-{
-    buf_addc(j->text, '\n');
-    if (j->text->failed)
-        return -ENOMEM;
-    return j->drain ? j->drain(j->ctx, j->text) : 0;
-}
+#define REQUESTS_A_LINE 5000
+#define ASKS_A_LINE 20000
+#define INTERVALS_A_LINE 100000
 
 void json_open_array(struct json *j, const char *key)
 {
@@ -27,34 +22,30 @@ void json_comma(struct json *j, bool first)
         buf_addc(j->text, ',');
 }
 
-size_t json_chunk(size_t from, size_t len, size_t most)
+void json_close_numbers(struct json *j, bool any)
 {
-    return len - from < most ? len : from + most;
+    if (any && !j->text->failed)
+        j->text->data[j->text->len - 1] = ']';
+    else
+        buf_addc(j->text, ']');
 }
 
-static int write_header(struct json *j)
+static void write_header(struct json *j, const struct json_line *line)
 {
+    (void)line;
     buf_addc(j->text, '[');
     json_header(j->tl, j->text);
-    return json_end_line(j);
 }
 
-static int write_strings(struct json *j)
+static void write_strings(struct json *j, const struct json_line *line)
 {
-    for (size_t from = 0, to; from < j->tl->strings.len; from = to) {
-        to = json_chunk(from, j->tl->strings.len, STRINGS_A_LINE);
-        buf_adds(j->text, ",{\"type\":\"strings\"");
-        json_open_array(j, "values");
-        for (size_t i = from; i < to; i++) {
-            json_comma(j, i == from);
-            text_json(j->text, j->tl->strings.data[i]);
-        }
-        buf_adds(j->text, "]}");
-        int ret = json_end_line(j);
-        if (ret < 0)
-            return ret;
+    buf_adds(j->text, ",{\"type\":\"strings\"");
+    json_open_array(j, "values");
+    for (size_t i = line->from; i < line->to; i++) {
+        json_comma(j, i == line->from);
+        text_json(j->text, j->tl->strings.data[i]);
     }
-    return 0;
+    buf_adds(j->text, "]}");
 }
 
 #define OBJECT_COLUMN(field)                               \
@@ -77,8 +68,9 @@ static const struct {
     {"remote", object_remote}, {"deleted", object_deleted},
 };
 
-static int write_objects(struct json *j)
+static void write_objects(struct json *j, const struct json_line *line)
 {
+    (void)line;
     const struct object *objects = j->tl->objects.data;
     buf_adds(j->text, ",{\"type\":\"objects\"");
     json_open_array(j, "id");
@@ -96,7 +88,6 @@ static int write_objects(struct json *j)
         buf_addc(j->text, ']');
     }
     buf_addc(j->text, '}');
-    return json_end_line(j);
 }
 
 #define HOLD_COLUMN(name, expression)                 \
@@ -150,8 +141,9 @@ static void write_victims(struct json *j, const char *key, uint64_t (*get)(const
     buf_addc(j->text, ']');
 }
 
-static int write_holds(struct json *j)
+static void write_holds(struct json *j, const struct json_line *line)
 {
+    (void)line;
     const struct hold *holds = j->tl->holds.data;
     buf_adds(j->text, ",{\"type\":\"holds\"");
     for (size_t c = 0; c < sizeof(hold_columns) / sizeof(*hold_columns); c++) {
@@ -165,36 +157,100 @@ static int write_holds(struct json *j)
     write_victims(j, "victims", victim_request);
     write_victims(j, "lost", victim_lost);
     buf_addc(j->text, '}');
-    return json_end_line(j);
 }
 
-static int write_end(struct json *j)
+static void write_end(struct json *j, const struct json_line *line)
 {
     uint64_t intervals = 0;
+    (void)line;
     for (size_t i = 0; i < j->tl->threads.len; i++)
         intervals += j->tl->threads.data[i].intervals.len;
     buf_addf(j->text,
              ",{\"type\":\"end\",\"threads\":%zu,\"requests\":%zu,\"intervals\":%" PRIu64 "}\n]",
              j->tl->threads.len, j->tl->requests.len, intervals);
-    return json_end_line(j);
+}
+
+static size_t count_one(const struct timeline *tl, size_t item)
+{
+    (void)tl;
+    return item == 0;
+}
+
+static size_t count_strings(const struct timeline *tl, size_t item)
+{
+    return item == 0 ? tl->strings.len : 0;
+}
+
+static size_t count_requests(const struct timeline *tl, size_t item)
+{
+    return item == 0 ? tl->requests.len : 0;
+}
+
+static size_t count_asks(const struct timeline *tl, size_t item)
+{
+    return item == 0 ? tl->asks.len : 0;
+}
+
+static size_t count_intervals(const struct timeline *tl, size_t item)
+{
+    return tl->threads.data[item].intervals.len;
+}
+
+/* A part has lines of at most so many elements each. */
+static const struct {
+    void (*write)(struct json *j, const struct json_line *line);
+    size_t (*count)(const struct timeline *tl, size_t item);
+    size_t most, weight;
+    bool each_thread;
+} parts[] = {
+    {write_header, count_one, 1, 100000, false},
+    {write_strings, count_strings, STRINGS_A_LINE, 4, false},
+    {write_objects, count_one, 1, 1, false},
+    {json_requests, count_requests, REQUESTS_A_LINE, 20, false},
+    {json_asks, count_asks, ASKS_A_LINE, 5, false},
+    {write_holds, count_one, 1, 1, false},
+    {json_threads, count_intervals, INTERVALS_A_LINE, 1, true},
+    {write_end, count_one, 1, 1, false},
+};
+
+bool json_next(const struct timeline *tl, struct json_line *line)
+{
+    while (line->part < sizeof(parts) / sizeof(*parts)) {
+        size_t items = parts[line->part].each_thread ? tl->threads.len : 1;
+        for (; line->item < items; line->item++, line->to = 0) {
+            size_t count = parts[line->part].count(tl, line->item);
+            if (line->to >= count)
+                continue;
+            line->from = line->to;
+            line->to = count - line->from < parts[line->part].most
+                           ? count
+                           : line->from + parts[line->part].most;
+            return true;
+        }
+        *line = (struct json_line){.part = line->part + 1};
+    }
+    return false;
+}
+
+size_t json_weight(const struct json_line *line)
+{
+    return (line->to - line->from) * parts[line->part].weight;
+}
+
+void json_add(const struct timeline *tl, const struct json_line *line, struct buf *text)
+{
+    parts[line->part].write(&(struct json){tl, text}, line);
+    buf_addc(text, '\n');
 }
 
 int json_write(const struct timeline *tl, struct buf *text, json_drain drain, void *ctx)
 {
-    static int (*const parts[])(struct json * j) = {
-        write_header, write_strings, write_objects, json_requests,
-        json_asks,    write_holds,   json_threads,  write_end,
-    };
-    struct json j = {tl, text, drain, ctx};
-    for (size_t i = 0; i < sizeof(parts) / sizeof(*parts); i++) {
-        int ret = parts[i](&j);
-        if (ret < 0)
-            return ret;
-    }
-    return 0;
-}
+    struct json_line line = {0};
+    int ret = 0;
 
-int output_json(const struct timeline *tl, struct buf *out)
-{
-    return json_write(tl, out, NULL, NULL);
+    while (ret == 0 && json_next(tl, &line)) {
+        json_add(tl, &line, text);
+        ret = text->failed ? -ENOMEM : drain ? drain(ctx, text) : 0;
+    }
+    return ret;
 }

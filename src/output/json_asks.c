@@ -1,7 +1,5 @@
 #include "output/json.h"
 
-#define ASKS_A_LINE 20000
-
 /* A column is the same field of each question. */
 #define ASK_COLUMN(name, expression)               \
     static int64_t ask_##name(const struct ask *k) \
@@ -28,23 +26,14 @@ static const struct {
     {"asked", ask_asked},     {"reply", ask_reply},   {"dur", ask_dur},
 };
 
-int json_asks(struct json *j)
+void json_asks(struct json *j, const struct json_line *line)
 {
-    for (size_t from = 0, to; from < j->tl->asks.len; from = to) {
-        to = json_chunk(from, j->tl->asks.len, ASKS_A_LINE);
-        buf_adds(j->text, ",{\"type\":\"asks\"");
-        for (size_t c = 0; c < sizeof(ask_columns) / sizeof(*ask_columns); c++) {
-            json_open_array(j, ask_columns[c].key);
-            for (size_t i = from; i < to; i++) {
-                json_comma(j, i == from);
-                buf_addi(j->text, ask_columns[c].get(&j->tl->asks.data[i]));
-            }
-            buf_addc(j->text, ']');
-        }
-        buf_addc(j->text, '}');
-        int ret = json_end_line(j);
-        if (ret < 0)
-            return ret;
+    buf_adds(j->text, ",{\"type\":\"asks\"");
+    for (size_t c = 0; c < sizeof(ask_columns) / sizeof(*ask_columns); c++) {
+        json_open_array(j, ask_columns[c].key);
+        for (size_t i = line->from; i < line->to; i++)
+            json_signed(j, ask_columns[c].get(&j->tl->asks.data[i]));
+        json_close_numbers(j, line->from < line->to);
     }
-    return 0;
+    buf_addc(j->text, '}');
 }

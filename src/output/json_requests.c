@@ -1,6 +1,6 @@
 #include "output/json.h"
 
-#define REQUESTS_A_LINE 5000
+#include <stdlib.h>
 
 /* A column is the same field of each request. */
 #define REQUEST_COLUMN(name, expression)                   \
@@ -48,38 +48,39 @@ static void add_columns(struct json *j, size_t from, size_t to)
 {
     for (size_t c = 0; c < sizeof(request_columns) / sizeof(*request_columns); c++) {
         json_open_array(j, request_columns[c].key);
-        for (size_t i = from; i < to; i++) {
-            json_comma(j, i == from);
-            buf_addi(j->text, request_columns[c].get(&j->tl->requests.data[i]));
-        }
-        buf_addc(j->text, ']');
+        for (size_t i = from; i < to; i++)
+            json_signed(j, request_columns[c].get(&j->tl->requests.data[i]));
+        json_close_numbers(j, from < to);
     }
 }
 
-static const uint64_t *ledger_of(const struct request *r)
-{
-    return r->ledger_ns;
-}
-
-static const uint64_t *grades_of(const struct request *r)
-{
-    return r->grade_ns;
-}
-
 /* One array for each of `count` sums, in it one entry for each request. */
-static void add_sums(struct json *j, const char *key, size_t from, size_t to, unsigned count,
-                     const uint64_t *(*sums_of)(const struct request *r))
+static void add_sums(struct json *j, const char *key, bool grades, unsigned count,
+                     const struct request_sums *sums, size_t requests)
 {
     json_open_array(j, key);
     for (unsigned sum = 0; sum < count; sum++) {
         buf_adds(j->text, sum ? ",[" : "[");
-        for (size_t i = from; i < to; i++) {
-            json_comma(j, i == from);
-            buf_addu(j->text, sums_of(&j->tl->requests.data[i])[sum]);
-        }
-        buf_addc(j->text, ']');
+        for (size_t i = 0; i < requests; i++)
+            json_number(j, grades ? sums[i].grade_ns[sum] : sums[i].ledger_ns[sum]);
+        json_close_numbers(j, requests > 0);
     }
     buf_addc(j->text, ']');
+}
+
+static void add_ledgers(struct json *j, const struct json_line *line)
+{
+    size_t requests = line->to - line->from;
+    struct request_sums *sums = malloc((requests + 1) * sizeof(*sums));
+
+    j->text->failed |= !sums;
+    for (size_t i = 0; sums && i < requests; i++)
+        request_sums(j->tl, &j->tl->requests.data[line->from + i], &sums[i]);
+    if (sums) {
+        add_sums(j, "ledger", false, LEDGER_COUNT, sums, requests);
+        add_sums(j, "grade", true, GRADE_COUNT, sums, requests);
+    }
+    free(sums);
 }
 
 #define SEGMENT_COLUMN(name, expression)                                                          \
@@ -106,36 +107,26 @@ static const struct {
 };
 
 /* The segments of all requests of the line, one behind the other. */
-static void add_segments(struct json *j, size_t from, size_t to)
+static void add_segments(struct json *j, const struct json_line *line)
 {
     for (size_t c = 0; c < sizeof(segment_columns) / sizeof(*segment_columns); c++) {
-        bool first = true;
+        bool any = false;
         json_open_array(j, segment_columns[c].key);
-        for (size_t i = from; i < to; i++) {
+        for (size_t i = line->from; i < line->to; i++) {
             const struct request *r = &j->tl->requests.data[i];
-            for (size_t k = 0; k < r->segment_count; k++) {
-                json_comma(j, first);
-                first = false;
-                buf_addu(j->text, segment_columns[c].get(j->tl, r, r->first_segment + k));
-            }
+            any |= r->segment_count > 0;
+            for (size_t k = 0; k < r->segment_count; k++)
+                json_number(j, segment_columns[c].get(j->tl, r, r->first_segment + k));
         }
-        buf_addc(j->text, ']');
+        json_close_numbers(j, any);
     }
 }
 
-int json_requests(struct json *j)
+void json_requests(struct json *j, const struct json_line *line)
 {
-    for (size_t from = 0, to; from < j->tl->requests.len; from = to) {
-        to = json_chunk(from, j->tl->requests.len, REQUESTS_A_LINE);
-        buf_addf(j->text, ",{\"type\":\"requests\",\"first\":%zu", from);
-        add_columns(j, from, to);
-        add_sums(j, "ledger", from, to, LEDGER_COUNT, ledger_of);
-        add_sums(j, "grade", from, to, GRADE_COUNT, grades_of);
-        add_segments(j, from, to);
-        buf_addc(j->text, '}');
-        int ret = json_end_line(j);
-        if (ret < 0)
-            return ret;
-    }
-    return 0;
+    buf_addf(j->text, ",{\"type\":\"requests\",\"first\":%zu", line->from);
+    add_columns(j, line->from, line->to);
+    add_ledgers(j, line);
+    add_segments(j, line);
+    buf_addc(j->text, '}');
 }

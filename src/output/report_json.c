@@ -226,6 +226,8 @@ static void add_request(struct report *rep, size_t index)
     const struct request *r = &rep->tl->requests.data[index];
     struct buf *out = rep->out;
     struct json_object *o = json_object_new_object();
+    struct request_sums sums;
+    request_sums(rep->tl, r, &sums);
     part_uint(out, o, "id", r->id);
     part_uint(out, o, "pid", rep->tl->processes.data[r->process].pid);
     part_add(out, o, "conn", request_conn(rep, r));
@@ -241,9 +243,9 @@ static void add_request(struct report *rep, size_t index)
     part_bool(out, o, "overlaps_loss", r->flags & REQUEST_LOSS);
     part_bool(out, o, "pipelined", r->flags & REQUEST_PIPELINED);
     part_add(out, o, "ledger_ns",
-             part_named_uints(out, ledger_key_name, r->ledger_ns, LEDGER_COUNT));
+             part_named_uints(out, ledger_key_name, sums.ledger_ns, LEDGER_COUNT));
     part_uint(out, o, "parallel_ns", r->parallel_ns);
-    part_add(out, o, "grade_ns", part_named_uints(out, grade_name, r->grade_ns, GRADE_COUNT));
+    part_add(out, o, "grade_ns", part_named_uints(out, grade_name, sums.grade_ns, GRADE_COUNT));
     part_add(out, o, "tids", request_tids(rep, r));
     part_add(out, o, "waits", request_wait_list(rep, r));
     part_add(out, o, "asks", request_asks(rep, index));

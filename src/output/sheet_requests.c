@@ -113,15 +113,37 @@ static int by_latency(const void *a, const void *b)
     return (x->id > y->id) - (x->id < y->id);
 }
 
+/* The slowest of those in the list stay. */
+static void keep_slowest(struct slow_list *slow, size_t most)
+{
+    if (slow->all.len)
+        qsort(slow->all.data, slow->all.len, sizeof(*slow->all.data), by_latency);
+    if (slow->all.len > most)
+        slow->all.len = most;
+}
+
 static int find_slowest(struct sheet *sheet, struct slow_list *slow)
 {
-    if (vec_reserve(&slow->all, sheet->tl->requests.len) < 0)
+    size_t requests = sheet->tl->requests.len;
+    size_t most = sheet->rows < requests ? sheet->rows : requests, room = 2 * most + 64;
+    uint64_t least_ns = 0; /* those behind that are no slower have no place in the list */
+
+    if (vec_reserve(&slow->all, room) < 0 || !slow->all.data)
         return -ENOMEM;
-    for (size_t i = 0; i < sheet->tl->requests.len; i++)
-        slow->all.data[slow->all.len++].request = &sheet->tl->requests.data[i];
-    qsort(slow->all.data, slow->all.len, sizeof(*slow->all.data), by_latency);
-    if (slow->all.len > sheet->rows)
-        slow->all.len = sheet->rows;
+    for (size_t i = 0; i < requests; i++) {
+        const struct request *r = &sheet->tl->requests.data[i];
+        if (least_ns && r->end_ns - r->start_ns <= least_ns)
+            continue;
+        slow->all.data[slow->all.len++].request = r;
+        if (slow->all.len < room)
+            continue;
+        keep_slowest(slow, most);
+        if (!slow->all.data || !slow->all.len)
+            break;
+        r = vec_last(&slow->all)->request;
+        least_ns = r->end_ns - r->start_ns;
+    }
+    keep_slowest(slow, most);
     return 0;
 }
 
@@ -185,6 +207,8 @@ static void add_slow(struct sheet *sheet, struct grid *g, const struct request *
 {
     uint64_t rest_ns = 0;
     struct buf *out = grid_text(g);
+    struct request_sums sums;
+    request_sums(sheet->tl, r, &sums);
     buf_addf(out, "#%" PRIu64 " %s", r->id, timeline_string(sheet->tl, r->name));
     if (r->status)
         buf_addf(out, " → %d", r->status);
@@ -192,9 +216,9 @@ static void add_slow(struct sheet *sheet, struct grid *g, const struct request *
     add_ms(g, r->end_ns - r->start_ns);
     for (unsigned key = 0; key < LEDGER_COUNT; key++)
         if (shown[key])
-            add_ms(g, r->ledger_ns[key]);
+            add_ms(g, sums.ledger_ns[key]);
         else
-            rest_ns += r->ledger_ns[key];
+            rest_ns += sums.ledger_ns[key];
     if (rest)
         add_ms(g, rest_ns);
     add_flags(g, r);
@@ -249,7 +273,7 @@ void sheet_slowest(struct sheet *sheet)
     }
     for (unsigned key = 0; key < LEDGER_COUNT; key++) {
         for (size_t i = 0; i < slow.all.len; i++)
-            sums[key] += slow.all.data[i].request->ledger_ns[key];
+            sums[key] += request_ns(sheet->tl, slow.all.data[i].request, key);
         shown[key] = sums[key] > 0;
     }
     fill_slowest(sheet, &g, &slow, shown, rest);

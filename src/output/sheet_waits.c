@@ -188,8 +188,9 @@ static bool is_little_known(const struct sheet *sheet)
 {
     uint64_t latency_ns = 0, unknown_ns = 0;
     for (size_t i = 0; i < sheet->tl->requests.len; i++) {
-        latency_ns += sheet->tl->requests.data[i].end_ns - sheet->tl->requests.data[i].start_ns;
-        unknown_ns += sheet->tl->requests.data[i].ledger_ns[LEDGER_UNATTRIBUTED];
+        const struct request *r = &sheet->tl->requests.data[i];
+        latency_ns += r->end_ns - r->start_ns;
+        unknown_ns += request_ns(sheet->tl, r, LEDGER_UNATTRIBUTED);
     }
     return unknown_ns * 10 >= latency_ns;
 }

@@ -4,16 +4,19 @@
 
 #include <stdlib.h>
 
-static void add_request(struct process_sums *s, const struct request *r)
+static void add_request(struct process_sums *s, const struct timeline *tl, const struct request *r)
 {
+    struct request_sums sums;
+
     if (!(r->flags & REQUEST_COMPLETE)) {
         s->open++;
         return;
     }
     s->complete++;
     s->latency_ns += r->end_ns - r->start_ns;
+    request_sums(tl, r, &sums);
     for (unsigned key = 0; key < LEDGER_COUNT; key++)
-        s->ledger_ns[key] += r->ledger_ns[key];
+        s->ledger_ns[key] += sums.ledger_ns[key];
 }
 
 static uint64_t segment_ns(const struct timeline *tl, const struct request *r, size_t index)
@@ -76,7 +79,7 @@ static void add_first_queued(struct process_sums *s, const struct timeline *tl, 
     const struct request *r = &tl->requests.data[index];
     const struct verdict *v = &tl->processes.data[r->process].verdict;
     if (!v->saturated || s->first_queued1 || r->start_ns > v->saturated_ns ||
-        r->end_ns <= v->saturated_ns || !r->ledger_ns[LEDGER_QUEUED])
+        r->end_ns <= v->saturated_ns || !request_ns(tl, r, LEDGER_QUEUED))
         return;
     for (size_t i = r->first_segment; i < (size_t)r->first_segment + r->segment_count; i++) {
         const struct segment *segment = &tl->segments.data[i];
@@ -150,7 +153,7 @@ struct process_sums *sums_new(const struct timeline *tl)
         return NULL;
     for (uint32_t i = 0; i < tl->requests.len; i++) {
         struct process_sums *s = &sums[tl->requests.data[i].process];
-        add_request(s, &tl->requests.data[i]);
+        add_request(s, tl, &tl->requests.data[i]);
         add_longest(s, tl, i);
         add_first_queued(s, tl, i);
         add_queued_loop(s, tl, i);

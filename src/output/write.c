@@ -78,11 +78,44 @@ static int temp_open(const char *path, struct buf *temp)
     return -EEXIST;
 }
 
-static int write_bytes(const char *path, const struct buf *bytes)
+struct file {
+    struct buf_outlet outlet;
+    int fd;
+};
+
+static int file_take(struct buf_outlet *outlet, const char *bytes, size_t len)
+{
+    return write_all(((const struct file *)(const void *)outlet)->fd, bytes, len);
+}
+
+/* What a file is to hold: a timeline in one form, or (`output` is NULL) the page of a comparison.
+ */
+struct content {
+    const struct timeline *tl;
+    int (*output)(const struct timeline *tl, struct buf *out);
+    const struct diff *diff;
+};
+
+/* Into the file while it is made, so that memory never holds all of it. */
+static int write_content(const struct content *c, int fd)
+{
+    struct file file = {{file_take, 0}, fd};
+    struct buf out = BUF_INIT;
+
+    out.outlet = &file.outlet;
+    int ret = c->output ? c->output(c->tl, &out) : output_diff_html(c->diff, &out);
+    int flushed = buf_flush(&out);
+    buf_release(&out);
+    if (file.outlet.error < 0)
+        return file.outlet.error;
+    return ret < 0 ? ret : flushed;
+}
+
+static int write_file(const char *path, const struct content *c)
 {
     struct buf temp = BUF_INIT;
     int fd = temp_open(path, &temp);
-    int ret = fd < 0 ? fd : write_all(fd, buf_str(bytes), bytes->len);
+    int ret = fd < 0 ? fd : write_content(c, fd);
     /* A full disk may show only here. */
     if (fd >= 0 && close(fd) < 0 && ret == 0)
         ret = -errno;
@@ -101,14 +134,12 @@ static int check_absent(const char *path, struct err *e)
     return lstat(path, &st) == 0 ? err_errno(e, -EEXIST, "write %s", path) : 0;
 }
 
-/* What an output made of it, with what that returned. */
-static int write_out(const char *path, struct buf *out, int ret, struct err *e)
+static int write_new(const char *path, const struct content *c, struct err *e)
 {
-    if (ret == 0 && out->failed)
-        ret = -ENOMEM;
-    if (ret == 0)
-        ret = write_bytes(path, out);
-    buf_release(out);
+    int ret = check_absent(path, e);
+    if (ret < 0)
+        return ret;
+    ret = write_file(path, c);
     return ret < 0 ? err_errno(e, ret, "write %s", path) : 0;
 }
 
@@ -120,20 +151,12 @@ int output_write(const struct timeline *tl, const char *path, struct err *e)
         err_hint(e, "use .json, .json.gz or .html");
         return err_set(e, -EINVAL, "write %s: the suffix names no form", path);
     }
-    int ret = check_absent(path, e);
-    if (ret < 0)
-        return ret;
-    struct buf out = BUF_INIT;
-    ret = forms[form].output(tl, &out);
-    return write_out(path, &out, ret, e);
+    const struct content c = {.tl = tl, .output = forms[form].output};
+    return write_new(path, &c, e);
 }
 
 int output_write_diff(const struct diff *diff, const char *path, struct err *e)
 {
-    int ret = check_absent(path, e);
-    if (ret < 0)
-        return ret;
-    struct buf out = BUF_INIT;
-    ret = output_diff_html(diff, &out);
-    return write_out(path, &out, ret, e);
+    const struct content c = {.diff = diff};
+    return write_new(path, &c, e);
 }

@@ -227,3 +227,30 @@ struct program_cost cost_of_probes(const struct recording_cost *cost)
     }
     return all;
 }
+
+void request_sums(const struct timeline *tl, const struct request *r, struct request_sums *sums)
+{
+    size_t end = (size_t)r->first_segment + r->segment_count;
+
+    *sums = (struct request_sums){.ledger_ns = {0}};
+    for (size_t i = r->first_segment; i < end; i++) {
+        const struct segment *s = &tl->segments.data[i];
+        uint64_t ns = (i + 1 < end ? s[1].start_ns : r->end_ns) - s->start_ns;
+        sums->ledger_ns[s->key < LEDGER_COUNT ? s->key : LEDGER_UNATTRIBUTED] += ns;
+        sums->grade_ns[s->grade < GRADE_COUNT ? s->grade : GRADE_UNATTRIBUTED] += ns;
+    }
+}
+
+uint64_t request_ns(const struct timeline *tl, const struct request *r, unsigned key)
+{
+    struct request_sums sums;
+    request_sums(tl, r, &sums);
+    return sums.ledger_ns[key];
+}
+
+uint64_t request_grade_ns(const struct timeline *tl, const struct request *r, unsigned grade)
+{
+    struct request_sums sums;
+    request_sums(tl, r, &sums);
+    return sums.grade_ns[grade];
+}

@@ -150,14 +150,14 @@ struct object {
     bool deleted;
 };
 
-/* A stretch of a request's life, from start_ns to the next segment's or the request's end. */
+/* A stretch of a request's life, from start_ns to the next segment's or the request's end. A
+ * capture lasts less than 2^52 ns. */
 struct segment {
-    uint64_t start_ns;
+    uint64_t start_ns : 56;
+    uint64_t key : 4;        /* enum ledger_key */
+    uint64_t grade : 4;      /* enum grade */
     uint32_t thread_plus1;   /* the thread that held the request, or that was waited for */
     uint32_t interval_plus1; /* in that thread: the interval this stretch lies in */
-    uint8_t key;             /* enum ledger_key */
-    uint8_t grade;           /* enum grade */
-    uint16_t pad;
 };
 
 enum request_flag {
@@ -166,6 +166,7 @@ enum request_flag {
     REQUEST_PIPELINED = 4, /* several requests at once on the connection, reported as one */
 };
 
+/* What it was charged with are its segments: see request_sums(). */
 struct request {
     uint64_t id;       /* 1, 2, 3 … in the order of start_ns */
     uint32_t process;  /* index of the process that answered */
@@ -177,8 +178,6 @@ struct request {
     uint32_t flags;    /* enum request_flag */
     uint64_t start_ns, end_ns;
     uint64_t bytes_in, bytes_out;
-    uint64_t ledger_ns[LEDGER_COUNT]; /* adds up to end_ns - start_ns */
-    uint64_t grade_ns[GRADE_COUNT];   /* adds up to it too */
     uint64_t parallel_ns;
     uint32_t first_segment, segment_count; /* in timeline.segments, gap-free over the request */
 };
@@ -343,6 +342,16 @@ uint64_t hold_lost_ns(const struct timeline *tl, const struct hold *h);
 
 /* Runs of all programs while they were counted, and the time that they took. */
 struct program_cost cost_of_probes(const struct recording_cost *cost);
+
+/* A request's segments added up, by key and by grade: its ledger. */
+struct request_sums {
+    uint64_t ledger_ns[LEDGER_COUNT]; /* adds up to end_ns - start_ns */
+    uint64_t grade_ns[GRADE_COUNT];   /* adds up to it too */
+};
+void request_sums(const struct timeline *tl, const struct request *r, struct request_sums *sums);
+/* One of them. */
+uint64_t request_ns(const struct timeline *tl, const struct request *r, unsigned key);
+uint64_t request_grade_ns(const struct timeline *tl, const struct request *r, unsigned grade);
 
 /* Where an interval ends. */
 uint64_t interval_end(const struct thread *t, size_t index);

@@ -109,8 +109,6 @@ static void segment(struct gen *g, struct request *r, uint64_t ns, uint8_t key, 
     if (!r->segment_count++)
         r->first_segment = (uint32_t)g->tl.segments.len;
     must(vec_push(&g->tl.segments, s));
-    r->ledger_ns[key] += ns;
-    r->grade_ns[GRADE_EXACT] += ns;
     r->end_ns += ns;
 }
 
@@ -362,12 +360,14 @@ static void judge(struct gen *g, uint32_t process, uint8_t model, uint32_t servi
         const struct request *r = &g->tl.requests.data[i];
         if (r->process != process)
             continue;
+        struct request_sums sums;
+        request_sums(&g->tl, r, &sums);
         v->requests++;
-        v->queued_ns += r->ledger_ns[LEDGER_QUEUED];
-        v->queued_requests += r->ledger_ns[LEDGER_QUEUED] > 1000000;
-        running += (double)r->ledger_ns[LEDGER_RUNNING];
+        v->queued_ns += sums.ledger_ns[LEDGER_QUEUED];
+        v->queued_requests += sums.ledger_ns[LEDGER_QUEUED] > 1000000;
+        running += (double)sums.ledger_ns[LEDGER_RUNNING];
         for (unsigned key = LEDGER_RUNNING; key <= LEDGER_OTHER; key++)
-            held += (double)r->ledger_ns[key];
+            held += (double)sums.ledger_ns[key];
     }
     if (!v->requests)
         return;

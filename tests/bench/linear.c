@@ -7,8 +7,13 @@
  * than LIMIT, or a million records more than MILLION_S.
  *
  *     linear [SCENE…]
+ *
+ * Or writes one as a capture of at least so many records:
+ *
+ *     linear -o FILE SCENE RECORDS
  */
 #include "analysis/analysis.h"
+#include "capture/writer.h"
 
 #include <errno.h>
 #include <math.h>
@@ -33,7 +38,8 @@
 
 struct world {
     struct analysis *a;
-    uint64_t now; /* ns since T0 */
+    struct writer *w; /* or this one */
+    uint64_t now;     /* ns since T0 */
     uint64_t records;
     uint64_t ready; /* of what is received; 0: just before */
 };
@@ -52,7 +58,7 @@ static void add(struct world *w, void *record, unsigned kind, size_t size, uint3
     struct event *ev = record;
     *ev = (struct event){(uint16_t)kind, (uint16_t)size, tid, T0 + at};
     w->records++;
-    must(analysis_event(w->a, ev));
+    must(w->w ? writer_append(w->w, ev) : analysis_event(w->a, ev));
 }
 
 static void thread(struct world *w, uint32_t tid, uint32_t pid)
@@ -333,7 +339,7 @@ static void scene_losses(struct world *w, size_t n)
     connection(w, SOCKET(1));
     for (size_t i = 0; i < n; i++) {
         struct capture_loss loss = {T0 + w->now, T0 + w->now + 100, 1, 0, 0};
-        must(analysis_loss(w->a, &loss));
+        must(w->w ? writer_loss(w->w, &loss, 1) : analysis_loss(w->a, &loss));
         sleeps(w, 10, 5000, 99);
         receives(w, 10, SOCKET(1));
         sleeps(w, 10, 5000, 99);
@@ -457,9 +463,45 @@ static bool scene_run(const struct scene *s)
     return good;
 }
 
+/* How many records a scene has, by its kind of a size: tried with a small one. */
+static size_t scene_size(const struct scene *s, uint64_t records)
+{
+    struct world w = {.now = 10000};
+
+    must(analysis_new(&w.a, NULL));
+    s->make(&w, 1000);
+    analysis_free(w.a);
+    return (size_t)(records * 1000 / w.records + 1);
+}
+
+static void scene_write(const char *path, const char *name, uint64_t records)
+{
+    static const char *const probe = "bench";
+    struct capture_header header = {.start_ns = T0, .cpus = 1, .target_pid = 10, .comm = "bench"};
+    struct capture_summary summary = {.lost = 0};
+    const struct scene *s = scenes;
+    struct world w = {.now = 10000};
+
+    while (s < scenes + sizeof(scenes) / sizeof(scenes[0]) && strcmp(s->name, name) != 0)
+        s++;
+    must(s == scenes + sizeof(scenes) / sizeof(scenes[0]) ? -ENOENT : 0);
+    size_t n = scene_size(s, records);
+    must(writer_new(&w.w, path, &header, NULL));
+    must(writer_probes(w.w, &probe, 1));
+    s->make(&w, n);
+    must(writer_end(w.w, T0 + w.now + 1000, &summary, NULL));
+    writer_free(w.w);
+    printf("%llu\n", (unsigned long long)w.records);
+}
+
 int main(int argc, char **argv)
 {
     bool good = true;
+
+    if (argc == 5 && strcmp(argv[1], "-o") == 0) {
+        scene_write(argv[2], argv[3], strtoull(argv[4], NULL, 10));
+        return 0;
+    }
     for (size_t i = 0; i < sizeof(scenes) / sizeof(scenes[0]); i++) {
         bool wanted = argc < 2;
         for (int k = 1; k < argc; k++)

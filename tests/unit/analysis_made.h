@@ -278,7 +278,7 @@ static inline uint64_t given(const struct made *m, const char *name, uint32_t ti
 /* µs of the request's ledger. */
 static inline uint64_t spent(const struct made *m, const char *name, unsigned key)
 {
-    return request_named(m, name)->ledger_ns[key] / 1000;
+    return request_ns(&m->tl, request_named(m, name), key) / 1000;
 }
 
 struct expect {
@@ -293,7 +293,9 @@ static inline void expect_request(const struct made *m, const char *name, struct
     const struct request *r = request_named(m, name);
     char got[512] = "", want[512] = "";
     size_t g = 0, w = 0;
+    struct request_sums sums;
 
+    request_sums(&m->tl, r, &sums);
     if (!x.grade[0] && !x.grade[1] && !x.grade[2] && !x.grade[3])
         x.grade[GRADE_EXACT] = x.end - x.start;
     g += (size_t)snprintf(got + g, sizeof(got) - g, "%ld–%ld flags %u", (long)r->start_ns,
@@ -301,15 +303,15 @@ static inline void expect_request(const struct made *m, const char *name, struct
     w += (size_t)snprintf(want + w, sizeof(want) - w, "%ld–%ld flags %u", (long)US(x.start),
                           (long)US(x.end), x.flags ? x.flags : REQUEST_COMPLETE);
     for (unsigned k = 0; k < LEDGER_COUNT; k++) {
-        if (r->ledger_ns[k] || x.ledger[k]) {
+        if (sums.ledger_ns[k] || x.ledger[k]) {
             g += (size_t)snprintf(got + g, sizeof(got) - g, " %s %ld", ledger_key_name(k),
-                                  (long)r->ledger_ns[k]);
+                                  (long)sums.ledger_ns[k]);
             w += (size_t)snprintf(want + w, sizeof(want) - w, " %s %ld", ledger_key_name(k),
                                   (long)US(x.ledger[k]));
         }
     }
     for (unsigned k = 0; k < GRADE_COUNT; k++) {
-        g += (size_t)snprintf(got + g, sizeof(got) - g, " | %ld", (long)r->grade_ns[k]);
+        g += (size_t)snprintf(got + g, sizeof(got) - g, " | %ld", (long)sums.grade_ns[k]);
         w += (size_t)snprintf(want + w, sizeof(want) - w, " | %ld", (long)US(x.grade[k]));
     }
     assert_string_equal(got, want);

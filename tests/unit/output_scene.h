@@ -94,14 +94,23 @@ static inline void scene_segment(struct timeline *tl, struct request *r, uint64_
                                  uint8_t key, uint32_t thread1, uint32_t interval1)
 {
     struct segment s = {.start_ns = r->end_ns, .key = key, .grade = GRADE_EXACT};
-    uint64_t ns = end_us * US - r->end_ns;
     s.thread_plus1 = thread1;
     s.interval_plus1 = interval1;
     scene_must(vec_push(&tl->segments, s));
     r->segment_count++;
-    r->ledger_ns[key] += ns;
-    r->grade_ns[GRADE_EXACT] += ns;
-    r->end_ns += ns;
+    r->end_ns = end_us * US;
+}
+
+/* Makes time of a request with that key unknown. */
+static inline void scene_forget(struct timeline *tl, const struct request *r, uint8_t key)
+{
+    for (size_t i = r->first_segment; i < (size_t)r->first_segment + r->segment_count; i++) {
+        struct segment *s = &tl->segments.data[i];
+        if (s->key != key)
+            continue;
+        s->key = LEDGER_UNATTRIBUTED;
+        s->grade = GRADE_UNATTRIBUTED;
+    }
 }
 
 static inline void scene_shop(struct timeline *tl)

@@ -70,7 +70,8 @@ static void test_a_sleep_is_awaiting(void **state)
     gap_tail(&m, 0);
     assert_int_equal(spent(&m, "GET /a", LEDGER_AWAITING), 6000);
     assert_int_equal(spent(&m, "GET /b", LEDGER_AWAITING), 6000);
-    assert_int_equal(request_named(&m, "GET /a")->grade_ns[GRADE_EXACT] / 1000 >= 6000, 0);
+    assert_int_equal(
+        request_grade_ns(&m.tl, request_named(&m, "GET /a"), GRADE_EXACT) / 1000 >= 6000, 0);
     made_release(&m);
 }
 

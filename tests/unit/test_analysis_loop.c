@@ -113,10 +113,10 @@ static void test_connect_is_awaited(void **state)
     sends(&m, 210, 7, A, OK);
     loop_finish(&m, 400, 220);
     const struct request *r = request_named(&m, "GET /1");
-    assert_int_equal(r->ledger_ns[LEDGER_AWAITING], US(20 + 130));
-    assert_int_equal(r->ledger_ns[LEDGER_UNATTRIBUTED], 0);
-    assert_int_equal(r->ledger_ns[LEDGER_RUNNING], US(20 + 9 + 10));
-    assert_int_equal(r->ledger_ns[LEDGER_RUNNABLE], US(1));
+    assert_int_equal(request_ns(&m.tl, r, LEDGER_AWAITING), US(20 + 130));
+    assert_int_equal(request_ns(&m.tl, r, LEDGER_UNATTRIBUTED), 0);
+    assert_int_equal(request_ns(&m.tl, r, LEDGER_RUNNING), US(20 + 9 + 10));
+    assert_int_equal(request_ns(&m.tl, r, LEDGER_RUNNABLE), US(1));
     made_release(&m);
 }
 
@@ -287,9 +287,9 @@ static void test_shared_downstream_is_ambiguous(void **state)
     sends(&m, 170, 7, A, OK);
     loop_finish(&m, 300, 180);
     /* that both awaited something is told by the loop's sleep, not by the replies */
-    assert_int_equal(request_named(&m, "GET /1")->ledger_ns[LEDGER_AWAITING], US(150 - 30));
-    assert_int_equal(request_named(&m, "GET /2")->ledger_ns[LEDGER_AWAITING], US(150 - 50));
-    assert_int_equal(request_named(&m, "GET /2")->ledger_ns[LEDGER_LOOP_BUSY], 0);
+    assert_int_equal(request_ns(&m.tl, request_named(&m, "GET /1"), LEDGER_AWAITING), US(150 - 30));
+    assert_int_equal(request_ns(&m.tl, request_named(&m, "GET /2"), LEDGER_AWAITING), US(150 - 50));
+    assert_int_equal(request_ns(&m.tl, request_named(&m, "GET /2"), LEDGER_LOOP_BUSY), 0);
     made_release(&m);
 }
 
@@ -312,9 +312,9 @@ static void test_pooled_downstream_changes_hands(void **state)
     receives(&m, 202, 7, DB, 200, "!!");
     sends(&m, 204, 7, B, OK);
     loop_finish(&m, 400, 210);
-    assert_int_equal(request_named(&m, "GET /1")->ledger_ns[LEDGER_AWAITING], US(30));
-    assert_int_equal(request_named(&m, "GET /2")->ledger_ns[LEDGER_AWAITING], US(90));
-    assert_int_equal(request_named(&m, "GET /2")->ledger_ns[LEDGER_UNATTRIBUTED], 0);
+    assert_int_equal(request_ns(&m.tl, request_named(&m, "GET /1"), LEDGER_AWAITING), US(30));
+    assert_int_equal(request_ns(&m.tl, request_named(&m, "GET /2"), LEDGER_AWAITING), US(90));
+    assert_int_equal(request_ns(&m.tl, request_named(&m, "GET /2"), LEDGER_UNATTRIBUTED), 0);
     made_release(&m);
 }
 
@@ -334,8 +334,8 @@ static void test_reply_in_parts(void **state)
     sends(&m, 104, 7, A, OK);
     loop_finish(&m, 400, 110);
     const struct request *r = request_named(&m, "GET /1");
-    assert_int_equal(r->ledger_ns[LEDGER_AWAITING], US(30 + 30));
-    assert_int_equal(r->ledger_ns[LEDGER_UNATTRIBUTED], 0);
+    assert_int_equal(request_ns(&m.tl, r, LEDGER_AWAITING), US(30 + 30));
+    assert_int_equal(request_ns(&m.tl, r, LEDGER_UNATTRIBUTED), 0);
     made_release(&m);
 }
 
@@ -358,7 +358,7 @@ static uint64_t awaited_by_b(const char *asked)
     receives_long(&m, 202, 7, DB, 50, "HTTP/1.1 200 OK", 50, 0);
     sends(&m, 204, 7, B, OK);
     loop_finish(&m, 400, 210);
-    uint64_t ns = request_named(&m, "GET /2")->ledger_ns[LEDGER_AWAITING];
+    uint64_t ns = request_ns(&m.tl, request_named(&m, "GET /2"), LEDGER_AWAITING);
     made_release(&m);
     return ns;
 }
@@ -398,8 +398,8 @@ static void test_deferred_handlers_are_not_guessed(void **state)
     loop_finish(&m, 3000, t + 5);
     /* but that both awaited while the loop slept is no guess */
     for (size_t i = 0; i < m.tl.requests.len; i++) {
-        assert_int_equal(m.tl.requests.data[i].ledger_ns[LEDGER_AWAITING], US(35));
-        assert_true(m.tl.requests.data[i].ledger_ns[LEDGER_UNATTRIBUTED] > 0);
+        assert_int_equal(request_ns(&m.tl, &m.tl.requests.data[i], LEDGER_AWAITING), US(35));
+        assert_true(request_ns(&m.tl, &m.tl.requests.data[i], LEDGER_UNATTRIBUTED) > 0);
     }
     made_release(&m);
 }
@@ -421,11 +421,11 @@ static void test_deferred_sleep_is_nobodys(void **state)
     sends(&m, 92, 7, A, OK);
     loop_finish(&m, 300, 100);
     const struct request *b = request_named(&m, "GET /compute");
-    assert_int_equal(b->ledger_ns[LEDGER_SLEEP], 0);
-    assert_int_equal(b->ledger_ns[LEDGER_RUNNING], 0);
-    assert_int_equal(b->grade_ns[GRADE_AMBIGUOUS], US(90 - 28));
+    assert_int_equal(request_ns(&m.tl, b, LEDGER_SLEEP), 0);
+    assert_int_equal(request_ns(&m.tl, b, LEDGER_RUNNING), 0);
+    assert_int_equal(request_grade_ns(&m.tl, b, GRADE_AMBIGUOUS), US(90 - 28));
     const struct request *r = request_named(&m, "GET /sleep");
-    assert_int_equal(r->ledger_ns[LEDGER_SLEEP], 0);
+    assert_int_equal(request_ns(&m.tl, r, LEDGER_SLEEP), 0);
     made_release(&m);
 }
 
@@ -500,10 +500,11 @@ static void test_direct_handlers_tell_by_order(void **state)
     loop_finish(&m, 3000, t + 5);
     const struct request *a = request_named(&m, "GET /a"), *b = request_named(&m, "GET /b");
     /* A is done at 2 µs or later and its reply ready at 50 */
-    assert_true(a->ledger_ns[LEDGER_AWAITING] >= US(35));
-    assert_true(a->ledger_ns[LEDGER_AWAITING] <= US(48));
-    assert_true(b->ledger_ns[LEDGER_AWAITING] >= US(40));
-    assert_int_equal(a->grade_ns[GRADE_EXACT] + a->grade_ns[GRADE_INFERRED],
+    assert_true(request_ns(&m.tl, a, LEDGER_AWAITING) >= US(35));
+    assert_true(request_ns(&m.tl, a, LEDGER_AWAITING) <= US(48));
+    assert_true(request_ns(&m.tl, b, LEDGER_AWAITING) >= US(40));
+    assert_int_equal(request_grade_ns(&m.tl, a, GRADE_EXACT) +
+                         request_grade_ns(&m.tl, a, GRADE_INFERRED),
                      a->end_ns - a->start_ns);
     made_release(&m);
 }
@@ -600,9 +601,9 @@ static void test_offload_alone(void **state)
     end_waiting(&m, 400, 8, 7, 95, CALL_futex, 4096);
     loop_finish(&m, 400, 120);
     const struct request *r = request_named(&m, "GET /1");
-    assert_int_equal(r->ledger_ns[LEDGER_BLOCKED], US(60));
-    assert_int_equal(r->ledger_ns[LEDGER_UNATTRIBUTED], 0);
-    assert_int_equal(r->grade_ns[GRADE_EXACT], US(0));
+    assert_int_equal(request_ns(&m.tl, r, LEDGER_BLOCKED), US(60));
+    assert_int_equal(request_ns(&m.tl, r, LEDGER_UNATTRIBUTED), 0);
+    assert_int_equal(request_grade_ns(&m.tl, r, GRADE_EXACT), US(0));
     assert_int_equal(m.tl.threads.data[1].role, THREAD_ROLE_HELPER);
     assert_int_equal(m.tl.processes.data[0].verdict.model, MODEL_NONBLOCKING_WORKERS);
     made_release(&m);
@@ -631,8 +632,8 @@ static void test_selecting_worker_is_no_loop(void **state)
     made_finish(&m);
     assert_int_equal(m.tl.threads.data[0].role, THREAD_ROLE_WORKER);
     assert_int_equal(m.tl.processes.data[0].verdict.model, MODEL_BLOCKING);
-    assert_int_equal(m.tl.requests.data[0].ledger_ns[LEDGER_BLOCKED], US(160));
-    assert_int_equal(m.tl.requests.data[0].ledger_ns[LEDGER_UNATTRIBUTED], 0);
+    assert_int_equal(request_ns(&m.tl, &m.tl.requests.data[0], LEDGER_BLOCKED), US(160));
+    assert_int_equal(request_ns(&m.tl, &m.tl.requests.data[0], LEDGER_UNATTRIBUTED), 0);
     made_release(&m);
 }
 

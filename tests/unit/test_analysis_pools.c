@@ -133,7 +133,8 @@ static void test_work_behind_an_answer_is_not_the_next_jobs(void **state)
     pool_finish(&m, 21120, 22540);
     assert_int_equal(spent(&m, "GET /x/71", LEDGER_QUEUED), 410);
     assert_int_equal(spent(&m, "GET /x/71", LEDGER_SLEEP), 0);
-    assert_int_equal(request_named(&m, "GET /x/71")->grade_ns[GRADE_AMBIGUOUS] / 1000, 970);
+    assert_int_equal(
+        request_grade_ns(&m.tl, request_named(&m, "GET /x/71"), GRADE_AMBIGUOUS) / 1000, 970);
     assert_int_equal(spent(&m, "GET /x/71", LEDGER_UNATTRIBUTED), 970); /* to 22500 */
     made_release(&m);
 }
@@ -331,7 +332,8 @@ static void test_the_gil_behind_an_answer_is_not_the_next_jobs(void **state)
     pool_finish(&m, 21120, 25780);
     assert_int_equal(spent(&m, "GET /x/71", LEDGER_QUEUED), 2412); /* 21120 to 23532 */
     assert_int_equal(spent(&m, "GET /x/71", LEDGER_LOCK), 0);
-    assert_int_equal(request_named(&m, "GET /x/71")->grade_ns[GRADE_AMBIGUOUS] / 1000, 1030);
+    assert_int_equal(
+        request_grade_ns(&m.tl, request_named(&m, "GET /x/71"), GRADE_AMBIGUOUS) / 1000, 1030);
     assert_int_equal(given(&m, "GET /x/71", 8, LEDGER_SLEEP), 1000);
     made_release(&m);
 }

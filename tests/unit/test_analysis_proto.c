@@ -66,7 +66,7 @@ static void test_rows(void **state)
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         struct proto_head head = {.cut = strstr(rows[i].data, "/cut/") != NULL};
         const struct protocol *p =
-            proto_detect((const uint8_t *)rows[i].data, strlen(rows[i].data), &head);
+            proto_at(proto_detect((const uint8_t *)rows[i].data, strlen(rows[i].data), &head));
         assert_string_equal(p->name, rows[i].protocol);
         assert_string_equal(buf_str(&head.name), rows[i].name);
         assert_string_equal(buf_str(&head.group), rows[i].group);
@@ -85,7 +85,7 @@ static void test_every_cut(void **state)
             struct proto_head head = {.cut = strstr(rows[i].data, "/cut/") != NULL};
             uint8_t *copy = malloc(n ? n : 1);
             memcpy(copy, rows[i].data, n);
-            const struct protocol *p = proto_detect(copy, n, &head);
+            const struct protocol *p = proto_at(proto_detect(copy, n, &head));
             assert_non_null(p);
             if (p->status)
                 p->status(copy, n);
@@ -138,7 +138,7 @@ static void test_binary(void **state)
             struct proto_head head = {0};
             uint8_t *copy = malloc(n ? n : 1);
             memcpy(copy, binary[i].data, n);
-            const struct protocol *p = proto_detect(copy, n, &head);
+            const struct protocol *p = proto_at(proto_detect(copy, n, &head));
             if (n == binary[i].len) {
                 assert_string_equal(p->name, binary[i].protocol);
                 assert_string_equal(buf_str(&head.name), binary[i].name);

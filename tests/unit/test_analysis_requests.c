@@ -209,7 +209,7 @@ static void test_partial_reads_and_writes_do_not_split(void **state)
     const struct request *r = &m.tl.requests.data[0];
     assert_int_equal(r->status, 404);
     assert_int_equal(r->end_ns, US(60));
-    assert_int_equal(r->ledger_ns[LEDGER_RUNNING], US(50));
+    assert_int_equal(request_ns(&m.tl, r, LEDGER_RUNNING), US(50));
     made_release(&m);
 }
 
@@ -644,10 +644,10 @@ static void test_thread_made_for_the_request(void **state)
     end_running(&m, 300, 7, 7);
     made_finish(&m);
     const struct request *r = request_named(&m, "GET /1");
-    assert_int_equal(r->ledger_ns[LEDGER_BLOCKED], US(50));
-    assert_int_equal(r->ledger_ns[LEDGER_RUNNING], US(12 + 6 + 10));
-    assert_int_equal(r->ledger_ns[LEDGER_RUNNABLE], US(2)); /* behind the maker's running */
-    assert_int_equal(r->ledger_ns[LEDGER_UNATTRIBUTED], 0);
+    assert_int_equal(request_ns(&m.tl, r, LEDGER_BLOCKED), US(50));
+    assert_int_equal(request_ns(&m.tl, r, LEDGER_RUNNING), US(12 + 6 + 10));
+    assert_int_equal(request_ns(&m.tl, r, LEDGER_RUNNABLE), US(2)); /* behind the maker's running */
+    assert_int_equal(request_ns(&m.tl, r, LEDGER_UNATTRIBUTED), 0);
     assert_int_equal(r->parallel_ns, US(2)); /* 20–22: one runs, the other wants to */
     made_release(&m);
 }
@@ -704,10 +704,11 @@ static void test_shared_downstream_reader(void **state)
     made_finish(&m);
     const struct request *r = request_named(&m, "GET /1");
     /* 90–92 the reader wants the CPU, 92–102 it runs: both go before the other's lock */
-    assert_int_equal(r->ledger_ns[LEDGER_LOCK], US(60));
-    assert_int_equal(r->ledger_ns[LEDGER_RUNNABLE], US(2));
-    assert_int_equal(r->ledger_ns[LEDGER_RUNNING], US(20 + 10 + 18));
-    assert_int_equal(r->ledger_ns[LEDGER_BLOCKED], 0); /* its wait for others' answers is not */
+    assert_int_equal(request_ns(&m.tl, r, LEDGER_LOCK), US(60));
+    assert_int_equal(request_ns(&m.tl, r, LEDGER_RUNNABLE), US(2));
+    assert_int_equal(request_ns(&m.tl, r, LEDGER_RUNNING), US(20 + 10 + 18));
+    assert_int_equal(request_ns(&m.tl, r, LEDGER_BLOCKED),
+                     0); /* its wait for others' answers is not */
     assert_int_equal(r->parallel_ns, US(12));
     made_release(&m);
 }

@@ -145,12 +145,12 @@ static void test_tags_tell_whose(void **state)
     two_timers(&m, 0xb);
     const struct request *a = request_named(&m, "GET /a"), *b = request_named(&m, "GET /b");
     /* up to its timer's end, but for the slice in which both were received */
-    assert_int_equal(a->ledger_ns[LEDGER_AWAITING], US(1030 - 36));
-    assert_int_equal(b->ledger_ns[LEDGER_AWAITING], US(2030 - 40));
+    assert_int_equal(request_ns(&m.tl, a, LEDGER_AWAITING), US(1030 - 36));
+    assert_int_equal(request_ns(&m.tl, b, LEDGER_AWAITING), US(2030 - 40));
     /* that slice is theirs in an order that nobody knows */
-    assert_int_equal(a->grade_ns[GRADE_AMBIGUOUS], US(36 - 24));
-    assert_int_equal(a->ledger_ns[LEDGER_RUNNING] + a->ledger_ns[LEDGER_QUEUED] +
-                         a->ledger_ns[LEDGER_RUNNABLE],
+    assert_int_equal(request_grade_ns(&m.tl, a, GRADE_AMBIGUOUS), US(36 - 24));
+    assert_int_equal(request_ns(&m.tl, a, LEDGER_RUNNING) + request_ns(&m.tl, a, LEDGER_QUEUED) +
+                         request_ns(&m.tl, a, LEDGER_RUNNABLE),
                      US(1040 - 20) - US(1030 - 36) - US(36 - 24));
     made_release(&m);
 }
@@ -189,8 +189,10 @@ static void test_one_tag_for_all_tells_nothing(void **state)
     (void)state;
     struct made m;
     two_timers(&m, 0xa);
-    assert_int_equal(request_named(&m, "GET /a")->ledger_ns[LEDGER_AWAITING], US(1030 - 40));
-    assert_int_equal(request_named(&m, "GET /b")->ledger_ns[LEDGER_AWAITING], US(2030 - 40));
+    assert_int_equal(request_ns(&m.tl, request_named(&m, "GET /a"), LEDGER_AWAITING),
+                     US(1030 - 40));
+    assert_int_equal(request_ns(&m.tl, request_named(&m, "GET /b"), LEDGER_AWAITING),
+                     US(2030 - 40));
     made_release(&m);
 }
 
@@ -221,11 +223,12 @@ static void test_a_call_for_two_is_ambiguous(void **state)
     gives(&m, 1106, LOOP, B, OK);
     uring_finish(&m, 4000, 1110);
     const struct request *a = request_named(&m, "GET /a"), *b = request_named(&m, "GET /b");
-    assert_int_equal(a->ledger_ns[LEDGER_AWAITING], US(1030 - 26));
-    assert_int_equal(b->ledger_ns[LEDGER_AWAITING], US(1030 - 40));
-    assert_int_equal(a->grade_ns[GRADE_AMBIGUOUS], US(1102 - 1030));
-    assert_int_equal(b->grade_ns[GRADE_AMBIGUOUS], US(1104 - 1030));
-    assert_int_equal(a->ledger_ns[LEDGER_LOOP_BUSY] + b->ledger_ns[LEDGER_LOOP_BUSY], 0);
+    assert_int_equal(request_ns(&m.tl, a, LEDGER_AWAITING), US(1030 - 26));
+    assert_int_equal(request_ns(&m.tl, b, LEDGER_AWAITING), US(1030 - 40));
+    assert_int_equal(request_grade_ns(&m.tl, a, GRADE_AMBIGUOUS), US(1102 - 1030));
+    assert_int_equal(request_grade_ns(&m.tl, b, GRADE_AMBIGUOUS), US(1104 - 1030));
+    assert_int_equal(
+        request_ns(&m.tl, a, LEDGER_LOOP_BUSY) + request_ns(&m.tl, b, LEDGER_LOOP_BUSY), 0);
     made_release(&m);
 }
 
@@ -265,11 +268,12 @@ static void test_sqpoll_serves_nobody(void **state)
     struct made m;
     sqpoll_made(&m, 1030);
     const struct request *r = request_named(&m, "GET /1");
-    assert_int_equal(r->ledger_ns[LEDGER_QUEUED], US(22 - 20));
-    assert_int_equal(r->ledger_ns[LEDGER_AWAITING], US(1030 - 30));
-    assert_int_equal(r->ledger_ns[LEDGER_LOOP_BUSY], US(1033 - 1030));
+    assert_int_equal(request_ns(&m.tl, r, LEDGER_QUEUED), US(22 - 20));
+    assert_int_equal(request_ns(&m.tl, r, LEDGER_AWAITING), US(1030 - 30));
+    assert_int_equal(request_ns(&m.tl, r, LEDGER_LOOP_BUSY), US(1033 - 1030));
     /* what the loop did before and behind its wait, but for its way onto the CPU */
-    assert_in_range(r->ledger_ns[LEDGER_UNATTRIBUTED], US(10), US(1042 - 20) - US(1000) - US(2));
+    assert_in_range(request_ns(&m.tl, r, LEDGER_UNATTRIBUTED), US(10),
+                    US(1042 - 20) - US(1000) - US(2));
     const struct process *p = &m.tl.processes.data[0];
     assert_int_equal(p->verdict.serving_threads, 1);
     assert_int_equal(p->verdict.model, MODEL_NONBLOCKING);
@@ -286,8 +290,8 @@ static void test_sqpoll_loop_sleeps_on(void **state)
     struct made m;
     sqpoll_made(&m, 500);
     const struct request *r = request_named(&m, "GET /1");
-    assert_int_equal(r->ledger_ns[LEDGER_AWAITING], US(500 - 30));
-    assert_int_equal(r->ledger_ns[LEDGER_LOOP_BUSY], US(1033 - 1031));
+    assert_int_equal(request_ns(&m.tl, r, LEDGER_AWAITING), US(500 - 30));
+    assert_int_equal(request_ns(&m.tl, r, LEDGER_LOOP_BUSY), US(1033 - 1031));
     made_release(&m);
 }
 
@@ -328,14 +332,14 @@ static void test_runtime_says_whose_a_file_is(void **state)
     struct made m;
     files_made(&m, true);
     const struct request *a = request_named(&m, "GET /a"), *b = request_named(&m, "GET /b");
-    assert_in_range(a->ledger_ns[LEDGER_AWAITING], US(999 - 28), US(999 - 25));
-    assert_in_range(b->ledger_ns[LEDGER_AWAITING], US(499 - 40), US(499 - 32));
-    assert_in_range(a->ledger_ns[LEDGER_UNATTRIBUTED], 0, US(3));
-    assert_in_range(b->ledger_ns[LEDGER_UNATTRIBUTED], 0, US(8));
+    assert_in_range(request_ns(&m.tl, a, LEDGER_AWAITING), US(999 - 28), US(999 - 25));
+    assert_in_range(request_ns(&m.tl, b, LEDGER_AWAITING), US(499 - 40), US(499 - 32));
+    assert_in_range(request_ns(&m.tl, a, LEDGER_UNATTRIBUTED), 0, US(3));
+    assert_in_range(request_ns(&m.tl, b, LEDGER_UNATTRIBUTED), 0, US(8));
     made_release(&m);
     files_made(&m, false);
     a = request_named(&m, "GET /a");
-    assert_in_range(a->ledger_ns[LEDGER_UNATTRIBUTED], US(960), US(999));
+    assert_in_range(request_ns(&m.tl, a, LEDGER_UNATTRIBUTED), US(960), US(999));
     made_release(&m);
 }
 
@@ -367,8 +371,8 @@ static void test_more_is_submitted(void **state)
     sends(&m, 4010, LOOP, A, OK);
     uring_finish(&m, 5000, 4020);
     const struct request *r = request_named(&m, "GET /a");
-    assert_int_equal(r->ledger_ns[LEDGER_LOOP_BUSY], 0);
-    assert_true(r->ledger_ns[LEDGER_UNATTRIBUTED] >= US(2900));
+    assert_int_equal(request_ns(&m.tl, r, LEDGER_LOOP_BUSY), 0);
+    assert_true(request_ns(&m.tl, r, LEDGER_UNATTRIBUTED) >= US(2900));
     made_release(&m);
 }
 
@@ -414,7 +418,7 @@ static void test_deferred_completion_is_not_dated(void **state)
     gives(&m, 5012, LOOP, A, OK);
     uring_finish(&m, 9000, 5020);
     const struct request *r = request_named(&m, "GET /1");
-    assert_int_equal(r->ledger_ns[LEDGER_AWAITING], US(60 - 40));
+    assert_int_equal(request_ns(&m.tl, r, LEDGER_AWAITING), US(60 - 40));
     made_release(&m);
 }
 
@@ -435,7 +439,7 @@ static void test_lost_completion(void **state)
     completes(&m, 1054, LOOP, (struct slip){.slip = 1});
     uring_finish(&m, 3000, 1060);
     const struct request *r = request_named(&m, "GET /1");
-    assert_int_equal(r->ledger_ns[LEDGER_AWAITING], US(1030 - 40));
+    assert_int_equal(request_ns(&m.tl, r, LEDGER_AWAITING), US(1030 - 40));
     assert_int_equal(r->end_ns, US(1052));
     made_release(&m);
 }
@@ -459,9 +463,9 @@ static void test_refused_submissions(void **state)
     gives(&m, 1050, LOOP, A, OK);
     uring_finish(&m, 3000, 1060);
     const struct request *r = request_named(&m, "GET /1");
-    assert_int_equal(r->ledger_ns[LEDGER_AWAITING], US(1030 - 40));
-    assert_int_equal(r->grade_ns[GRADE_AMBIGUOUS], 0);
-    assert_int_equal(r->ledger_ns[LEDGER_RUNNING], US(20 + 20));
+    assert_int_equal(request_ns(&m.tl, r, LEDGER_AWAITING), US(1030 - 40));
+    assert_int_equal(request_grade_ns(&m.tl, r, GRADE_AMBIGUOUS), 0);
+    assert_int_equal(request_ns(&m.tl, r, LEDGER_RUNNING), US(20 + 20));
     made_release(&m);
 }
 
@@ -492,9 +496,9 @@ static void test_tagged_connect(void **state)
     gives(&m, 1051, LOOP, A, OK);
     uring_finish(&m, 4000, 1060);
     const struct request *a = request_named(&m, "GET /a"), *b = request_named(&m, "GET /b");
-    assert_in_range(a->ledger_ns[LEDGER_AWAITING], US(1000), US(1005));
+    assert_in_range(request_ns(&m.tl, a, LEDGER_AWAITING), US(1000), US(1005));
     /* its timer never ends, and the loop slept */
-    assert_true(b->ledger_ns[LEDGER_AWAITING] > US(3900));
+    assert_true(request_ns(&m.tl, b, LEDGER_AWAITING) > US(3900));
     made_release(&m);
 }
 

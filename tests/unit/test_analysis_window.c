@@ -134,7 +134,7 @@ static void test_old_requests(void **state)
         assert_int_equal(r->flags, 0);
         assert_int_equal(r->start_ns, 0);
         assert_int_equal(r->end_ns, i ? US(150) : US(1000));
-        assert_int_equal(r->ledger_ns[LEDGER_UNATTRIBUTED], r->end_ns);
+        assert_int_equal(request_ns(&m.tl, r, LEDGER_UNATTRIBUTED), r->end_ns);
     }
     expect_request(&m, "GET /new",
                    (struct expect){.start = 40, .end = 80, .ledger = {[LEDGER_RUNNING] = 40}});

@@ -40,6 +40,38 @@ static void sorted(struct item *items, size_t count)
     }
 }
 
+/* Long ones with what is out of place by `most` places at the most; the same as sort_runs(). */
+static void near_of(size_t count, uint32_t most)
+{
+    struct item *items = calloc(count, sizeof(*items)), *wanted = calloc(count, sizeof(*wanted));
+    uint32_t next = most;
+
+    assert_true(items && wanted);
+    for (size_t i = 0; i < count; i++) {
+        next = next * 1664525 + 1013904223;
+        wanted[i].key = items[i].key = (uint32_t)i / 3 + (most ? (next >> 8) % most : 0);
+        wanted[i].place = items[i].place = (uint16_t)i;
+    }
+    sort_runs(wanted, count, sizeof(*wanted), by_key);
+    sort_near(items, count, sizeof(*items), by_key);
+    assert_memory_equal(items, wanted, count * sizeof(*items));
+    free(items);
+    free(wanted);
+}
+
+static void near(void **state)
+{
+    (void)state;
+    static const uint32_t most[] = {0, 2, 100, 5000, 30000, 1000000};
+    for (size_t i = 0; i < sizeof(most) / sizeof(*most); i++) {
+        near_of(1, most[i]);
+        near_of(1000, most[i]);
+        near_of(16384, most[i]);
+        near_of(16385, most[i]);
+        near_of(150000, most[i]);
+    }
+}
+
 static void any_order(void **state)
 {
     (void)state;
@@ -102,10 +134,8 @@ static void a_few_places(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(any_order),
-        cmocka_unit_test(in_order),
-        cmocka_unit_test(a_few_runs),
-        cmocka_unit_test(a_few_places),
+        cmocka_unit_test(any_order),  cmocka_unit_test(near),         cmocka_unit_test(in_order),
+        cmocka_unit_test(a_few_runs), cmocka_unit_test(a_few_places),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

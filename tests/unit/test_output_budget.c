@@ -179,9 +179,7 @@ static void test_too_little_seen(void **state)
 /* Makes blocked time of a request unknown. */
 static void forget(struct timeline *tl, size_t request)
 {
-    struct request *r = &tl->requests.data[request];
-    r->ledger_ns[LEDGER_UNATTRIBUTED] += r->ledger_ns[LEDGER_BLOCKED];
-    r->ledger_ns[LEDGER_BLOCKED] = 0;
+    scene_forget(tl, &tl->requests.data[request], LEDGER_BLOCKED);
 }
 
 /* Unattributed, and yet decided: no thread stood still for so long meanwhile. */
@@ -327,7 +325,6 @@ static void test_undecided_share(void **state)
         if (i < 2)
             judge(&b, &tl, true, &out);
         forget(&tl, i * 100);
-        tl.requests.data[i * 100].ledger_ns[LEDGER_UNATTRIBUTED] += 10000;
         tl.requests.data[i * 100].end_ns += 10000;
     }
     judge(&b, &tl, false, &out);

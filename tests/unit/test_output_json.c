@@ -2,8 +2,8 @@
 #include "output_scene.h"
 
 #include "base/text.h"
-#include "output/gzip.h"
 #include "output/json.h"
+#include "output/lines.h"
 #include "output/output.h"
 
 #include <json-c/json.h>

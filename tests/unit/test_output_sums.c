@@ -10,6 +10,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -611,6 +612,51 @@ static void test_asked_in_text(void **state)
     timeline_release(&tl);
 }
 
+static int by_number(const void *a, const void *b)
+{
+    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+    return (x > y) - (x < y);
+}
+
+/* Of `count` requests whose latencies have `many` values, in several orders. */
+static void percentiles_of(size_t count, uint64_t many, int order)
+{
+    struct timeline tl;
+    struct groups groups;
+    uint64_t *sorted = calloc(count, sizeof(*sorted)), next = count + many;
+    assert_non_null(sorted);
+    timeline_init(&tl);
+    uint32_t process = scene_process(&tl, 1, "p");
+    for (size_t i = 0; i < count; i++) {
+        next = next * 6364136223846793005u + 1442695040888963407u;
+        uint64_t us = order == 0 ? (next >> 33) % many : order == 1 ? i % many : count - i;
+        struct request *r = scene_request(&tl, process, 1, "GET /", "GET /", 0);
+        r->end_ns = sorted[i] = us * US;
+    }
+    qsort(sorted, count, sizeof(*sorted), by_number);
+    assert_int_equal(groups_init(&groups, &tl, GROUPS_BY_GROUP), 0);
+    const struct group *g = &groups.all.data[0];
+    assert_int_equal(g->complete, count);
+    assert_int_equal(g->p50_ns, sorted[(count * 50 + 99) / 100 - 1]);
+    assert_int_equal(g->p99_ns, sorted[(count * 99 + 99) / 100 - 1]);
+    assert_int_equal(g->max_ns, sorted[count - 1]);
+    assert_true(g->p50_range.low_ns <= g->p50_ns && g->p50_ns <= g->p50_range.high_ns);
+    groups_release(&groups);
+    timeline_release(&tl);
+    free(sorted);
+}
+
+static void test_percentiles(void **state)
+{
+    (void)state;
+    static const size_t counts[] = {1, 2, 3, 10, 100, 101, 2000};
+    static const uint64_t many[] = {1, 2, 7, 100, 1000000};
+    for (size_t i = 0; i < sizeof(counts) / sizeof(*counts); i++)
+        for (size_t k = 0; k < sizeof(many) / sizeof(*many); k++)
+            for (int order = 0; order < 3; order++)
+                percentiles_of(counts[i], many[k], order);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -621,6 +667,7 @@ int main(void)
         cmocka_unit_test(test_thread_sums),
         cmocka_unit_test(test_sums_fold_on_the_way),
         cmocka_unit_test(test_groups),
+        cmocka_unit_test(test_percentiles),
         cmocka_unit_test(test_overview),
         cmocka_unit_test(test_overview_of_little),
         cmocka_unit_test(test_waits_are_put_together),

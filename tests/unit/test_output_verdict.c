@@ -245,9 +245,7 @@ static void test_nobodys_hold(void **state)
     tl.holds.data[0].state = STATE_SLEEP;
     tl.holds.data[0].object_plus1 = 0;
     tl.holds.data[0].call_plus1 = timeline_intern(&tl, "clock_nanosleep") + 1;
-    struct request *r = &tl.requests.data[1];
-    r->ledger_ns[LEDGER_UNATTRIBUTED] = r->ledger_ns[LEDGER_BLOCKED];
-    r->ledger_ns[LEDGER_BLOCKED] = 0;
+    scene_forget(&tl, &tl.requests.data[1], LEDGER_BLOCKED);
     struct process_sums *sums = sums_new(&tl);
     assert_non_null(sums);
     verdict_text(&tl, 1, &sums[1], &out);

@@ -87,10 +87,10 @@ static void scene(struct timeline *tl)
         {.start_ns = 70, .fd = -1, .state = STATE_RUNNING},
     };
     const struct segment segments[] = {
-        {30, 1, 1, LEDGER_RUNNING, GRADE_EXACT, 0},
-        {40, 1, 2, LEDGER_BLOCKED, GRADE_EXACT, 0},
-        {70, 0, 0, LEDGER_UNATTRIBUTED, GRADE_UNATTRIBUTED, 0},
-        {45, 1, 0, LEDGER_QUEUED, GRADE_EXACT, 0},
+        {30, LEDGER_RUNNING, GRADE_EXACT, 1, 1},
+        {40, LEDGER_BLOCKED, GRADE_EXACT, 1, 2},
+        {70, LEDGER_UNATTRIBUTED, GRADE_UNATTRIBUTED, 0, 0},
+        {45, LEDGER_QUEUED, GRADE_EXACT, 1, 0},
     };
     struct request r = {.id = 1, .start_ns = 30, .end_ns = 80, .segment_count = 3};
     struct request waits = {
@@ -100,16 +100,10 @@ static void scene(struct timeline *tl)
         assert_int_equal(vec_push(&t.intervals, intervals[i]), 0);
     t.state_ns[STATE_RUNNING] = 70;
     t.state_ns[STATE_BLOCKED] = 30;
-    r.ledger_ns[LEDGER_RUNNING] = 10;
-    r.ledger_ns[LEDGER_BLOCKED] = 30;
-    r.ledger_ns[LEDGER_UNATTRIBUTED] = 10;
-    r.grade_ns[GRADE_EXACT] = 40;
-    r.grade_ns[GRADE_UNATTRIBUTED] = 10;
     assert_int_equal(vec_push(&tl->processes, p), 0);
     assert_int_equal(vec_push(&tl->threads, t), 0);
     assert_int_equal(vec_push(&tl->objects, ((struct object){.id = 1, .kind = OBJ_FILE})), 0);
     assert_int_equal(vec_push(&tl->objects, ((struct object){.id = 2, .kind = OBJ_CONNECTED})), 0);
-    waits.ledger_ns[LEDGER_QUEUED] = waits.grade_ns[GRADE_EXACT] = 35;
     for (size_t i = 0; i < 4; i++)
         assert_int_equal(vec_push(&tl->segments, segments[i]), 0);
     assert_int_equal(vec_push(&tl->requests, r), 0);
@@ -215,21 +209,6 @@ static void break_role(struct timeline *tl)
     tl->threads.data[0].role = THREAD_ROLE_COUNT;
 }
 
-static void break_ledger(struct timeline *tl)
-{
-    tl->requests.data[0].ledger_ns[LEDGER_QUEUED] = 1;
-}
-
-static void break_grade(struct timeline *tl)
-{
-    tl->requests.data[0].grade_ns[GRADE_INFERRED] = 1;
-}
-
-static void break_latency(struct timeline *tl)
-{
-    tl->requests.data[0].end_ns = 81;
-}
-
 static void break_request_end(struct timeline *tl)
 {
     tl->requests.data[0].end_ns = 101;
@@ -278,15 +257,11 @@ static void break_key(struct timeline *tl)
 static void break_key_without_grade(struct timeline *tl)
 {
     tl->segments.data[2].grade = GRADE_EXACT;
-    tl->requests.data[0].grade_ns[GRADE_EXACT] = 50;
-    tl->requests.data[0].grade_ns[GRADE_UNATTRIBUTED] = 0;
 }
 
 static void break_grade_without_key(struct timeline *tl)
 {
     tl->segments.data[0].grade = GRADE_AMBIGUOUS;
-    tl->requests.data[0].grade_ns[GRADE_EXACT] = 30;
-    tl->requests.data[0].grade_ns[GRADE_AMBIGUOUS] = 10;
 }
 
 static void break_segment_interval(struct timeline *tl)
@@ -475,9 +450,6 @@ static void test_each_breach_is_seen(void **state)
         break_charged_idle,
         break_process,
         break_role,
-        break_ledger,
-        break_grade,
-        break_latency,
         break_request_end,
         break_request_id,
         break_conn,
@@ -534,13 +506,44 @@ static void test_each_breach_is_seen(void **state)
     }
 }
 
+static void test_ledger_is_the_sum_of_the_segments(void **state)
+{
+    (void)state;
+    struct timeline tl;
+    struct request_sums sums;
+    scene(&tl);
+    for (size_t i = 0; i < tl.requests.len; i++) {
+        const struct request *r = &tl.requests.data[i];
+        uint64_t ledger = 0, grades = 0;
+        request_sums(&tl, r, &sums);
+        for (unsigned k = 0; k < LEDGER_COUNT; k++) {
+            ledger += sums.ledger_ns[k];
+            assert_int_equal(request_ns(&tl, r, k), sums.ledger_ns[k]);
+        }
+        for (unsigned k = 0; k < GRADE_COUNT; k++) {
+            grades += sums.grade_ns[k];
+            assert_int_equal(request_grade_ns(&tl, r, k), sums.grade_ns[k]);
+        }
+        assert_int_equal(ledger, r->end_ns - r->start_ns);
+        assert_int_equal(grades, r->end_ns - r->start_ns);
+    }
+    request_sums(&tl, &tl.requests.data[0], &sums);
+    assert_int_equal(sums.ledger_ns[LEDGER_RUNNING], 10);
+    assert_int_equal(sums.ledger_ns[LEDGER_BLOCKED], 30);
+    assert_int_equal(sums.ledger_ns[LEDGER_UNATTRIBUTED], 10);
+    assert_int_equal(sums.grade_ns[GRADE_EXACT], 40);
+    assert_int_equal(sums.grade_ns[GRADE_UNATTRIBUTED], 10);
+    assert_int_equal(request_ns(&tl, &tl.requests.data[1], LEDGER_QUEUED), 35);
+    timeline_release(&tl);
+}
+
 static void test_why_is_cut_to_its_room(void **state)
 {
     (void)state;
     struct timeline tl;
     char why[8] = "1234567";
     scene(&tl);
-    break_ledger(&tl);
+    break_conn(&tl);
     assert_int_equal(timeline_check(&tl, why, 4), -EINVAL);
     assert_int_equal(strlen(why), 3);
     assert_int_equal(timeline_check(&tl, NULL, 0), -EINVAL);
@@ -579,6 +582,7 @@ int main(void)
         cmocka_unit_test(test_what_is_told_of_by_its_folder),
         cmocka_unit_test(test_whole_scene_passes),
         cmocka_unit_test(test_each_breach_is_seen),
+        cmocka_unit_test(test_ledger_is_the_sum_of_the_segments),
         cmocka_unit_test(test_why_is_cut_to_its_room),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
