@@ -250,7 +250,6 @@ struct tcp_sock {
     __u64 tcp_clock_cache; /* CLOCK_MONOTONIC in ns, read for the packet at hand */
     __u32 copied_seq;
     __u32 rcv_nxt;
-    __u32 segs_in, segs_out;
 };
 
 struct socket {

@@ -59,7 +59,7 @@ static __always_inline void arrival_push(struct arrivals *a, __u32 end_seq, __u3
 {
     __u32 to = (a->newest + 1) & (ARRIVALS - 1);
 
-    if ((__s32)(a->end_seq[to] - copied) > 0)
+    if (a->time_ns[to] && (__s32)(a->end_seq[to] - copied) > 0)
         to = a->newest & (ARRIVALS - 1); /* full: stretch the newest */
     a->time_ns[to] = now;
     barrier();
@@ -85,32 +85,6 @@ static __always_inline __u64 arrival_of(struct sock *sk, __u32 seq)
         }
     }
     return time;
-}
-
-/*
- * When the first of the `bytes` that TCP has just received arrived. If nothing was unread when the
- * thread last did something with the socket, and since then one segment came and none was sent, it
- * is when TCP last read the clock: tcp_segs_in() comes before tcp_mstamp_refresh(), so a second
- * segment that touched the clock shows in the count (net/ipv4/tcp_ipv4.c, tcp_input.c).
- */
-static __always_inline __u64 tcp_arrival(struct socket_state *s, struct sock *sk,
-                                         struct tcp_sock *tcp, int bytes, bool peek)
-{
-    __u64 clock = *(volatile __u64 *)&tcp->tcp_clock_cache;
-
-    if (s->empty && *(volatile __u32 *)&tcp->segs_in == s->segs_in + 1 &&
-        tcp->segs_out == s->segs_out)
-        return clock;
-    /* copied_seq is behind the bytes just read, unless they were only looked at */
-    return arrival_of(sk, tcp->copied_seq - (peek ? 0 : bytes));
-}
-
-/* In this order: a segment that comes meanwhile shows in `empty` or in the next one's count. */
-static __always_inline void count_segments(struct socket_state *s, struct tcp_sock *tcp)
-{
-    s->segs_out = tcp->segs_out;
-    s->segs_in = *(volatile __u32 *)&tcp->segs_in;
-    s->empty = tcp->copied_seq == *(volatile __u32 *)&tcp->rcv_nxt;
 }
 
 /*
@@ -288,10 +262,10 @@ int BPF_PROG(on_recv, struct sock *sk, int ret, int flags)
     if (is_tcp(sk)) {
         struct tcp_sock *tcp = AT(struct tcp_sock, sk);
 
+        /* copied_seq is behind the bytes just read, unless they were only looked at */
         if (ret > 0)
-            done.ready = tcp_arrival(s, sk, tcp, ret, flags & MSG_PEEK);
-        count_segments(s, tcp);
-        s->drained = s->empty;
+            done.ready = arrival_of(sk, tcp->copied_seq - (flags & MSG_PEEK ? 0 : ret));
+        s->drained = tcp->copied_seq == tcp->rcv_nxt;
     } else if (!(flags & MSG_PEEK)) {
         done.ready = arrival_of_first(s, sk);
         s->drained = !s->leftover;
@@ -315,8 +289,6 @@ int BPF_PROG(on_send, struct sock *sk, int ret, int flags)
     if (!s)
         return 0;
     socket_announce(s, sk);
-    if (is_tcp(sk))
-        count_segments(s, AT(struct tcp_sock, sk));
     done.tid = task->pid;
     done.now = bpf_ktime_get_ns();
     record_io(s, task, &done);

@@ -72,15 +72,13 @@ struct {
  */
 struct socket_state {
     __u64 obj;
-    __u32 segs_in, segs_out; /* TCP's counts of segments when the thread last did something */
     __u8 role;
     __u8 direction; /* EVENT_RECV or EVENT_SEND, of the last one */
     __u8 lost;
     __u8 announced;
     __u8 leftover; /* like ready_ns: bytes were left unread, and when they came is not known */
     __u8 drained;  /* the last receive left nothing: the next one's bytes may begin a message */
-    __u8 empty;    /* nothing was unread when segs_in and segs_out were taken */
-    __u8 pad;
+    __u8 pad[2];
     __u64 established_ns;
     __u64 ready_ns; /* sockets without sequence numbers: first unread bytes */
 };
@@ -95,7 +93,8 @@ struct {
 /*
  * The latest packets of a TCP socket, for the receive that reads their first byte. One whose bytes
  * are all read is free; when none is, the newest entry is stretched and takes the later time, so
- * that a time may be too late, never too early. The reader only reads here, while packets come.
+ * that a time may be too late, never too early. The reader only reads here. (TCP's own clock in
+ * tcp_sock does not say when bytes came: a receive refreshes it, tcp_rcv_space_adjust().)
  */
 #define ARRIVALS 4
 struct arrivals {

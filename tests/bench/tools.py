@@ -69,10 +69,11 @@ def peak_kib(pids):
 
 class Tool:
     """`argv(pid, out)` is the command that traces `pid` until SIGINT and may write files that begin
-    with `out`; `on` is what it prints when it is attached, if it says so."""
+    with `out`; `on` is what it prints when it is attached, if it says so. Where a tool makes the work
+    many times as long, a `share` of it is done."""
 
-    def __init__(self, name, argv, on=None, lost=None, needs=None):
-        self.name, self.argv, self.on, self.lost = name, argv, on, lost
+    def __init__(self, name, argv, on=None, lost=None, needs=None, share=1.0):
+        self.name, self.argv, self.on, self.lost, self.share = name, argv, on, lost, share
         self.needs = needs or name.split()[0]
         self.error = None
 
@@ -158,11 +159,11 @@ def all_tools(waitscope):
         Tool("perf sched record", lambda pid, out: ["perf", "sched", "record", "-o", out],
              lost=r"LOST (\d+)"),
         Tool("perf trace", lambda pid, out: ["perf", "trace", "-p", pid, "-o", out],
-             lost=r"LOST (\d+)"),
+             lost=r"LOST (\d+)", share=0.1),
         Tool("perf trace -s", lambda pid, out: ["perf", "trace", "-s", "-p", pid, "-o", out],
-             lost=r"LOST (\d+)"),
+             lost=r"LOST (\d+)", share=0.1),
         Tool("strace -f -T", lambda pid, out: ["strace", "-f", "-T", "-p", pid, "-o", out],
-             on=r"attached"),
+             on=r"attached", share=0.1),
         Tool("bpftrace, syscalls", lambda pid, out: ["bpftrace", "-e", SYSCALLS % pid],
              on=r"(?m)^on$", lost=r"[Ll]ost (\d+) events", needs="bpftrace"),
         Tool("bpftrace, off-CPU", lambda pid, out: ["bpftrace", "-e", OFF_CPU % pid],

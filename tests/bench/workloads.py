@@ -1,5 +1,6 @@
 """workloads: what the tools are attached to. Each has the PID to trace and a `once()` that does a
-bounded piece of work and returns (how much, seconds); what is measured of it is a rate."""
+bounded piece of work, or a share of it, and returns (how much, seconds); what is measured of it is a
+rate."""
 
 import os
 import re
@@ -19,13 +20,13 @@ class Workload:
         self.pid = 0      # of the server
         self.traced = 0   # whom the tools trace, if somebody else
 
-    def once(self):
+    def once(self, share):
         raise NotImplementedError
 
-    def measure(self):
+    def measure(self, share=1.0):
         """Rate and CPU seconds of the server for each."""
         cpu = cpu_of_process(self.pid)
-        done, seconds = self.once()
+        done, seconds = self.once(share)
         return {"rate": done / seconds, "cpu": (cpu_of_process(self.pid) - cpu) / done, "done": done}
 
 
@@ -38,14 +39,15 @@ class Redis(Workload):
         self.server = t.redis()
         self.pid = self.server.pid
 
-    def once(self):
+    def once(self, share):
+        count = int(self.count * share)
         bench = self.t.start(["redis-benchmark", "-p", self.server.port, "-t", "get", "-c", "50",
-                              "-n", self.count, "-q", "--csv"])
+                              "-n", count, "-q", "--csv"])
         if bench.wait(120):
             raise Failure("redis-benchmark failed")
         rate = float(re.search(r'^"GET","([\d.]+)"', bench.popen.stdout.read().decode(), re.M).group(1))
         bench.end()
-        return self.count, self.count / rate
+        return count, count / rate
 
 
 class Nginx(Workload):
@@ -67,7 +69,7 @@ class Nginx(Workload):
         self.pid = t.start(["nginx", "-p", t.dir, "-c", f"{t.dir}/nginx.conf"]).pid
         time.sleep(0.5)
 
-    def once(self):
+    def once(self, share):
         wrk = self.t.start(["wrk", "-t", "1", "-c", "50", "-d", "1s",
                             f"http://127.0.0.1:{self.port}/index.html"])
         if wrk.wait(60):
@@ -90,16 +92,16 @@ class Connections(Nginx):
         self.conns = [socket.create_connection(("127.0.0.1", self.port), 10)
                       for _ in range(self.count)]
 
-    def once(self):
-        begin = time.monotonic()
-        for i in range(0, self.count, self.at_once):
+    def once(self, share):
+        begin, count = time.monotonic(), int(self.count * share)
+        for i in range(0, count, self.at_once):
             some = self.conns[i:i + self.at_once]
             for conn in some:
                 conn.sendall(self.request)
             for conn in some:
                 if not conn.recv(4096).startswith(b"HTTP/1.1 200 "):
                     raise Failure("the server did not answer")
-        return self.count, time.monotonic() - begin
+        return count, time.monotonic() - begin
 
 
 class Sample(Workload):
@@ -110,11 +112,11 @@ class Sample(Workload):
         self.server = t.sample(self.sample)
         self.pid = self.server.pid
 
-    def once(self):
+    def once(self, share):
         """Two loads: with the same work, where the kernel puts a load's process changes from one to
         the next, and with it the rate by a third."""
         begin = time.monotonic()
-        lines = [len(self.t.load(self.server.port, ["/db/1/%d"], requests=self.count // 2,
+        lines = [len(self.t.load(self.server.port, ["/db/1/%d"], requests=int(self.count * share / 2),
                                  connections=32)) for _ in range(2)]
         return sum(lines), time.monotonic() - begin
 
@@ -128,7 +130,8 @@ class Pool(Sample):
 
 
 class Spoken(Workload):
-    """A program of ours that works at a line and prints how long that took."""
+    """A program of ours that does a piece of work at each line and prints how long that took."""
+    pieces = 10
 
     def __init__(self, t):
         super().__init__(t)
@@ -136,27 +139,30 @@ class Spoken(Workload):
         self.program.line()
         self.pid = self.program.pid
 
-    def once(self):
-        self.program.say("go\n")
-        return self.count, int(re.search(r"(\d+)(?: ns)?$", self.program.line(120)).group(1)) / 1e9
+    def once(self, share):
+        ns = 0
+        for _ in range(int(self.pieces * share)):
+            self.program.say("go\n")
+            ns += int(re.search(r"(\d+)(?: ns)?$", self.program.line(30)).group(1))
+        return int(self.pieces * share) * self.count, ns / 1e9
 
 
 class PingPong(Spoken):
     """Two threads on one CPU that do nothing but wake each other."""
-    name, unit, each, count = "ping-pong", "switches", "switch", 60_000
-    argv = ["tests/live/storm", "-n", 60_000]
+    name, unit, each, count = "ping-pong", "switches", "switch", 40_000
+    argv = ["tests/live/storm", "-n", 40_000]
 
 
 class Herd(Spoken):
     """1,000 threads that block and are woken one behind the other."""
-    name, unit, each, count = "1,000 threads", "wake-ups", "wake-up", 20_000
-    argv = ["tests/bench/herd", 1000, 20_000]
+    name, unit, each, count = "1,000 threads", "wake-ups", "wake-up", 4_000
+    argv = ["tests/bench/herd", 1000, 4_000]
 
 
 class Reads(Spoken):
     """read() of one byte that never blocks, in the process that is traced."""
-    name, unit, each, count = "read()", "calls", "call", 1_000_000
-    argv = ["tests/live/readloop", 1_000_000]
+    name, unit, each, count = "read()", "calls", "call", 200_000
+    argv = ["tests/live/readloop", 200_000]
 
 
 class BystanderReads(Reads):
