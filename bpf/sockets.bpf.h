@@ -25,8 +25,6 @@ static __always_inline struct socket_state *socket_get(struct sock *sk, __u8 rol
     s = bpf_sk_storage_get(&sockets, sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
     if (!s)
         return NULL;
-    if (is_tcp(sk))
-        bpf_sk_storage_get(&packets, sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
     s->obj = object_id(OBJECT_SOCKET, bpf_get_socket_cookie(sk));
     s->role = role;
     if (sk->__sk_common.skc_family == AF_UNIX) {
@@ -54,37 +52,39 @@ static __always_inline void socket_announce(struct socket_state *s, struct sock 
         describe_unix((__u64)sk, s->obj, ROOM_SOCKET);
 }
 
-/* Bytes up to `end_seq` came at `now`; those up to `copied` are read. */
-static __always_inline void arrival_push(struct arrivals *a, __u32 end_seq, __u32 copied, __u64 now)
+static __always_inline void arrival_push(struct socket_state *s, __u32 end_seq, __u64 now)
 {
-    __u32 to = (a->newest + 1) & (ARRIVALS - 1);
+    __u8 head = s->head;
 
-    if (a->time_ns[to] && (__s32)(a->end_seq[to] - copied) > 0)
-        to = a->newest & (ARRIVALS - 1); /* full: stretch the newest */
-    a->time_ns[to] = now;
+    if ((__u8)(head - s->tail) >= ARRIVALS)
+        head--; /* full: stretch the newest */
+    s->arrival[head & (ARRIVALS - 1)] = now << ARRIVAL_SHIFT | end_seq >> 16;
+    s->arrival_low[head & (ARRIVALS - 1)] = (__u16)end_seq;
     barrier();
-    a->end_seq[to] = end_seq;
-    a->newest = to;
+    s->head = head + 1;
 }
 
-/* When the byte `seq` arrived; 0 when that is not known. */
-static __always_inline __u64 arrival_of(struct sock *sk, __u32 seq)
+/* When the byte `seq` arrived; 0 when that is not known. Forgets what came before it. */
+static __always_inline __u64 arrival_of(struct socket_state *s, __u32 seq, __u64 now)
 {
-    struct arrivals *a = bpf_sk_storage_get(&packets, sk, NULL, 0);
-    __u32 least = ~0u;
-    __u64 time = 0;
+    __u8 tail = s->tail;
 
-    if (!a)
-        return 0;
     for (int i = 0; i < ARRIVALS; i++) {
-        __u32 behind = a->end_seq[i] - seq;
+        __u64 a = s->arrival[tail & (ARRIVALS - 1)];
+        __u32 end = (__u32)a << 16 | s->arrival_low[tail & (ARRIVALS - 1)];
 
-        if ((__s32)behind > 0 && behind < least && a->time_ns[i]) {
-            least = behind;
-            time = a->time_ns[i];
+        if (tail == s->head)
+            break;
+        if ((__s32)(end - seq) > 0) {
+            __u64 age = ((now << ARRIVAL_SHIFT) - (a >> 16 << 16)) >> ARRIVAL_SHIFT;
+
+            s->tail = tail;
+            return now - (age >> (63 - ARRIVAL_SHIFT) ? 0 : age); /* stretched behind `now` */
         }
+        tail++;
     }
-    return time;
+    s->tail = tail;
+    return 0;
 }
 
 /*
@@ -264,7 +264,7 @@ int BPF_PROG(on_recv, struct sock *sk, int ret, int flags)
 
         /* copied_seq is behind the bytes just read, unless they were only looked at */
         if (ret > 0)
-            done.ready = arrival_of(sk, tcp->copied_seq - (flags & MSG_PEEK ? 0 : ret));
+            done.ready = arrival_of(s, tcp->copied_seq - (flags & MSG_PEEK ? 0 : ret), done.now);
         s->drained = tcp->copied_seq == tcp->rcv_nxt;
     } else if (!(flags & MSG_PEEK)) {
         done.ready = arrival_of_first(s, sk);
@@ -311,27 +311,24 @@ static __always_inline struct socket_state *unix_fresh(struct sock *sk)
 SEC("tp_btf/sk_data_ready")
 int BPF_PROG(on_ready, struct sock *sk)
 {
-    struct socket_state *s;
-    struct arrivals *a;
+    struct socket_state *s = bpf_sk_storage_get(&sockets, sk, NULL, 0);
 
+    if (!s)
+        s = unix_fresh(sk);
+    if (!s)
+        return 0;
     if (!is_tcp(sk)) {
-        s = bpf_sk_storage_get(&sockets, sk, NULL, 0);
-        if (!s)
-            s = unix_fresh(sk);
-        if (s && !s->ready_ns && !s->leftover)
+        if (!s->ready_ns && !s->leftover)
             s->ready_ns = bpf_ktime_get_ns();
         return 0;
     }
-    a = bpf_sk_storage_get(&packets, sk, NULL, 0);
-    if (!a)
-        return 0;
     /* A FIN raises this too; by then the state is another. */
     if (sk->__sk_common.skc_state != TCP_ESTABLISHED)
         return 0;
     struct tcp_sock *tcp = AT(struct tcp_sock, sk);
 
     /* tcp_mstamp_refresh() has just read the clock for this packet (net/ipv4/tcp_output.c). */
-    arrival_push(a, tcp->rcv_nxt, tcp->copied_seq, tcp->tcp_clock_cache);
+    arrival_push(s, tcp->rcv_nxt, tcp->tcp_clock_cache);
     return 0;
 }
 

@@ -65,22 +65,34 @@ struct {
 } threads SEC(".maps");
 
 /*
- * A socket of the target, and when bytes came to it. The packet's side is often another CPU, and a
- * cache line that goes from CPU to CPU takes as long as the rest of a probe. So each side writes
- * its own: this is the thread's that receives and sends, on one line with the 8 bytes that the
- * kernel has in front; what the packets' side writes is struct arrivals.
+ * A socket of the target. The arrivals remember when bytes came that nobody has read: the receive
+ * that reads the first of them looks its time up. One writer at each end (the packet's side at
+ * head, the reader's at tail), so no lock; when it is full the newest entry is stretched and takes
+ * the later time, so that a time may be too late, never too early.
+ *
+ * The packet's side is often another CPU, so all that a request touches lies on one cache line with
+ * the 8 bytes that the kernel has in front: each line that goes from CPU to CPU takes as long as
+ * the rest of a probe. Times are cut to 48 bits for that: what lay unread for 39 hours is taken for
+ * new. (TCP's own clock in tcp_sock does not say when bytes came: a receive reads it anew,
+ * tcp_rcv_space_adjust() in net/ipv4/tcp_input.c.)
  */
+#define ARRIVALS 4
+#define ARRIVAL_SHIFT 16
+
 struct socket_state {
     __u64 obj;
+    __u64 arrival[ARRIVALS];     /* time, cut, above the upper half of the end's number */
+    __u16 arrival_low[ARRIVALS]; /* the lower one: rcv_nxt after the bytes */
+    __u8 head, tail;             /* counts, modulo 256 */
     __u8 role;
     __u8 direction; /* EVENT_RECV or EVENT_SEND, of the last one */
     __u8 lost;
     __u8 announced;
     __u8 leftover; /* like ready_ns: bytes were left unread, and when they came is not known */
     __u8 drained;  /* the last receive left nothing: the next one's bytes may begin a message */
-    __u8 pad[2];
-    __u64 established_ns;
+    /* the next line */
     __u64 ready_ns; /* sockets without sequence numbers: first unread bytes */
+    __u64 established_ns;
 };
 
 struct {
@@ -89,26 +101,6 @@ struct {
     __type(key, int);
     __type(value, struct socket_state);
 } sockets SEC(".maps");
-
-/*
- * The latest packets of a TCP socket, for the receive that reads their first byte. One whose bytes
- * are all read is free; when none is, the newest entry is stretched and takes the later time, so
- * that a time may be too late, never too early. The reader only reads here. (TCP's own clock in
- * tcp_sock does not say when bytes came: a receive refreshes it, tcp_rcv_space_adjust().)
- */
-#define ARRIVALS 4
-struct arrivals {
-    __u64 time_ns[ARRIVALS];
-    __u32 end_seq[ARRIVALS]; /* rcv_nxt after the bytes */
-    __u32 newest;
-};
-
-struct {
-    __uint(type, BPF_MAP_TYPE_SK_STORAGE);
-    __uint(map_flags, BPF_F_NO_PREALLOC);
-    __type(key, int);
-    __type(value, struct arrivals);
-} packets SEC(".maps");
 
 /* Local ports on which the target listens: the way to know a new connection as the target's
  * when it is established by a packet, with anyone as current. */
