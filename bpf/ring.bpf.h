@@ -5,9 +5,9 @@
  * A shared ring costs each record a lock that every CPU asks for, 20 ns when nobody else wants it
  * and more with each CPU that does. In a ring of its CPU a record costs its bytes and one store. No
  * lock is needed, for there is one writer at a time: sched_switch runs with interrupts off, the
- * probes of sockets with preemption off (include/linux/tracepoint.h), never in an interrupt, and no
- * other probe writes there. On a kernel where probes can be preempted (PREEMPT_RT) cpu_rings is off
- * and everything goes into the shared one.
+ * probes of sockets and of a thread's end with preemption off (include/linux/tracepoint.h), never
+ * in an interrupt, and no other probe writes there. On a kernel where probes can be preempted
+ * (PREEMPT_RT) cpu_rings is off and everything goes into the shared one.
  */
 #ifndef BPF_RING_BPF_H
 #define BPF_RING_BPF_H
@@ -104,7 +104,8 @@ static __always_inline void ring_leave(struct cpu_ring *r, __u32 size)
     barrier(); /* x86 keeps stores in order */
     *(volatile __u64 *)&r->head += size;
 #else
-    __sync_fetch_and_add(&r->head, size); /* full barrier */
+    /* An exchange is a full barrier; an addition whose result nobody asks for is none. */
+    __sync_lock_test_and_set(&r->head, r->head + size);
 #endif
     barrier();
     r->busy = 0;
