@@ -23,6 +23,9 @@ class Workload:
     def once(self, share):
         raise NotImplementedError
 
+    def close(self):
+        """What is not a process of the case's."""
+
     def measure(self, share=1.0):
         """Rate and CPU seconds of the server for each."""
         cpu = cpu_of_process(self.pid)
@@ -91,6 +94,10 @@ class Connections(Nginx):
         super().__init__(t)
         self.conns = [socket.create_connection(("127.0.0.1", self.port), 10)
                       for _ in range(self.count)]
+
+    def close(self):
+        for conn in self.conns:
+            conn.close()
 
     def once(self, share):
         begin, count = time.monotonic(), int(self.count * share)
