@@ -109,9 +109,9 @@ def heads_end(got):
 # Requests one behind the other: the most records, bytes of capture and runs of probes for each.
 # These are exact, but that probes run for every thread of the machine: the least of three counts.
 EXACT = [
-    ("redis", 1500, 3.1, 157, 9.8),        # 3.01 records, 153 bytes, 9.1 runs
-    ("threads", 600, 12.2, 660, 37.5),     # 11.3 to 11.5, 608 to 622, 34.4
-    ("eventloop", 600, 12.2, 660, 42.0),   # 11.1 to 11.2, 597 to 606, 37.0
+    ("redis", 1500, 3.1, 141, 9.8),        # 3.02 records, 138 bytes, 9.1 runs
+    ("threads", 600, 12.2, 610, 37.5),     # 11.2 to 11.6, 569 to 584, 35.2
+    ("eventloop", 600, 12.2, 610, 42.0),   # 11.2 to 11.4, 570 to 577, 37.0
 ]
 
 
