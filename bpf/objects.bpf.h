@@ -13,6 +13,12 @@ static __always_inline bool is_described(__u64 obj)
     return bpf_map_lookup_elem(&described, &obj) != NULL;
 }
 
+/* `known`: one that needs no look. */
+static __always_inline bool is_new(__u64 obj, __u64 known)
+{
+    return obj != known && !is_described(obj);
+}
+
 static __always_inline void set_described(__u64 obj)
 {
     __u8 one = 1;
@@ -300,7 +306,7 @@ __noinline __u64 file_object(__u64 file_address, __u64 known, __u32 which)
         if (!sk)
             return 0;
         obj = socket_object((struct sock *)sk);
-        if (obj != known && !is_described(obj))
+        if (is_new(obj, known))
             describe_new_socket(sk, obj, which);
         return obj;
     }
@@ -311,7 +317,7 @@ __noinline __u64 file_object(__u64 file_address, __u64 known, __u32 which)
         if (magic == ANON_INODE_FS_MAGIC)
             h = mix(mix(h, file_address), (__u64)file->private_data);
         obj = object_id(OBJECT_ANON, h);
-        if (obj != known && !is_described(obj))
+        if (is_new(obj, known))
             describe_anon(file_address, obj, ino, magic == PIPEFS_MAGIC);
         return obj;
     }
@@ -321,7 +327,7 @@ __noinline __u64 file_object(__u64 file_address, __u64 known, __u32 which)
     h = mix(h, (__u64)BPF_CORE_READ(file, f_path.dentry)); /* read so, it is a number */
     h = mix(h, file->f_path.dentry->d_name.hash_len);
     obj = object_id(OBJECT_FILE, h);
-    if (obj != known && !is_described(obj))
+    if (is_new(obj, known))
         describe_file(file_address, obj, which);
     return obj;
 }

@@ -34,11 +34,11 @@ static __always_inline __u64 queued_since(struct thread_state *t, struct task_st
 {
     __u64 queued = task->sched_info.last_queued, clock, since;
 
-    if (!bpf_core_field_exists(task->se.cfs_rq) || !bpf_core_field_exists(task->se.cfs_rq->rq))
+    if (!has_account(task))
         return t->wake_ns;
     if (!queued || task->__state || task->on_cpu)
         return 0;
-    clock = BPF_CORE_READ(task, se.cfs_rq, rq, clock);
+    clock = rq_of(task)->clock;
     since = clock > queued && now > clock - queued ? now - (clock - queued) : now;
     return since > t->off_ns ? since : t->off_ns;
 }

@@ -45,26 +45,6 @@ static __always_inline bool in_interrupt(struct thread_state *t)
 #endif
 }
 
-/*
- * The kernel's own account puts a switch where __schedule() read the clock, some hundred
- * nanoseconds before the tracepoint, more when it looked for work on other CPUs in between; and
- * the begin of a wait for the CPU where the thread was queued, after the wake-up, which on
- * another CPU takes an interrupt. Over ten thousand switches that adds up to milliseconds. So
- * both times are taken from that account (sched_info in kernel/sched/stats.h, update_curr() in
- * kernel/sched/fair.c), and running and runnable equal what schedstat shows. Time that interrupts
- * or the hypervisor took counts as running here: the thread had the CPU and did not wait.
- */
-static __always_inline bool has_account(struct task_struct *task)
-{
-    return bpf_core_field_exists(task->se.cfs_rq) && bpf_core_field_exists(task->se.cfs_rq->rq);
-}
-
-/* The run queue of its CPU. */
-static __always_inline struct rq *rq_of(struct task_struct *task)
-{
-    return AT(struct task_struct, task)->se.cfs_rq->rq;
-}
-
 /* What interrupts and the hypervisor have taken of the task's CPU, since whenever. */
 static __always_inline __u64 stolen_time(struct task_struct *task)
 {
