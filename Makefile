@@ -117,7 +117,7 @@ test-san: all $(UNIT_TESTS) $(filter $(O)/tests/golden/% $(O)/tests/fuzz/%,$(TOO
 
 .PHONY: bench bench-runtimes bench-viewer
 BENCH_TOOLS := $(filter $(O)/tests/bench/% $(O)/tests/live/%,$(TOOLS))
-bench: all $(BENCH_TOOLS) ## measure what recording costs, and other tracers beside it: ten minutes
+bench: all $(BENCH_TOOLS) ## measure what recording costs, and other tracers beside it: 13 minutes
 	@.ci/deps build test bench
 	@tests/bench/peers $(O)
 	@tests/bench/run $(O)

@@ -54,7 +54,7 @@ static const char help[] =
     "  -h, --help            this text\n"
     "\n"
     "Needs root, or the capabilities CAP_BPF and CAP_PERFMON; \"waitscope doctor\" checks.\n"
-    "Calls that do not block cost nothing; a wait costs about half a microsecond.\n"
+    "Calls that do not block cost nothing; a wait costs 0.1 to 0.3 microseconds.\n"
     "Stored are names of threads and files, addresses, times, and of each request its first line\n"
     "without the query: no headers, no bodies. An existing file is never overwritten.\n";
 

@@ -59,7 +59,7 @@ static uint64_t clock_ns(clockid_t clock)
     return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
-/* The ring is mapped read-only: what must lose bytes is copied first. Few records carry data. */
+/* The rings are not written to: what must lose bytes is copied first. */
 static int take_io(struct session *s, const struct event_io *io)
 {
     union {
