@@ -23,7 +23,16 @@ def machine():
             "memory_mib": os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") >> 20}
 
 
+def merge(into, value):
+    for name, part in value.items():
+        if name == "workloads":
+            into.setdefault(name, {}).update(part)
+        else:
+            into[name] = part
+
+
 def store(build, key, value):
+    """`value`, a dict, joins what was measured before: what has its names is replaced."""
     folder = os.path.join(build, "bench")
     path = os.path.join(folder, "bench.json")
     os.makedirs(folder, exist_ok=True)
@@ -33,7 +42,7 @@ def store(build, key, value):
     except (OSError, ValueError):
         result = {}
     result["machine"] = machine()
-    result[key] = value
+    merge(result.setdefault(key, {}), value)
     with open(path, "w", encoding="ascii") as file:
         json.dump(result, file, indent=1)
     return path
@@ -73,8 +82,8 @@ def main(build):
     if "goals" in found:
         row("figure", "goal", "measured", "")
         row(*["---"] * 4)
-        for goal in found["goals"]:
-            row(goal["figure"], goal["goal"], goal["measured"], "" if goal["reached"] else "missed")
+        for figure, goal in found["goals"].items():
+            row(figure, goal["goal"], goal["measured"], "" if goal["reached"] else "missed")
 
 
 if __name__ == "__main__":

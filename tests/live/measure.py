@@ -14,6 +14,11 @@ import servers
 from harness import S, Failure, free_port
 
 
+def told(recording, what):
+    """How many `what` ("events", "lost") a recording had, as it said in the end."""
+    return int(re.search(r"([\d,]+) " + what, recording.message()).group(1).replace(",", ""))
+
+
 def pairs(t, pid, count, once):
     """`once` untraced and traced in turn, the first of a pair changing; [(untraced, traced)].
 
@@ -25,7 +30,7 @@ def pairs(t, pid, count, once):
         recording = t.record(pid)
         result = once()
         recording.end()
-        lost += int(re.search(r"([\d,]+) lost", recording.message()).group(1).replace(",", ""))
+        lost += told(recording, "lost")
         os.unlink(recording.path)
         return result
 
@@ -73,7 +78,7 @@ def storm(t, *argv):
 
 
 def storm_once(process):
-    """A second's waits."""
+    """Waits a second, of one storm."""
     process.say("go\n")
     waits, ns = re.match(r"(\d+) waits in (\d+) ns", process.line(120)).groups()
     return int(waits) / int(ns) * S
@@ -116,9 +121,7 @@ def wait_cost(t, rate, seconds):
         peak = int(re.search(r"VmHWM:\s+(\d+)", file.read()).group(1)) * 1024
     recording.end()
     process.end()
-    said = recording.message()
-    records, lost = (int(re.search(r"([\d,]+) " + what, said).group(1).replace(",", ""))
-                     for what in ("events", "lost"))
+    records, lost = told(recording, "events"), told(recording, "lost")
     packed = subprocess.run(["gzip", "-c", recording.path], stdout=subprocess.PIPE, check=True).stdout
     size = os.path.getsize(recording.path)
     os.unlink(recording.path)
@@ -192,8 +195,7 @@ def exact_cost(t, pid, work, count):
         _, old, old_ns = before.get(number, (name, 0, 0))
         if number in before and times > old:
             runs[name] = (times - old) / count, (ns - old_ns) / (times - old)
-    records = int(re.search(r"([\d,]+) events", recording.message()).group(1).replace(",", ""))
-    return records / count, os.path.getsize(recording.path) / count, runs
+    return told(recording, "events") / count, os.path.getsize(recording.path) / count, runs
 
 
 FASTAPI = """
@@ -336,8 +338,7 @@ def end_time(t, waits, suffixes):
     if recording.wait(120):
         raise Failure(f"record failed: {recording.message()}")
     took = (time.monotonic_ns() - begun) / S
-    records = int(re.search(r"([\d,]+) events", recording.message()).group(1).replace(",", ""))
-    lost = int(re.search(r"([\d,]+) lost", recording.message()).group(1).replace(",", ""))
+    records, lost = told(recording, "events"), told(recording, "lost")
     sizes = [os.path.getsize(o) for o in outputs]
     for o in outputs:
         os.unlink(o)

@@ -227,6 +227,30 @@ def timer_wakes(t):
     t.equal(len(named), 0, f"of {len(ends)} sleeps ended by the thread that computes")
 
 
+LONG = ["read_pipe", "recv_accepted", "poll_one", "poll_two", "select_one", "futex", "sleep_new"]
+
+
+@test("states: waits of more than 2^32 ns, which a short record cannot tell")
+def long_waits(t):
+    process = start(t, LONG, 4400)
+    recording = t.record(process.pid)
+    process.say("go\n")
+    truths = finish(process)
+    recording.end()
+    timeline = recording.timeline()
+    for kind, (tid, begin, end, name) in truths.items():
+        waits = [i for i, _ in clip(timeline.intervals(tid), begin - timeline.t0_ns,
+                                    end - timeline.t0_ns) if "call" in i]
+        if not t.check(waits, f"{kind}: no wait was seen"):
+            continue
+        wait = max(waits, key=lambda i: i["ns"])
+        t.equal(wait["state"], KINDS[kind][0], f"{kind}: state")
+        t.check(wait["call"] in KINDS[kind][1], f"{kind}: call {wait['call']!r}")
+        t.equal(wait["object"]["name"] if wait["object"] else "", name, f"{kind}: object")
+        t.check(2**32 < wait["ns"] <= end - begin and end - begin - wait["ns"] < 20 * MS,
+                f"{kind}: {ms(wait['ns'])}, by the clock {ms(end - begin)}")
+
+
 OPEN = ["read_pipe", "read_eventfd", "read_tty", "recv_accepted", "recv_unix", "accept",
         "poll_one", "poll_two", "poll_none", "select_one", "select_two", "select_none",
         "epoll_old", "futex", "sleep_new", "wait_pid", "pause", "flock", "send_tcp",
