@@ -11,6 +11,7 @@
  * when the worker parks. The last is weak: the loop may have heard of it earlier.
  */
 #include "analysis/internal.h"
+#include "base/bulk.h"
 #include "base/sort.h"
 
 /* From a wake-up to the record of the send that caused it, and back. */
@@ -476,7 +477,7 @@ void bouts_release(struct bouts *b)
     by_thread_release(&b->tenures);
     free(b->first_done);
     free(b->first_park);
-    free(b->before);
+    bulk_free(b->before);
     free(b->split);
     free(b->worker);
     free(b->helper);

@@ -10,6 +10,7 @@
  *     doubts    everything else that workers did: perhaps for any request that was open then
  */
 #include "analysis/internal.h"
+#include "base/bulk.h"
 
 int item_add(struct analysis *a, const struct item *item)
 {
@@ -43,7 +44,7 @@ static int before_build(const struct analysis *a, struct bouts *b)
 {
     if (!b->any_worker) /* then there are no items */
         return 0;
-    b->before = malloc((a->tenures.len + 1) * sizeof(*b->before));
+    b->before = bulk_new((a->tenures.len + 1) * sizeof(*b->before));
     if (!b->before)
         return -ENOMEM;
     for (size_t i = 0; i < a->drafts.len; i++) {

@@ -3,11 +3,12 @@
  * walks all elements for each thread instead takes the square of the time.
  */
 #include "analysis/internal.h"
+#include "base/bulk.h"
 
 void by_thread_release(struct by_thread *b)
 {
     free(b->from);
-    free(b->index);
+    bulk_free(b->index);
     *b = (struct by_thread){NULL, NULL};
 }
 
@@ -15,12 +16,12 @@ void by_thread_release(struct by_thread *b)
 static int index_build(const struct analysis *a, struct by_thread *b, size_t groups, size_t count,
                        uint32_t (*whose)(const struct analysis *, size_t))
 {
-    uint32_t *of = malloc((count + 1) * sizeof(*of)); /* asked once, as each lies elsewhere */
+    uint32_t *of = bulk_new((count + 1) * sizeof(*of)); /* asked once, as each lies elsewhere */
 
     b->from = calloc(groups + 2, sizeof(*b->from));
-    b->index = malloc((count + 1) * sizeof(*b->index));
+    b->index = bulk_new((count + 1) * sizeof(*b->index));
     if (!of || !b->from || !b->index) {
-        free(of);
+        bulk_free(of);
         return -ENOMEM;
     }
     /* Counted two places further on, so that after filling each begin stands where it belongs. */
@@ -34,7 +35,7 @@ static int index_build(const struct analysis *a, struct by_thread *b, size_t gro
     for (size_t i = 0; i < count; i++)
         if (of[i] != NONE)
             b->index[b->from[of[i] + 1]++] = (uint32_t)i;
-    free(of);
+    bulk_free(of);
     return 0;
 }
 
@@ -89,7 +90,7 @@ int touches_leave(struct analysis *a)
         return -ENOMEM;
     for (size_t i = 0; i < a->touches.len; i++)
         a->touch_times.data[a->touch_times.len++] = a->touches.data[a->touches_of.index[i]].time;
-    free(a->touches_of.index);
+    bulk_free(a->touches_of.index);
     a->touches_of.index = NULL;
     vec_release(&a->touches);
     return 0;

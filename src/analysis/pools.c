@@ -16,6 +16,8 @@
  */
 #include "analysis/pools.h"
 
+#include "base/bulk.h"
+
 /* So many tenures of a request are looked at. */
 #define TENURES_MAX 64
 
@@ -343,7 +345,7 @@ int pools_find(struct analysis *a, struct bouts *b, struct pools *p)
     p->reads = calloc(a->lives.len + 1, sizeof(*p->reads));
     p->knows = calloc(a->lives.len + 1, sizeof(*p->knows));
     p->straight = calloc(a->lives.len + 1, sizeof(*p->straight));
-    p->last_job = calloc(a->drafts.len + 1, sizeof(*p->last_job));
+    p->last_job = bulk_new((a->drafts.len + 1) * sizeof(*p->last_job));
     if (!p->of || !p->reads || !p->knows || !p->straight || !p->last_job)
         return -ENOMEM;
     rc = workers_find(a, b, p);
@@ -381,5 +383,5 @@ void pools_release(struct pools *p)
     free(p->reads);
     free(p->knows);
     free(p->straight);
-    free(p->last_job);
+    bulk_free(p->last_job);
 }

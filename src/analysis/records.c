@@ -1,7 +1,6 @@
 #include "analysis/internal.h"
+#include "base/bulk.h"
 #include "base/sort.h"
-
-#include <sys/mman.h>
 
 /* Pages of their own, so that they go back when they are not needed any more. */
 #define CHUNK_SIZE ((size_t)4 << 20)
@@ -28,9 +27,8 @@ static struct chunk *chunk_new(struct analysis *a, enum need need)
 {
     if (a->chunks.len >= NONE - 1 || vec_reserve(&a->chunks, a->chunks.len + 1) < 0)
         return NULL;
-    struct chunk *c =
-        mmap(NULL, CHUNK_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (c == MAP_FAILED)
+    struct chunk *c = bulk_new(CHUNK_SIZE);
+    if (!c)
         return NULL;
     c->need = need;
     a->chunks.data[a->chunks.len++].chunk = c;
@@ -40,8 +38,7 @@ static struct chunk *chunk_new(struct analysis *a, enum need need)
 
 static void chunk_free(struct analysis *a, size_t index)
 {
-    if (a->chunks.data[index].chunk)
-        munmap(a->chunks.data[index].chunk, CHUNK_SIZE);
+    bulk_free(a->chunks.data[index].chunk);
     a->chunks.data[index].chunk = NULL;
 }
 

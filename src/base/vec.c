@@ -1,9 +1,27 @@
 #include "base/vec.h"
 
+#include "base/bulk.h"
+
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <unistd.h>
+
+/* From so many bytes on an array has pages of its own. */
+#define BULK_MIN ((size_t)1 << 20)
+
+static void *grown(void *old, size_t had, size_t size)
+{
+    if (size < BULK_MIN)
+        return realloc(old, size);
+    if (had >= BULK_MIN)
+        return bulk_resize(old, size);
+    void *data = bulk_new(size);
+    if (data && had)
+        memcpy(data, old, had);
+    if (data)
+        free(old);
+    return data;
+}
 
 int vec_grow(void **data, size_t *cap, size_t want, size_t size)
 {
@@ -17,21 +35,24 @@ int vec_grow(void **data, size_t *cap, size_t want, size_t size)
      * not assume that the two are different objects. */
     void *old;
     memcpy(&old, data, sizeof(old));
-    void *grown = realloc(old, room * size);
-    if (!grown)
+    void *new = grown(old, *cap * size, room * size);
+    if (!new)
         return -ENOMEM;
-    memcpy(data, &grown, sizeof(grown));
+    memcpy(data, &new, sizeof(new));
     *cap = room;
     return 0;
 }
 
-void vec_give_back(void *data, size_t from, size_t to)
+void vec_give_back(void *data, size_t size, size_t from, size_t to)
 {
-    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), base = (uintptr_t)data;
-    uintptr_t first = (base + from) & ~(page - 1), end = (base + to) & ~(page - 1);
+    if (size >= BULK_MIN)
+        bulk_forget(data, from, to);
+}
 
-    if (first < base)
-        first += page;
-    if (first < end) /* where the kernel does not want to, they stay */
-        madvise((char *)data + (first - base), end - first, MADV_DONTNEED);
+void vec_free(void *data, size_t size)
+{
+    if (size >= BULK_MIN)
+        bulk_free(data);
+    else
+        free(data);
 }

@@ -7,6 +7,7 @@
  *     vec_release(&points);
  *
  * To pass one around, give it a name: `struct points { VEC(struct point) all; };`
+ * A large one is bulk memory: see bulk.h.
  * Elements move when the array grows: keep indices, not pointers. `v` is evaluated several times.
  * vec_push() and vec_reserve() return 0 or -ENOMEM; on failure the array is unchanged.
  */
@@ -30,9 +31,10 @@
 /* Grows `*data` to hold at least `want` elements of `size` bytes. Not called directly. */
 int vec_grow(void **data, size_t *cap, size_t want, size_t size);
 
-/* Gives back the pages behind that of byte `from` and before that of byte `to`, and the former too
- * unless it begins before `data`. Not called directly. */
-void vec_give_back(void *data, size_t from, size_t to);
+/* Gives back the pages that lie between the bytes `from` and `to` of an array of `size`; and all of
+ * it. Not called directly. */
+void vec_give_back(void *data, size_t size, size_t from, size_t to);
+void vec_free(void *data, size_t size);
 
 #define vec_reserve(v, want) \
     ((want) <= (v)->cap ? 0 : vec_grow((void **)&(v)->data, &(v)->cap, (want), sizeof(*(v)->data)))
@@ -40,10 +42,12 @@ void vec_give_back(void *data, size_t from, size_t to);
     (vec_reserve((v), (v)->len + 1) < 0 ? -ENOMEM : ((v)->data[(v)->len++] = (value), 0))
 #define vec_last(v) (&(v)->data[(v)->len - 1])
 /* The first `to` elements are not needed any more, and the first `from` of them were given back
- * before: the pages that only they lie on go back, and what they hold is undefined from now on.
- * Elements behind them stay where they are. */
-#define vec_forget(v, from, to) \
-    vec_give_back((v)->data, (from) * sizeof(*(v)->data), (to) * sizeof(*(v)->data))
-#define vec_release(v) (free((v)->data), (v)->data = NULL, (v)->len = (v)->cap = 0)
+ * before: the pages that only they lie on go back, if there are many, and what they hold is
+ * undefined from now on. Elements behind them stay where they are. */
+#define vec_forget(v, from, to)                                                          \
+    vec_give_back((v)->data, (v)->cap * sizeof(*(v)->data), (from) * sizeof(*(v)->data), \
+                  (to) * sizeof(*(v)->data))
+#define vec_release(v) \
+    (vec_free((v)->data, (v)->cap * sizeof(*(v)->data)), (v)->data = NULL, (v)->len = (v)->cap = 0)
 
 #endif

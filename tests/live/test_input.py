@@ -1,5 +1,7 @@
 """What bad input gets: a message that says what and why, its exit code, and no file left."""
 
+import contextlib
+import filecmp
 import glob
 import os
 import random
@@ -220,3 +222,45 @@ def captures(t):
         t.check(False, "a missing capture was reported")
     except (Failure, ValueError):
         pass
+
+
+@contextlib.contextmanager
+def memory_of(size):
+    """A cgroup that may use no more: gives what to put before a command, so that it is in it."""
+    for base, limit in (("/sys/fs/cgroup/memory", "memory.limit_in_bytes"),
+                        ("/sys/fs/cgroup", "memory.max")):
+        group = os.path.join(base, f"waitscope-test-{os.getpid()}")
+        try:
+            os.mkdir(group)
+            with open(os.path.join(group, limit), "w", encoding="ascii") as file:
+                file.write(str(size))
+            break
+        except OSError:
+            if os.path.isdir(group):
+                os.rmdir(group)
+    else:
+        raise Unable("no cgroup can be made here")
+    try:
+        yield ["sh", "-c", f'echo $$ > {group}/cgroup.procs && exec "$@"', "sh"]
+    finally:
+        os.rmdir(group)
+
+
+@test("input: a capture whose analysis takes more memory than there is")
+def memory(t):
+    capture = os.path.join(t.dir, "large.wsc")
+    subprocess.run([t.program("tests/bench/linear"), "-o", capture, "dense", "600000"],
+                   stdout=subprocess.DEVNULL, check=True, timeout=60)
+
+    def convert(name, prefix=()):
+        out = os.path.join(t.dir, name)
+        code, _, said = t.run("convert", capture, "-o", out, prefix=prefix, seconds=120)
+        t.equal(code, 0, f"exit code ({said.strip()})")
+        t.equal("memory is short" in said, bool(prefix), f"{name}: said {said!r}")
+        return out
+
+    for suffix in ("json", "html"):
+        plenty = convert("plenty." + suffix)
+        with memory_of(64 << 20) as within:
+            scarce = convert("scarce." + suffix, within)
+        t.check(filecmp.cmp(plenty, scarce, shallow=False), f"{suffix}: not the same")
