@@ -259,6 +259,8 @@ void downstream_connected(struct analysis *a, const struct sock *s, uint64_t at)
 /* What is known of a thread's habit. */
 struct habit {
     size_t interval;       /* up to which its multiplexed waits were looked at */
+    uint64_t since;        /* the end of the last one */
+    bool whole;            /* there was one: its slice is seen from the begin on */
     uint32_t recvs, asked; /* in the slice; questions since the last receive */
     bool at_once;          /* the last that happened was a question, and before it a receive */
     uint32_t direct;       /* receive, question, receive */
@@ -278,6 +280,8 @@ static void habit_advance(struct habit *h, const struct thread *t, uint64_t now)
         if (t->intervals.data[h->interval].state != STATE_YIELDED)
             continue;
         h->recvs = h->asked = 0;
+        h->since = interval_end(t, h->interval);
+        h->whole = true;
         h->at_once = false;
         h->keeps |= h->reply != NULL;
         h->reply = NULL;
@@ -298,8 +302,12 @@ static void habit_relay(struct habit *h, const struct sock *s, bool receives, ui
     h->reply_time = now;
 }
 
-static void habit_note(struct habit *h, struct sock *s, bool receives)
+/* `told`: all that the thread did in this slice was seen, from its begin on. */
+static void habit_note(struct habit *h, struct sock *s, bool receives, bool told)
 {
+    bool met = s->survey_met;
+
+    s->survey_met = true;
     if (receives) {
         h->direct += h->at_once;
         h->recvs++;
@@ -312,8 +320,9 @@ static void habit_note(struct habit *h, struct sock *s, bool receives)
     s->survey_asked = true;
     h->asked++;
     h->at_once = h->recvs && h->asked == 1;
-    /* Out of the blue, or two behind each other that were received behind each other. */
-    if (!h->recvs || (h->asked > 1 && h->recvs > 1))
+    /* Out of the blue, or two behind each other that were received behind each other. What goes on
+     * since before the capture, or since records were lost, looks so and says nothing. */
+    if (told && met && (!h->recvs || (h->asked > 1 && h->recvs > 1)))
         h->deferred = true;
 }
 
@@ -347,7 +356,9 @@ int downstream_survey(struct analysis *a)
         uint64_t now = analysis_rel(a, r->time_ns);
         habit_advance(&habits[r->thread], &a->tl->threads.data[r->thread], now);
         habit_relay(&habits[r->thread], s, receives, now);
-        habit_note(&habits[r->thread], s, receives);
+        s->survey_met |= conn;
+        bool told = habits[r->thread].whole && !losses_within(a, habits[r->thread].since, now);
+        habit_note(&habits[r->thread], s, receives, told);
     }
     for (size_t i = 0; i < a->lives.len; i++) {
         struct life *l = &a->lives.data[i];

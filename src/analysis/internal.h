@@ -200,7 +200,8 @@ struct sock {
     uint64_t reply_want, reply_have; /* bytes; want 0: not known */
     bool asked_head;                 /* by HTTP's HEAD: the reply has no body, whatever it says */
     bool survey_asked;               /* the last that was done with it was to connect or to send */
-    uint32_t question_plus1;         /* the one whose reply comes next, or goes on; 0: none */
+    bool survey_met;         /* it was begun in the capture, or something was done with it */
+    uint32_t question_plus1; /* the one whose reply comes next, or goes on; 0: none */
 };
 
 /* What a request asked on a connection to somewhere else. */

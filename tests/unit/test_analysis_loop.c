@@ -474,15 +474,31 @@ static void test_sleep_for_nobody_makes_none(void **state)
     made_release(&m);
 }
 
-/* nginx: each handler asks at once, so that the order tells, though other requests are open. */
-static void test_direct_handlers_tell_by_order(void **state)
+/* What a loop was at when the recording began, or where records are lost. */
+enum cut { CUT_NOT, CUT_SLICE, CUT_CONNECT, CUT_LOSS };
+
+/*
+ * nginx: each handler asks at once, so that the order tells, though other requests are open.
+ * CUT_SLICE: what a question follows was received before the recording. CUT_CONNECT: it goes on
+ * with a connection that was begun before it. CUT_LOSS: the receive is lost.
+ */
+static void direct_made(enum cut cut)
 {
-    (void)state;
     struct made m;
     loop_init(&m, 3000);
     accepted(&m, 5, SOCKET(3));
+    socket_is(&m, SOCKET(18), ROLE_CONNECTED, 4008, 5432);
     uint64_t t = 20;
-    yields(&m, 0, t, t);
+    if (cut == CUT_SLICE)
+        conn_state(&m, 3, 7, SOCKET(18), ROLE_CONNECTED, SYN_SENT);
+    yields(&m, cut == CUT_SLICE ? 10 : 0, t, t);
+    if (cut == CUT_CONNECT)
+        sends(&m, t, 7, SOCKET(18), "for an old one");
+    if (cut == CUT_LOSS) {
+        struct capture_loss loss = {AT(t), AT(t), 3, EVENT_RECV, 0};
+        conn_state(&m, t, 7, SOCKET(18), ROLE_CONNECTED, SYN_SENT);
+        assert_int_equal(analysis_loss(m.a, &loss), 0);
+    }
     receives(&m, t, 7, SOCKET(3), t, GET("/sleeps")); /* waits for a timer all the while */
     for (int i = 0; i < 20; i++, t += 100) {
         receives(&m, t + 1, 7, A, t, i ? GET("/n") : GET("/a"));
@@ -507,6 +523,20 @@ static void test_direct_handlers_tell_by_order(void **state)
                          request_grade_ns(&m.tl, a, GRADE_INFERRED),
                      a->end_ns - a->start_ns);
     made_release(&m);
+}
+
+static void test_direct_handlers_tell_by_order(void **state)
+{
+    (void)state;
+    direct_made(CUT_NOT);
+}
+
+static void test_what_was_cut_is_no_habit(void **state)
+{
+    (void)state;
+    direct_made(CUT_SLICE);
+    direct_made(CUT_CONNECT);
+    direct_made(CUT_LOSS);
 }
 
 /*
@@ -679,6 +709,7 @@ int main(void)
         cmocka_unit_test(test_nobodys_sleep_makes_a_verdict),
         cmocka_unit_test(test_sleep_for_nobody_makes_none),
         cmocka_unit_test(test_direct_handlers_tell_by_order),
+        cmocka_unit_test(test_what_was_cut_is_no_habit),
         cmocka_unit_test(test_in_line_for_a_connection),
         cmocka_unit_test(test_offload_alone),
         cmocka_unit_test(test_selecting_worker_is_no_loop),
