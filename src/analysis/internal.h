@@ -247,7 +247,8 @@ struct draft {
     bool sent : 1;              /* anything at all */
     bool answered : 1, closed : 1, streams : 1;
     bool early : 1;          /* its first bytes came before the capture's begin */
-    bool old : 1;            /* it was read before then, too: nobody knows who has it */
+    bool read_before : 1;    /* and it was read before then, too */
+    bool old : 1;            /* and nobody knows who has it */
     bool uring_inferred : 1; /* that it was the request's, what io_uring was asked */
     bool handed : 1;         /* to a worker, by a runtime's word; none comes when it is back */
     bool told : 1;           /* by the ledger */
@@ -313,7 +314,7 @@ struct held {
 /* Who read a request first. */
 struct reader {
     uint32_t thread : 31;
-    bool old : 1; /* see struct draft */
+    bool read_before : 1; /* see struct draft */
 };
 
 struct touch {
@@ -552,6 +553,8 @@ int tenure_touch(struct analysis *a, uint32_t request, const struct act *act);
 /* The thread has asked for the request before, as turns out now, and touched nothing of its since
  * then. */
 int tenure_asked(struct analysis *a, uint32_t request, uint32_t thread, const struct orphan *o);
+/* The thread has had the request since before the capture's begin. */
+int tenure_from_before(struct analysis *a, uint32_t request, uint32_t thread);
 /* A touch of a socket that belongs to no request. */
 int tenure_foreign(struct analysis *a, const struct act *act);
 /* Up to `at` the thread's time is the request's that it has, and then no more. */

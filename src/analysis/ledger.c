@@ -384,7 +384,7 @@ static int request_add(struct ledger *l, uint32_t draft)
         rc = segments_emit(l);
     l->r.segment_count = (uint32_t)(a->tl->segments.len - l->r.first_segment);
     if (rc == 0)
-        rc = vec_push(&a->readers, ((struct reader){d->first_thread, d->old}));
+        rc = vec_push(&a->readers, ((struct reader){d->first_thread, d->read_before}));
     tenures_told(a, d);
     return rc < 0 ? rc : vec_push(&a->tl->requests, l->r);
 }

@@ -417,7 +417,8 @@ static int threads_prepare(struct analysis *a)
 /*
  * A request that was read before the window of a flight recorder, and of whose answer nothing was
  * sent before it: that it is there is known, and from when on it is answered, if it is; who has it,
- * and what was done for it before, is not. So no thread has it, and its time is unattributed.
+ * and what was done for it before, is not. So no thread has it, and its time is unattributed; but
+ * see old_take_up().
  */
 static int open_before(struct analysis *a, const struct record *r)
 {
@@ -433,11 +434,33 @@ static int open_before(struct analysis *a, const struct record *r)
     if (rc < 0)
         return rc;
     struct draft *d = vec_last(&a->drafts);
-    d->early = d->old = true;
+    d->early = d->read_before = d->old = true;
     d->flags &= ~(uint32_t)REQUEST_PIPELINED;
     d->first_thread = act.thread;
     d->bytes_in = io->bytes;
     return 0;
+}
+
+/*
+ * Who has it is known after all where a thread serves one request at a time: it has read this one
+ * and no other that is not answered, and it is seen in no multiplexed wait. It may have handed it
+ * over, so that is inferred; where it then waits for another client or accepts one, it has (see
+ * tenure.c).
+ */
+static int old_take_up(struct analysis *a)
+{
+    uint32_t *has = calloc(a->lives.len + 1, sizeof(*has));
+    int rc = has ? 0 : -ENOMEM;
+
+    for (size_t i = 0; has && i < a->drafts.len; i++)
+        has[a->drafts.data[i].first_thread]++;
+    for (uint32_t i = 0; rc == 0 && i < a->drafts.len; i++) {
+        uint32_t thread = a->drafts.data[i].first_thread;
+        if (has[thread] == 1 && !a->lives.data[thread].yields)
+            rc = tenure_from_before(a, i, thread);
+    }
+    free(has);
+    return rc;
 }
 
 /* How a thread reads its clients' requests tells what it is: see roles.c. */
@@ -483,6 +506,8 @@ int requests_build(struct analysis *a)
         rc = background_survey(a);
     for (size_t i = 0; rc == 0 && i < a->before.len; i++)
         rc = open_before(a, &a->before.data[i]);
+    if (rc == 0 && a->before.len)
+        rc = old_take_up(a);
     if (rc == 0)
         rc = records_walk(a);
     if (rc < 0)

@@ -471,6 +471,30 @@ int tenure_asked(struct analysis *a, uint32_t request, uint32_t thread, const st
                             });
 }
 
+int tenure_from_before(struct analysis *a, uint32_t request, uint32_t thread)
+{
+    struct draft *d = &a->drafts.data[request];
+    struct life *l = &a->lives.data[thread];
+    int rc = tenure_append(a, &(struct tenure){
+                                  .request = request,
+                                  .thread = thread,
+                                  .wait_off = NEVER,
+                                  .ready = NEVER,
+                                  .busy_from = NEVER,
+                                  .cause = CAUSE_FIRST,
+                                  .shared = true, /* that it has it is inferred */
+                                  .received = true,
+                              });
+    if (rc < 0)
+        return rc;
+    l->tenures++;
+    l->tenure_plus1 = (uint32_t)a->tenures.len;
+    d->old = false;
+    d->last_thread = d->top_thread = thread;
+    draft_enter(a, request);
+    return 0;
+}
+
 static int tenure_open(struct analysis *a, uint32_t request, const struct act *act)
 {
     struct life *l = &a->lives.data[act->thread];

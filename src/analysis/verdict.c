@@ -77,7 +77,7 @@ static void tally_requests(struct analysis *a, struct tally *tallies)
 {
     for (size_t i = 0; i < a->tl->requests.len; i++) {
         const struct request *r = &a->tl->requests.data[i];
-        if (a->readers.data[i].old) /* that one did not arrive in this time */
+        if (a->readers.data[i].read_before) /* that one did not arrive in this time */
             continue;
         struct tally *t = &tallies[r->process];
         struct verdict *v = &a->tl->processes.data[r->process].verdict;

@@ -146,6 +146,61 @@ static void test_old_requests(void **state)
     made_release(&m);
 }
 
+/*
+ * Where a thread serves one request at a time it has the one that it read before the window, and
+ * what it stands in for all of the window is that one's.
+ */
+static void test_old_requests_of_threads(void **state)
+{
+    (void)state;
+    struct made m;
+    window_init(&m, 1000);
+    for (unsigned n = 1; n <= 6; n++)
+        accepted(&m, BEFORE(900), SOCKET(n));
+    for (unsigned n = 7; n <= 11; n++)
+        attach_running(&m, BEFORE(1000), n, 7);
+    receives(&m, BEFORE(300), 8, SOCKET(1), BEFORE(310), GET("/hangs"));
+    receives(&m, BEFORE(250), 9, SOCKET(2), BEFORE(260), GET("/late"));
+    receives(&m, BEFORE(240), 7, SOCKET(3), BEFORE(250), GET("/loop"));
+    receives(&m, BEFORE(230), 10, SOCKET(4), BEFORE(240), GET("/one"));
+    receives(&m, BEFORE(220), 10, SOCKET(5), BEFORE(230), GET("/other"));
+    receives(&m, BEFORE(210), 11, SOCKET(6), BEFORE(220), GET("/handed"));
+    waits(&m, 7, 100, 200, 205, CALL_epoll_wait, ANON(1));
+    waits(&m, 9, BEFORE(100), 300, 310, CALL_pread64, FILE_OBJ(1));
+    sends(&m, 350, 9, SOCKET(2), OK);
+    waits(&m, 11, 400, 900, 905, CALL_accept, SOCKET(20)); /* it turns to others */
+    socket_is(&m, SOCKET(20), ROLE_LISTENER, 80, 0);
+    end_waiting(&m, 1000, 8, 7, BEFORE(290), CALL_futex, 0x7f0000001000);
+    for (unsigned n = 7; n <= 11; n++)
+        if (n != 8)
+            end_running(&m, 1000, n, 7);
+    made_finish(&m);
+
+    const struct request *hangs = request_named(&m, "GET /hangs");
+    assert_int_equal(hangs->flags, 0);
+    assert_int_equal(request_ns(&m.tl, hangs, LEDGER_LOCK), US(1000));
+    assert_int_equal(request_grade_ns(&m.tl, hangs, GRADE_INFERRED), US(1000));
+    expect_states(&m, 1, "lock 0-1000 open"); /* not idle */
+
+    const struct request *late = request_named(&m, "GET /late");
+    assert_int_equal(late->flags, 0);
+    assert_int_equal(late->end_ns, US(350));
+    assert_int_equal(request_ns(&m.tl, late, LEDGER_BLOCKED), US(300));
+    assert_int_equal(request_ns(&m.tl, late, LEDGER_RUNNABLE), US(10));
+    assert_int_equal(request_ns(&m.tl, late, LEDGER_RUNNING), US(40));
+    assert_int_equal(request_grade_ns(&m.tl, late, GRADE_EXACT), 0);
+
+    const char *const nobodys[] = {"GET /loop", "GET /one", "GET /other"};
+    for (size_t i = 0; i < 3; i++)
+        assert_int_equal(request_ns(&m.tl, request_named(&m, nobodys[i]), LEDGER_UNATTRIBUTED),
+                         US(1000));
+    const struct request *handed = request_named(&m, "GET /handed");
+    assert_int_equal(request_ns(&m.tl, handed, LEDGER_RUNNING), US(400));
+    assert_int_equal(request_ns(&m.tl, handed, LEDGER_UNATTRIBUTED), US(600));
+    assert_int_equal(m.tl.processes.data[0].verdict.requests, 0);
+    made_release(&m);
+}
+
 static void test_what_it_is_part_of(void **state)
 {
     (void)state;
@@ -178,6 +233,7 @@ int main(void)
         cmocka_unit_test(test_requests),
         cmocka_unit_test(test_what_it_is_part_of),
         cmocka_unit_test(test_old_requests),
+        cmocka_unit_test(test_old_requests_of_threads),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
