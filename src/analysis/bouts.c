@@ -216,7 +216,7 @@ static bool is_next(const struct analysis *a, const struct thread *t, const stru
                     const struct interval *iv)
 {
     return a->procs.data[t->process].submits && iv->state == STATE_BLOCKED && x->first != NEVER &&
-           iv->object_plus1 != x->object_plus1;
+           interval_wait(a->tl, iv)->object_plus1 != x->object_plus1;
 }
 
 static int worker_walk(struct walk *w, uint32_t worker)
@@ -259,7 +259,7 @@ static int worker_walk(struct walk *w, uint32_t worker)
         } else if (state_is_wait(iv->state)) {
             if (rc == 0 && is_next(a, t, &x, iv))
                 rc = item_done(w, worker, &x, iv->start_ns, true);
-            x.object_plus1 = iv->object_plus1;
+            x.object_plus1 = interval_wait(a->tl, iv)->object_plus1;
             x.waited = true;
             if (iv->state != STATE_LOCK && x.first == NEVER)
                 x.first = iv->start_ns;

@@ -174,11 +174,12 @@ static void one_object_first(const struct analysis *a, uint32_t worker, uint64_t
             return;
         if (iv->state != STATE_BLOCKED || iv->start_ns < start)
             continue;
-        if (object && iv->object_plus1 != object) {
+        uint32_t plus1 = interval_wait(a->tl, iv)->object_plus1;
+        if (object && plus1 != object) {
             *end = until;
             return;
         }
-        object = iv->object_plus1;
+        object = plus1;
         until = interval_end(t, i);
     }
 }
@@ -212,15 +213,15 @@ static void one_object_last(const struct analysis *a, uint32_t worker, uint64_t 
             continue;
         if (iv->start_ns < *start)
             return;
-        bool another =
-            iv->state == STATE_BLOCKED && any && iv->object_plus1 && iv->object_plus1 != behind;
+        uint32_t plus1 = iv->state == STATE_BLOCKED ? interval_wait(a->tl, iv)->object_plus1 : 0;
+        bool another = any && plus1 && plus1 != behind;
         if (another || looked++ >= STRETCH_MAX) {
             *start = interval_end(t, i);
             return;
         }
         if (iv->state == STATE_BLOCKED) {
             any = true;
-            behind = iv->object_plus1;
+            behind = plus1;
         }
     }
 }

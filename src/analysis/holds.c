@@ -101,14 +101,16 @@ static int stretch_end(struct hold_walk *w)
 static bool stretch_goes_on(const struct hold_walk *w, const struct interval *iv)
 {
     const struct stretch *s = &w->stretch;
-    return s->wait_ns && s->hold.state == iv->state && s->hold.call_plus1 == iv->call_plus1 &&
-           s->hold.object_plus1 == iv->object_plus1 && w->run_ns - s->run_ns <= ASK_AGAIN_NS;
+    const struct wait *wait = interval_wait(w->a->tl, iv);
+    return s->wait_ns && s->hold.state == iv->state && s->hold.call_plus1 == wait->call_plus1 &&
+           s->hold.object_plus1 == wait->object_plus1 && w->run_ns - s->run_ns <= ASK_AGAIN_NS;
 }
 
 static int walk_wait(struct hold_walk *w, const struct interval *iv, uint64_t end)
 {
     bool yields = iv->state == STATE_YIELDED || iv->state == STATE_UNKNOWN;
     bool holds = !yields && !(iv->flags & INTERVAL_IDLE) && iv->state != STATE_OTHER;
+    const struct wait *wait = interval_wait(w->a->tl, iv);
     struct stretch *s = &w->stretch;
     int rc = 0;
 
@@ -118,8 +120,8 @@ static int walk_wait(struct hold_walk *w, const struct interval *iv, uint64_t en
         if (!s->wait_ns)
             *s = (struct stretch){.hold = {.start_ns = iv->start_ns,
                                            .state = iv->state,
-                                           .call_plus1 = iv->call_plus1,
-                                           .object_plus1 = iv->object_plus1},
+                                           .call_plus1 = wait->call_plus1,
+                                           .object_plus1 = wait->object_plus1},
                                   .run_before_ns = w->run_ns};
         s->hold.end_ns = end;
         s->wait_ns += end - iv->start_ns;

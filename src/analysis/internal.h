@@ -859,9 +859,9 @@ bool outstanding_next(struct outstanding *o, uint64_t from, uint64_t to, struct 
 
 /* ---- ledger.c ---- */
 /* Its mark in interval.flags: a part is charged to a request. roles.c takes it off. */
-#define INTERVAL_CHARGED 0x80
+#define INTERVAL_CHARGED 0x20
 /* Another, by jobs.c: it is a sleep if nobody is charged for it. */
-#define INTERVAL_SLEEPS 0x40
+#define INTERVAL_SLEEPS 0x10
 int ledger_build(struct analysis *a);
 /* Nothing needs the drafts and tenures any more. */
 void ledger_forget(struct analysis *a);

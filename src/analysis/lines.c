@@ -30,9 +30,9 @@ bool wait_is_jvm_sleep(const struct analysis *a, const struct pools *p, uint32_t
                        const struct interval *iv)
 {
     const struct thread *t = &a->tl->threads.data[thread];
-    return iv->state == STATE_LOCK && (iv->flags & INTERVAL_WAKER_IRQ) && iv->object_plus1 &&
-           process_has(a, t->process, RUNTIME_JVM) && wait_is_park(a, thread, iv) &&
-           !table_get(&p->called, place_key(a, t, iv), NULL);
+    return iv->state == STATE_LOCK && (iv->flags & INTERVAL_WAKER_IRQ) &&
+           process_has(a, t->process, RUNTIME_JVM) && interval_object(a->tl, iv) &&
+           wait_is_park(a, thread, iv) && !table_get(&p->called, place_key(a, t, iv), NULL);
 }
 
 uint64_t job_first_wait(const struct analysis *a, const struct pools *p, const struct job *job,

@@ -7,11 +7,19 @@
 #define FUTEX_WAIT 0
 #define FUTEX_WAIT_BITSET 9
 
+/* FUTEX_WAIT and the like. */
+static unsigned futex_command(const struct analysis *a, const struct interval *iv)
+{
+    return interval_wait(a->tl, iv)->arg & FUTEX_CMD_MASK;
+}
+
 bool wait_is_gil(const struct analysis *a, const struct thread *t, const struct interval *iv)
 {
     const struct proc *p = &a->procs.data[t->process];
-    return iv->state == STATE_LOCK && iv->object_plus1 && p->gil_end > p->gil_start &&
-           a->tl->objects.data[iv->object_plus1 - 1].id == p->gil_start;
+    if (iv->state != STATE_LOCK || p->gil_end <= p->gil_start)
+        return false;
+    const struct object *o = interval_object(a->tl, iv);
+    return o && o->id == p->gil_start;
 }
 
 /*
@@ -22,16 +30,14 @@ bool wait_is_gil(const struct analysis *a, const struct thread *t, const struct 
 bool wait_is_park(const struct analysis *a, uint32_t thread, const struct interval *iv)
 {
     const struct thread *t = &a->tl->threads.data[thread];
-    unsigned cmd = iv->arg & FUTEX_CMD_MASK;
 
     switch (iv->state) {
     case STATE_LOCK:
         if (wait_is_gil(a, t, iv))
             return false;
-        return cmd == FUTEX_WAIT ? !a->lives.data[thread].bitsets : true;
+        return !a->lives.data[thread].bitsets || futex_command(a, iv) != FUTEX_WAIT;
     case STATE_BLOCKED:
-        return wait_is_for_work(a->tl, iv) &&
-               a->tl->objects.data[iv->object_plus1 - 1].kind != OBJ_ACCEPTED;
+        return wait_is_for_work(a->tl, iv) && interval_object(a->tl, iv)->kind != OBJ_ACCEPTED;
     case STATE_OTHER:
     case STATE_YIELDED:
         return true;
@@ -43,10 +49,8 @@ bool wait_is_park(const struct analysis *a, uint32_t thread, const struct interv
 bool wait_ends_work(const struct analysis *a, uint32_t thread, const struct interval *iv)
 {
     uint32_t lock = a->lives.data[thread].pool_lock;
-    if (lock && iv->state == STATE_LOCK && iv->object_plus1 &&
-        (uint32_t)a->tl->objects.data[iv->object_plus1 - 1].id == lock)
-        return true;
-    return wait_is_park(a, thread, iv);
+    const struct object *o = lock && iv->state == STATE_LOCK ? interval_object(a->tl, iv) : NULL;
+    return (o && (uint32_t)o->id == lock) || wait_is_park(a, thread, iv);
 }
 
 /*
@@ -100,8 +104,7 @@ void parks_prepare(struct analysis *a)
             process_has(a, t->process, RUNTIME_JVM) && thread_is_dispatcher(a->tl, t);
         a->lives.data[i].service = is_jvm_service(a, t);
         for (size_t k = 0; k < t->intervals.len && !a->lives.data[i].bitsets; k++)
-            a->lives.data[i].bitsets =
-                t->intervals.data[k].state == STATE_LOCK &&
-                (t->intervals.data[k].arg & FUTEX_CMD_MASK) == FUTEX_WAIT_BITSET;
+            a->lives.data[i].bitsets = t->intervals.data[k].state == STATE_LOCK &&
+                                       futex_command(a, &t->intervals.data[k]) == FUTEX_WAIT_BITSET;
     }
 }

@@ -36,7 +36,8 @@ struct walk {
 /* Two words of one condition variable are waited for in turn (glibc's __g_signals). */
 uint64_t place_key(const struct analysis *a, const struct thread *t, const struct interval *iv)
 {
-    uint64_t id = iv->object_plus1 ? a->tl->objects.data[iv->object_plus1 - 1].id : 0;
+    const struct object *o = interval_object(a->tl, iv);
+    uint64_t id = o ? o->id : 0;
     if (iv->state == STATE_LOCK)
         id &= ~(uint64_t)7;
     return id ? id ^ (uint64_t)(t->process + 1) << 40 : 0;

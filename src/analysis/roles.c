@@ -14,22 +14,28 @@
 /* So many of a thread's multiplexed waits are looked at, for one that says what it is for. */
 #define POLLS_LOOKED_AT 64
 
+/* The call's name; empty: none. */
+static const char *wait_call(const struct timeline *tl, const struct interval *iv)
+{
+    uint32_t plus1 = interval_wait(tl, iv)->call_plus1;
+    return plus1 ? timeline_string(tl, plus1 - 1) : "";
+}
+
 bool wait_is_for_work(const struct timeline *tl, const struct interval *iv)
 {
     static const bool working[OBJ_KIND_COUNT] = {
         [OBJ_FILE] = true, [OBJ_DIRECTORY] = true, [OBJ_DEVICE] = true,
         [OBJ_PATH] = true, [OBJ_CONNECTED] = true,
     };
-    const struct object *o = iv->object_plus1 ? &tl->objects.data[iv->object_plus1 - 1] : NULL;
+    const struct object *o = interval_object(tl, iv);
     /* A pipe with a name is somebody's file; one without is how threads call each other. */
     bool named = o && o->kind == OBJ_PIPE && OBJECT_CLASS(o->id) == OBJECT_FILE;
-    return o && !working[o->kind] && !named && iv->call_plus1 &&
-           call_takes(timeline_string(tl, iv->call_plus1 - 1));
+    return o && !working[o->kind] && !named && call_takes(wait_call(tl, iv));
 }
 
 static bool sleeps_in_futex(const struct timeline *tl, const struct interval *iv)
 {
-    return iv->call_plus1 && strncmp(timeline_string(tl, iv->call_plus1 - 1), "futex", 5) == 0;
+    return strncmp(wait_call(tl, iv), "futex", 5) == 0;
 }
 
 static bool is_idle(const struct timeline *tl, const struct thread *t, const struct interval *iv)
@@ -54,7 +60,7 @@ static void sleeps_name(struct thread *t)
     for (size_t i = 0; i < t->intervals.len; i++) {
         struct interval *iv = &t->intervals.data[i];
         bool sleeps = iv->flags & INTERVAL_SLEEPS && !(iv->flags & INTERVAL_CHARGED);
-        iv->flags &= (uint8_t)~INTERVAL_SLEEPS;
+        iv->flags &= ~INTERVAL_SLEEPS;
         if (!sleeps || iv->state != STATE_LOCK)
             continue;
         iv->state = STATE_SLEEP;
@@ -74,8 +80,7 @@ static void count_waits(struct analysis *a, uint32_t index)
             continue;
         l->free_waits++;
         l->free_yields += iv->state == STATE_YIELDED;
-        l->free_selects += iv->state == STATE_YIELDED && iv->call_plus1 &&
-                           call_takes(timeline_string(a->tl, iv->call_plus1 - 1));
+        l->free_selects += iv->state == STATE_YIELDED && call_takes(wait_call(a->tl, iv));
         if (!is_idle(a->tl, t, iv))
             l->work_ns += interval_end(t, i) - iv->start_ns;
     }
@@ -128,7 +133,7 @@ static void mark_idle(struct analysis *a, uint32_t index, const struct spans *sp
     for (size_t i = 0; i < t->intervals.len; i++) {
         struct interval *iv = &t->intervals.data[i];
         bool charged = iv->flags & INTERVAL_CHARGED;
-        iv->flags &= (uint8_t)~INTERVAL_CHARGED;
+        iv->flags &= ~INTERVAL_CHARGED;
         for (; *at < spans->all.len && spans->all.data[*at].thread == index &&
                spans->all.data[*at].start <= iv->start_ns;
              (*at)++)
@@ -147,7 +152,8 @@ static uint32_t polls_plus1(const struct analysis *a, uint32_t thread)
     const struct thread *t = &a->tl->threads.data[thread];
 
     for (uint32_t k = 0; k < l->yields && k < POLLS_LOOKED_AT; k++) {
-        uint32_t plus1 = t->intervals.data[a->yields.data[l->first_yield + k]].object_plus1;
+        const struct interval *iv = &t->intervals.data[a->yields.data[l->first_yield + k]];
+        uint32_t plus1 = interval_wait(a->tl, iv)->object_plus1;
         if (plus1)
             return plus1;
     }
@@ -219,8 +225,8 @@ static bool on_connection(const struct timeline *tl, const struct segment *s)
         return false;
     const struct interval *iv =
         &tl->threads.data[s->thread_plus1 - 1].intervals.data[s->interval_plus1 - 1];
-    uint8_t kind = iv->object_plus1 ? tl->objects.data[iv->object_plus1 - 1].kind : OBJ_UNKNOWN;
-    return kind == OBJ_ACCEPTED || kind == OBJ_CONNECTED;
+    const struct object *o = interval_object(tl, iv);
+    return o && (o->kind == OBJ_ACCEPTED || o->kind == OBJ_CONNECTED);
 }
 
 /* In how many requests each thread blocked on a connection. */

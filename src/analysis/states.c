@@ -42,8 +42,7 @@ static int chain_plain(struct chain *c, uint64_t until, enum state state)
     c->cursor = until;
     if (c->t->intervals.len && vec_last(&c->t->intervals)->state == state && !state_is_wait(state))
         return 0;
-    return vec_push(&c->t->intervals,
-                    ((struct interval){.start_ns = start, .fd = WAIT_NO_FD, .state = state}));
+    return vec_push(&c->t->intervals, ((struct interval){.start_ns = start, .state = state}));
 }
 
 /* The same with a wait that `w` describes; `waker` tells whether its wake-up is known. */
@@ -58,18 +57,16 @@ static int chain_wait(struct chain *c, uint64_t until, const struct event_wait *
 
     struct interval *iv = vec_last(&c->t->intervals);
     bool futex = call_is_futex(w->call);
-    iv->call_plus1 = call_string_plus1(c->a, w->call);
-    iv->fd = w->fd;
-    iv->arg = w->arg;
+    struct wait wait = {.call_plus1 = call_string_plus1(c->a, w->call), .fd = w->fd, .arg = w->arg};
     iv->flags = flags;
     if (woken) {
         iv->waker = w->waker;
         iv->flags |= w->flags & WAIT_WAKER_IRQ ? INTERVAL_WAKER_IRQ : 0;
     }
     /* Outside a call there is no object, and a class of 0 is none but for a futex. */
-    if (w->call == CALL_NONE || (!futex && OBJECT_CLASS(w->obj) == OBJECT_NONE))
-        return 0;
-    return object_plus1(c->a, w->obj, futex, c->process, &iv->object_plus1);
+    if (w->call != CALL_NONE && (futex || OBJECT_CLASS(w->obj) != OBJECT_NONE))
+        rc = object_plus1(c->a, w->obj, futex, c->process, &wait.object_plus1);
+    return rc < 0 ? rc : timeline_wait(c->a->tl, wait, &iv->wait);
 }
 
 /* What the thread did between two waits, or before its first. */

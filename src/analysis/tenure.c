@@ -188,9 +188,10 @@ static void scan_blocked(struct analysis *a, uint32_t thread, const struct inter
 {
     struct life *l = &a->lives.data[thread];
     struct tenure *x = current(a, thread);
-    const struct object *o = iv->object_plus1 ? &a->tl->objects.data[iv->object_plus1 - 1] : NULL;
-    bool accepts = iv->call_plus1 && (iv->call_plus1 == a->accept_call_plus1[0] ||
-                                      iv->call_plus1 == a->accept_call_plus1[1]);
+    const struct object *o = interval_object(a->tl, iv);
+    uint32_t call_plus1 = interval_wait(a->tl, iv)->call_plus1;
+    bool accepts = call_plus1 &&
+                   (call_plus1 == a->accept_call_plus1[0] || call_plus1 == a->accept_call_plus1[1]);
 
     accepts |= o && o->kind == OBJ_LISTENER;
     l->accepts += accepts;

@@ -259,12 +259,10 @@ static uint32_t group_name(struct timeline *tl, const struct object *o)
 }
 
 static int group_add(struct analysis *a, struct wait_groups *g, uint32_t process,
-                     const struct interval *iv, uint64_t ns)
+                     uint32_t call_plus1, uint32_t object, uint64_t ns)
 {
     struct timeline *tl = a->tl;
-    /* Who sleeps in futex waits for no lock. */
-    uint32_t object = iv->state == STATE_SLEEP ? 0 : iv->object_plus1;
-    uint32_t name = iv->call_plus1 ? iv->call_plus1 - 1 : 0;
+    uint32_t name = call_plus1 ? call_plus1 - 1 : 0;
     uint64_t index;
 
     if (object && g->names.data) {
@@ -293,6 +291,15 @@ static int group_add(struct analysis *a, struct wait_groups *g, uint32_t process
     return 0;
 }
 
+static int group_add_interval(struct analysis *a, struct wait_groups *g, uint32_t process,
+                              const struct interval *iv, uint64_t ns)
+{
+    const struct wait *wait = interval_wait(a->tl, iv);
+    /* Who sleeps in futex waits for no lock. */
+    uint32_t object = iv->state == STATE_SLEEP ? 0 : wait->object_plus1;
+    return group_add(a, g, process, wait->call_plus1, object, ns);
+}
+
 /* What the helpers of a loop wait for, in its place. */
 static int groups_of_helper(struct analysis *a, struct wait_groups *g, const struct thread *t)
 {
@@ -300,7 +307,7 @@ static int groups_of_helper(struct analysis *a, struct wait_groups *g, const str
     for (size_t i = 0; rc == 0 && i < t->intervals.len; i++) {
         const struct interval *iv = &t->intervals.data[i];
         if (state_is_wait(iv->state) && !(iv->flags & INTERVAL_IDLE))
-            rc = group_add(a, g, t->process, iv, interval_end(t, i) - iv->start_ns);
+            rc = group_add_interval(a, g, t->process, iv, interval_end(t, i) - iv->start_ns);
     }
     return rc;
 }
@@ -324,10 +331,9 @@ static int groups_of_holds(struct analysis *a, struct wait_groups *g)
     int rc = 0;
     for (size_t i = 0; rc == 0 && i < a->tl->holds.len; i++) {
         const struct hold *h = &a->tl->holds.data[i];
-        struct interval iv = {.call_plus1 = h->call_plus1, .object_plus1 = h->object_plus1};
         if (is_waiting_hold(a->tl, h) && !h->request_plus1)
-            rc = group_add(a, g, a->tl->threads.data[h->thread].process, &iv,
-                           h->end_ns - h->start_ns);
+            rc = group_add(a, g, a->tl->threads.data[h->thread].process, h->call_plus1,
+                           h->object_plus1, h->end_ns - h->start_ns);
     }
     return rc;
 }
@@ -352,7 +358,7 @@ static int groups_collect(struct analysis *a, struct wait_groups *g)
                 continue;
             const struct interval *iv =
                 &tl->threads.data[s->thread_plus1 - 1].intervals.data[s->interval_plus1 - 1];
-            rc = group_add(a, g, r->process, iv, segment_end(tl, r, k) - s->start_ns);
+            rc = group_add_interval(a, g, r->process, iv, segment_end(tl, r, k) - s->start_ns);
         }
     }
     return rc;

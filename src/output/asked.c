@@ -160,12 +160,11 @@ static int add_blocked(struct gather *g, const struct request *r)
         const struct segment *s = &tl->segments.data[i];
         if (s->key != LEDGER_BLOCKED || !s->interval_plus1)
             continue;
-        uint32_t object1 = tl->threads.data[s->thread_plus1 - 1]
-                               .intervals.data[s->interval_plus1 - 1]
-                               .object_plus1;
-        if (!object1 || tl->objects.data[object1 - 1].kind != OBJ_CONNECTED)
+        const struct thread *t = &tl->threads.data[s->thread_plus1 - 1];
+        const struct object *o = interval_object(tl, &t->intervals.data[s->interval_plus1 - 1]);
+        if (!o || o->kind != OBJ_CONNECTED)
             continue;
-        struct row *row = row_of(g, r->process, tl->objects.data[object1 - 1].name);
+        struct row *row = row_of(g, r->process, o->name);
         if (!row)
             return -ENOMEM;
         row->sum.blocked_ns += segment_end(tl, r, i) - s->start_ns;

@@ -1,22 +1,23 @@
 #include "output/json.h"
 
 /* Columns of waits: an interval in another state has no entry in them. */
-#define WAIT_COLUMN(name, expression)                     \
-    static int64_t wait_##name(const struct interval *iv) \
-    {                                                     \
-        return expression;                                \
+#define WAIT_COLUMN(name, expression)                                           \
+    static int64_t wait_##name(const struct interval *iv, const struct wait *w) \
+    {                                                                           \
+        (void)iv, (void)w;                                                      \
+        return expression;                                                      \
     }
-WAIT_COLUMN(call, iv->call_plus1 ? iv->call_plus1 - 1 : 0)
-WAIT_COLUMN(object, iv->object_plus1)
-WAIT_COLUMN(fd, iv->fd)
+WAIT_COLUMN(call, w->call_plus1 ? w->call_plus1 - 1 : 0)
+WAIT_COLUMN(object, w->object_plus1)
+WAIT_COLUMN(fd, w->fd)
 WAIT_COLUMN(waker, iv->waker)
-WAIT_COLUMN(arg, iv->arg)
+WAIT_COLUMN(arg, w->arg)
 WAIT_COLUMN(flags, iv->flags)
 #undef WAIT_COLUMN
 
 static const struct {
     const char *key;
-    int64_t (*get)(const struct interval *iv);
+    int64_t (*get)(const struct interval *iv, const struct wait *w);
 } wait_columns[] = {
     {"call", wait_call},   {"object", wait_object}, {"fd", wait_fd},
     {"waker", wait_waker}, {"arg", wait_arg},       {"flags", wait_flags},
@@ -45,7 +46,7 @@ void json_threads(struct json *j, const struct json_line *line)
             if (!state_is_wait(intervals[i].state))
                 continue;
             any = true;
-            json_signed(j, wait_columns[c].get(&intervals[i]));
+            json_signed(j, wait_columns[c].get(&intervals[i], interval_wait(j->tl, &intervals[i])));
         }
         json_close_numbers(j, any);
     }

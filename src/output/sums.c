@@ -32,10 +32,9 @@ static bool is_the_wait(const struct timeline *tl, const struct verdict *v, cons
         return false;
     const struct interval *iv =
         &tl->threads.data[s->thread_plus1 - 1].intervals.data[s->interval_plus1 - 1];
-    if (!iv->object_plus1)
-        return v->waits_on == OBJ_UNKNOWN;
-    const struct object *o = &tl->objects.data[iv->object_plus1 - 1];
-    if (o->kind == OBJ_FUTEX && iv->state == STATE_SLEEP) /* that is no lock it waits for */
+    const struct object *o = interval_object(tl, iv);
+    /* Who sleeps in futex waits for no lock. */
+    if (!o || (o->kind == OBJ_FUTEX && iv->state == STATE_SLEEP))
         return v->waits_on == OBJ_UNKNOWN;
     if (o->kind != v->waits_on)
         return false;

@@ -354,26 +354,26 @@ static void add_holds(const struct words *w)
 /* "an asynchronous call instead of recvfrom on 127.0.0.1:4711" */
 static void add_remedy(const struct words *w)
 {
-    struct wait wait;
+    struct longest longest;
     const char *name = "";
-    bool known = words_longest_wait(w, &wait);
-    if (known && wait.state == STATE_FAULT) {
+    bool known = words_longest_wait(w, &longest);
+    if (known && longest.state == STATE_FAULT) {
         buf_adds(w->out, "memory that need not be read in");
         return;
     }
-    if (known && wait.state == STATE_LOCK) {
+    if (known && longest.state == STATE_LOCK) {
         buf_adds(w->out, "less time under the lock");
         return;
     }
-    if (!known || !wait.call_plus1) {
+    if (!known || !longest.call_plus1) {
         buf_adds(w->out, "calls that do not wait");
         return;
     }
-    if (wait.object_plus1)
-        name = timeline_string(w->tl, w->tl->objects.data[wait.object_plus1 - 1].name);
+    if (longest.object_plus1)
+        name = timeline_string(w->tl, w->tl->objects.data[longest.object_plus1 - 1].name);
     buf_addf(w->out, "%s instead of %s%s%s",
-             wait.state == STATE_SLEEP ? "a timer" : "an asynchronous call",
-             timeline_string(w->tl, wait.call_plus1 - 1), *name ? " on " : "", name);
+             longest.state == STATE_SLEEP ? "a timer" : "an asynchronous call",
+             timeline_string(w->tl, longest.call_plus1 - 1), *name ? " on " : "", name);
 }
 
 /* By what a request needs of a CPU, were there nothing to wait for. */

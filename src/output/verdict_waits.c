@@ -73,18 +73,19 @@ void words_add_request(const struct words *w, uint32_t index)
     buf_addf(w->out, "#%" PRIu64 " %s", r->id, timeline_string(w->tl, r->name));
 }
 
-bool words_longest_wait(const struct words *w, struct wait *wait)
+bool words_longest_wait(const struct words *w, struct longest *longest)
 {
     if (w->sums->longest_segment1) {
         const struct segment *s = &w->tl->segments.data[w->sums->longest_segment1 - 1];
         const struct interval *iv =
             &w->tl->threads.data[s->thread_plus1 - 1].intervals.data[s->interval_plus1 - 1];
-        *wait = (struct wait){iv->state, iv->call_plus1, iv->object_plus1};
+        const struct wait *wait = interval_wait(w->tl, iv);
+        *longest = (struct longest){iv->state, wait->call_plus1, wait->object_plus1};
         return true;
     }
     if (w->sums->longest_hold1) {
         const struct hold *h = &w->tl->holds.data[w->sums->longest_hold1 - 1];
-        *wait = (struct wait){h->state, h->call_plus1, h->object_plus1};
+        *longest = (struct longest){h->state, h->call_plus1, h->object_plus1};
         return true;
     }
     return false;
@@ -95,9 +96,9 @@ static void add_longest(const struct words *w)
 {
     size_t at = w->sums->longest_segment1;
     uint32_t request1 = w->sums->longest_request1;
-    struct wait wait;
+    struct longest longest;
     uint64_t ns;
-    if (!words_longest_wait(w, &wait))
+    if (!words_longest_wait(w, &longest))
         return;
     if (at) {
         ns = segment_end(w->tl, &w->tl->requests.data[request1 - 1], at - 1) -
@@ -110,7 +111,7 @@ static void add_longest(const struct words *w)
     buf_adds(w->out, "; the longest time ");
     text_duration(w->out, ns);
     buf_addc(w->out, ' ');
-    sheet_call_on(w->out, w->tl, wait.state, wait.call_plus1, wait.object_plus1);
+    sheet_call_on(w->out, w->tl, longest.state, longest.call_plus1, longest.object_plus1);
     if (request1) {
         buf_adds(w->out, ", in request ");
         words_add_request(w, request1 - 1);
@@ -118,11 +119,11 @@ static void add_longest(const struct words *w)
 }
 
 /* Of several files, named pipes or paths the folder is known: "files in /srv". */
-static const char *many_words(const struct words *w, const struct wait *wait)
+static const char *many_words(const struct words *w, const struct longest *longest)
 {
-    if (!wait->object_plus1)
+    if (!longest->object_plus1)
         return NULL;
-    const struct object *o = &w->tl->objects.data[wait->object_plus1 - 1];
+    const struct object *o = &w->tl->objects.data[longest->object_plus1 - 1];
     if (o->kind != w->v->waits_on || o->name == w->v->waits_on_name || !object_in_folder(w->tl, o))
         return NULL;
     return o->kind == OBJ_PIPE   ? "pipes in "
@@ -133,13 +134,13 @@ static const char *many_words(const struct words *w, const struct wait *wait)
 static void add_waits_on(const struct words *w)
 {
     const char *what = kind_words(w->v->waits_on);
-    struct wait wait;
+    struct longest longest;
     if (!w->v->thread_waits)
         return;
     /* The longest is one of those that the sentence is about. */
-    bool known = words_longest_wait(w, &wait);
-    const char *state = known ? wait_words(wait.state) : state_words(w->sums);
-    const char *many = known ? many_words(w, &wait) : NULL;
+    bool known = words_longest_wait(w, &longest);
+    const char *state = known ? wait_words(longest.state) : state_words(w->sums);
+    const char *many = known ? many_words(w, &longest) : NULL;
     const char *name = what ? timeline_string(w->tl, w->v->waits_on_name) : "";
     if (what && many)
         buf_addf(w->out, "It waits most for %s%s", many, name);

@@ -18,8 +18,8 @@ struct words {
     uint32_t process;
 };
 
-/* A thread's, as the timeline has it. */
-struct wait {
+/* A thread's wait, or what held a loop up. */
+struct longest {
     uint8_t state;
     uint32_t call_plus1, object_plus1;
 };
@@ -42,6 +42,6 @@ void words_add_waits(const struct words *w);
 void words_add_request(const struct words *w, uint32_t index);
 /* What the longest wait was for: of a request's, else of an event loop's for one that is not known.
  * False where there is none, as in sums without a timeline. */
-bool words_longest_wait(const struct words *w, struct wait *wait);
+bool words_longest_wait(const struct words *w, struct longest *longest);
 
 #endif

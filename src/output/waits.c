@@ -63,8 +63,9 @@ static struct request_wait wait_of(const struct timeline *tl, const struct reque
     uint64_t end_ns;
     if (s->interval_plus1) {
         const struct interval *iv = &t->intervals.data[s->interval_plus1 - 1];
-        w.call_plus1 = iv->call_plus1;
-        w.object_plus1 = iv->object_plus1;
+        const struct wait *wait = interval_wait(tl, iv);
+        w.call_plus1 = wait->call_plus1;
+        w.object_plus1 = wait->object_plus1;
         w.state = iv->state;
         w.start_ns = iv->start_ns > from ? iv->start_ns : from;
         end_ns = interval_end(t, s->interval_plus1 - 1);
@@ -198,7 +199,8 @@ int wait_sums_add_thread(struct wait_sums *sums, const struct timeline *tl, cons
         const struct interval *iv = &t->intervals.data[i];
         if (!state_is_wait(iv->state))
             continue;
-        struct wait_sum sum = {.call_plus1 = iv->call_plus1, .object_plus1 = iv->object_plus1};
+        const struct wait *wait = interval_wait(tl, iv);
+        struct wait_sum sum = {.call_plus1 = wait->call_plus1, .object_plus1 = wait->object_plus1};
         sum.state = iv->state;
         sum.idle = iv->flags & INTERVAL_IDLE;
         sum.ns = interval_end(t, i) - iv->start_ns;

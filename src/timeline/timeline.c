@@ -118,6 +118,7 @@ void timeline_release(struct timeline *tl)
     vec_release(&tl->processes);
     vec_release(&tl->threads);
     vec_release(&tl->objects);
+    vec_release(&tl->waits);
     vec_release(&tl->requests);
     vec_release(&tl->segments);
     vec_release(&tl->asks);
@@ -126,6 +127,7 @@ void timeline_release(struct timeline *tl)
     vec_release(&tl->losses);
     vec_release(&tl->strings);
     table_release(&tl->string_index);
+    table_release(&tl->wait_index);
     timeline_init(tl);
 }
 
@@ -176,6 +178,34 @@ uint32_t timeline_intern_bytes(struct timeline *tl, const void *bytes, size_t le
 const char *timeline_string(const struct timeline *tl, uint32_t index)
 {
     return index < tl->strings.len ? tl->strings.data[index] : "";
+}
+
+/* Appends the wait, to be found under the key. */
+static int add_wait(struct timeline *tl, struct wait w, uint64_t key)
+{
+    size_t index = tl->waits.len;
+    if (index > UINT32_MAX || vec_push(&tl->waits, w) < 0)
+        return -ENOMEM;
+    return table_put(&tl->wait_index, key, index);
+}
+
+int timeline_wait(struct timeline *tl, struct wait w, uint32_t *index)
+{
+    const struct wait nothing = {.fd = -1};
+    if (!tl->waits.len && add_wait(tl, nothing, table_hash(&nothing, sizeof(nothing))) < 0)
+        return -ENOMEM;
+
+    /* As with strings: of two with one hash the later one lives under the next free key. */
+    uint64_t key = table_hash(&w, sizeof(w)), found;
+    while (table_get(&tl->wait_index, key, &found)) {
+        if (memcmp(&tl->waits.data[found], &w, sizeof(w)) == 0) {
+            *index = (uint32_t)found;
+            return 0;
+        }
+        key++;
+    }
+    *index = (uint32_t)tl->waits.len;
+    return add_wait(tl, w, key);
 }
 
 bool object_in_folder(const struct timeline *tl, const struct object *o)

@@ -92,18 +92,27 @@ enum interval_flag {
     INTERVAL_OPEN = 4,      /* began before the attach or went on after the end */
 };
 
-/* From start_ns to the next interval's start, or to the thread's end. */
-struct interval {
-    uint64_t start_ns;
-    uint32_t call_plus1;   /* string; waits only, as are the rest */
+/* What waits are spent in and for. Many have the same. */
+struct wait {
+    uint32_t call_plus1;   /* string */
     uint32_t object_plus1; /* object */
     int32_t fd;            /* -1: none */
-    uint32_t waker;        /* tid; 0: not known */
     uint32_t arg;          /* number of descriptors polled, futex operation */
-    uint8_t state;         /* enum state */
-    uint8_t flags;         /* enum interval_flag */
-    uint16_t pad;
 };
+
+/*
+ * From start_ns to the next interval's start, or to the thread's end. There are up to three for
+ * each wait, so that each byte here counts. A capture lasts no longer than 2^52 ns; two bits more
+ * leave room for sums, since GCC adds what is narrower to a bit field in the field's own width.
+ */
+struct interval {
+    uint64_t start_ns : 54;
+    uint64_t state : 4; /* enum state */
+    uint64_t flags : 6; /* enum interval_flag */
+    uint32_t wait;      /* in timeline.waits; 0 outside of waits */
+    uint32_t waker;     /* tid; 0: not known */
+};
+_Static_assert(sizeof(struct interval) == 16, "interval");
 
 struct thread {
     uint32_t tid, pid;
@@ -151,7 +160,7 @@ struct object {
 };
 
 /* A stretch of a request's life, from start_ns to the next segment's or the request's end. A
- * capture lasts less than 2^52 ns. */
+ * capture lasts no longer than 2^52 ns. */
 struct segment {
     uint64_t start_ns : 56;
     uint64_t key : 4;        /* enum ledger_key */
@@ -310,6 +319,7 @@ struct timeline {
     VEC(struct process) processes;
     VEC(struct thread) threads;
     VEC(struct object) objects;
+    VEC(struct wait) waits;       /* each once; 0 is nothing: {0, 0, -1, 0} */
     VEC(struct request) requests; /* by start_ns */
     VEC(struct segment) segments;
     VEC(struct ask) asks; /* nobody's, then one request's after the other's; by start_ns */
@@ -318,7 +328,7 @@ struct timeline {
     VEC(struct loss) losses;
 
     VEC(char *) strings; /* 0 is "" */
-    struct table string_index;
+    struct table string_index, wait_index;
 };
 
 void timeline_init(struct timeline *tl);
@@ -329,6 +339,8 @@ uint32_t timeline_intern(struct timeline *tl, const char *s);
 /* Cleans bytes from outside with text_clean(), then interns them. */
 uint32_t timeline_intern_bytes(struct timeline *tl, const void *bytes, size_t len);
 const char *timeline_string(const struct timeline *tl, uint32_t index);
+/* Interns a wait; 0 or -ENOMEM. */
+int timeline_wait(struct timeline *tl, struct wait w, uint32_t *index);
 /* Files, paths and named pipes, which are told of together by their folder. */
 bool object_in_folder(const struct timeline *tl, const struct object *o);
 /* Do Kotlin's coroutines run on it, if its process is a JVM? Those of Dispatchers.Default and .IO
@@ -352,6 +364,21 @@ void request_sums(const struct timeline *tl, const struct request *r, struct req
 /* One of them. */
 uint64_t request_ns(const struct timeline *tl, const struct request *r, unsigned key);
 uint64_t request_grade_ns(const struct timeline *tl, const struct request *r, unsigned grade);
+
+/* What it waits in and for; nothing, where it does not wait. */
+static inline const struct wait *interval_wait(const struct timeline *tl, const struct interval *iv)
+{
+    static const struct wait nothing = {.fd = -1};
+    return iv->wait < tl->waits.len ? &tl->waits.data[iv->wait] : &nothing;
+}
+
+/* What it waits for; NULL: nothing that is known. */
+static inline const struct object *interval_object(const struct timeline *tl,
+                                                   const struct interval *iv)
+{
+    uint32_t plus1 = interval_wait(tl, iv)->object_plus1;
+    return plus1 ? &tl->objects.data[plus1 - 1] : NULL;
+}
 
 /* Where an interval ends. */
 uint64_t interval_end(const struct thread *t, size_t index);

@@ -44,18 +44,18 @@ static bool object_plus1_ok(const struct check *c, uint32_t plus1)
 static int check_interval(const struct check *c, const struct thread *t, size_t i)
 {
     const struct interval *iv = &t->intervals.data[i];
+    uint64_t start = iv->start_ns, end = interval_end(t, i);
     if (iv->state >= STATE_COUNT)
         return breach(c, "thread %" PRIu32 ", interval %zu: no such state %u", t->tid, i,
                       iv->state);
-    if (interval_end(t, i) <= iv->start_ns)
+    if (end <= start)
         return breach(c,
                       "thread %" PRIu32 ", interval %zu: ends at %" PRIu64
                       ", not after its start %" PRIu64,
-                      t->tid, i, interval_end(t, i), iv->start_ns);
-    if (!string_plus1_ok(c, iv->call_plus1) || !object_plus1_ok(c, iv->object_plus1))
-        return breach(c, "thread %" PRIu32 ", interval %zu: call or object out of range", t->tid,
-                      i);
-    if (!state_is_wait(iv->state) && (iv->call_plus1 || iv->object_plus1))
+                      t->tid, i, end, start);
+    if (iv->wait && iv->wait >= c->tl->waits.len)
+        return breach(c, "thread %" PRIu32 ", interval %zu: wait out of range", t->tid, i);
+    if (!state_is_wait(iv->state) && iv->wait)
         return breach(c, "thread %" PRIu32 ", interval %zu: %s with a call or an object", t->tid, i,
                       state_name(iv->state));
     if (!state_is_wait(iv->state) && (iv->flags & INTERVAL_IDLE))
@@ -232,6 +232,10 @@ static int check_tables(const struct check *c)
             o->kind >= OBJ_KIND_COUNT)
             return breach(c, "object %zu: name or kind out of range", i);
     }
+    for (size_t i = 0; i < tl->waits.len; i++)
+        if (!string_plus1_ok(c, tl->waits.data[i].call_plus1) ||
+            !object_plus1_ok(c, tl->waits.data[i].object_plus1))
+            return breach(c, "wait %zu: call or object out of range", i);
     for (size_t i = 0; i < tl->losses.len; i++)
         if (tl->losses.data[i].start_ns > tl->losses.data[i].end_ns ||
             tl->losses.data[i].end_ns > tl->duration_ns || !string_ok(c, tl->losses.data[i].kind))

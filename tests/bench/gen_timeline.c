@@ -83,14 +83,14 @@ static struct thread *thread(struct gen *g, uint32_t process, const char *comm, 
 }
 
 /* Appends an interval; call and object are given as the interval has them. */
-static void interval(struct thread *t, uint64_t *now, uint64_t ns, uint8_t state, uint32_t call1,
-                     uint32_t object1, uint8_t flags)
+static void interval(struct gen *g, struct thread *t, uint64_t *now, uint64_t ns, uint8_t state,
+                     uint32_t call1, uint32_t object1, uint8_t flags)
 {
-    struct interval iv = {.start_ns = *now, .state = state, .flags = flags, .fd = -1};
+    struct interval iv = {.start_ns = *now, .state = state, .flags = flags};
     if (state_is_wait(state)) {
-        iv.call_plus1 = call1;
-        iv.object_plus1 = object1;
-        iv.fd = (int32_t)(5 + object1 % 60);
+        struct wait wait = {.call_plus1 = call1, .object_plus1 = object1};
+        wait.fd = (int32_t)(5 + object1 % 60);
+        must(timeline_wait(&g->tl, wait, &iv.wait));
         iv.waker = state == STATE_LOCK ? t->tid - 1 : 0;
     }
     must(vec_push(&t->intervals, iv));
@@ -153,7 +153,7 @@ static void work(struct gen *g, size_t thread_index, struct request *r, uint64_t
         uint64_t ns = expo(g, state == STATE_RUNNING    ? 20e3
                               : state == STATE_RUNNABLE ? 6e3
                                                         : 300e3);
-        interval(t, now, ns, state, wait == STATE_FAULT ? 0 : g->calls[call] + 1,
+        interval(g, t, now, ns, state, wait == STATE_FAULT ? 0 : g->calls[call] + 1,
                  wait == STATE_FAULT ? 0
                  : call == RECV      ? g->database + 1
                                      : file + 1,
@@ -176,15 +176,16 @@ static void pool_worker(struct gen *g, size_t intervals, size_t requests)
     /* Rounds of three intervals beside three others a request, so that the sum is what was asked.
      */
     double each = requests ? fmax(((double)intervals / (double)requests - 3) / 3, 1) : 0, due = 0;
-    interval(t, &now, expo(g, 1e6), STATE_UNKNOWN, 0, 0, INTERVAL_OPEN);
+    interval(g, t, &now, expo(g, 1e6), STATE_UNKNOWN, 0, 0, INTERVAL_OPEN);
     for (size_t i = 0; i < requests; i++) {
         t = &g->tl.threads.data[index];
-        interval(t, &now, expo(g, 2e6), STATE_BLOCKED, g->calls[RECV] + 1, conn + 1, INTERVAL_IDLE);
+        interval(g, t, &now, expo(g, 2e6), STATE_BLOCKED, g->calls[RECV] + 1, conn + 1,
+                 INTERVAL_IDLE);
         uint64_t woken = expo(g, 6e3), queued = expo(g, rnd(g) % 4 ? 30e3 : 900e3);
         queued = queued < now ? queued : now;
         struct request r = request(g, 0, conn, now - queued);
         segment(g, &r, queued, LEDGER_QUEUED, (uint32_t)index + 1, 0);
-        interval(t, &now, woken, STATE_RUNNABLE, 0, 0, 0);
+        interval(g, t, &now, woken, STATE_RUNNABLE, 0, 0, 0);
         segment(g, &r, woken, LEDGER_RUNNABLE, (uint32_t)index + 1, (uint32_t)t->intervals.len);
         due += each;
         size_t rounds = (size_t)due;
@@ -193,7 +194,7 @@ static void pool_worker(struct gen *g, size_t intervals, size_t requests)
             work(g, index, &r, &now);
         t = &g->tl.threads.data[index];
         uint64_t last = expo(g, 20e3);
-        interval(t, &now, last, STATE_RUNNING, 0, 0, 0);
+        interval(g, t, &now, last, STATE_RUNNING, 0, 0, 0);
         segment(g, &r, last, LEDGER_RUNNING, (uint32_t)index + 1, (uint32_t)t->intervals.len);
         must(vec_push(&g->tl.requests, r));
     }
@@ -225,7 +226,7 @@ static uint64_t block_loop(struct gen *g, size_t index, uint64_t *now)
     struct thread *t = &g->tl.threads.data[index];
     uint64_t begin = *now, ns = HOLD_NS + expo(g, 10e6);
     uint32_t file = g->files + (uint32_t)(rnd(g) % FILES);
-    interval(t, now, ns, STATE_BLOCKED, g->calls[READ] + 1, file + 1, 0);
+    interval(g, t, now, ns, STATE_BLOCKED, g->calls[READ] + 1, file + 1, 0);
     struct hold h = {.thread = (uint32_t)index, .call_plus1 = g->calls[READ] + 1};
     h.object_plus1 = file + 1;
     h.state = STATE_BLOCKED;
@@ -267,12 +268,12 @@ static void event_loop(struct gen *g, size_t requests)
         struct thread *t = &g->tl.threads.data[index];
         struct slot *s = &slots[next_slot(slots)];
         if (s->ready_ns > now) {
-            interval(t, &now, s->ready_ns - now, STATE_YIELDED, g->calls[EPOLL_WAIT] + 1,
+            interval(g, t, &now, s->ready_ns - now, STATE_YIELDED, g->calls[EPOLL_WAIT] + 1,
                      g->epoll + 1, in_flight ? 0 : INTERVAL_IDLE);
-            interval(t, &now, expo(g, 5e3), STATE_RUNNABLE, 0, 0, 0);
+            interval(g, t, &now, expo(g, 5e3), STATE_RUNNABLE, 0, 0, 0);
         }
         uint64_t ran = expo(g, 25e3), begin = now;
-        interval(t, &now, ran, STATE_RUNNING, 0, 0, 0);
+        interval(g, t, &now, ran, STATE_RUNNING, 0, 0, 0);
         if (s->busy) {
             answer(g, index, s, now, ran);
             in_flight--;
@@ -333,7 +334,7 @@ static void finish(struct gen *g)
     for (size_t i = 0; i < tl->threads.len; i++) {
         struct thread *t = &tl->threads.data[i];
         uint64_t now = t->end_ns;
-        interval(t, &now, tl->duration_ns - now, STATE_BLOCKED, g->calls[RECV] + 1, 0,
+        interval(g, t, &now, tl->duration_ns - now, STATE_BLOCKED, g->calls[RECV] + 1, 0,
                  INTERVAL_IDLE | INTERVAL_OPEN);
         tl->records += t->intervals.len;
     }

@@ -50,11 +50,11 @@ static inline struct thread *scene_thread(struct timeline *tl, uint32_t process,
 static inline void scene_interval(struct timeline *tl, struct thread *t, uint64_t end_us,
                                   uint8_t state, const char *call, uint32_t object1, uint8_t flags)
 {
-    struct interval iv = {.start_ns = t->end_ns, .state = state, .flags = flags, .fd = -1};
+    struct interval iv = {.start_ns = t->end_ns, .state = state, .flags = flags};
+    struct wait wait = {.object_plus1 = object1, .fd = object1 ? 3 + (int32_t)object1 : -1};
     if (call)
-        iv.call_plus1 = timeline_intern(tl, call) + 1;
-    iv.object_plus1 = object1;
-    iv.fd = object1 ? 3 + (int32_t)object1 : -1;
+        wait.call_plus1 = timeline_intern(tl, call) + 1;
+    scene_must(timeline_wait(tl, wait, &iv.wait));
     scene_must(vec_push(&t->intervals, iv));
     t->state_ns[state] += end_us * US - t->end_ns;
     t->end_ns = end_us * US;

@@ -18,8 +18,9 @@ static void test_one_wait_is_three_intervals(void **state)
     expect_states(&m, 0, "running 0-10, blocked 10-30, runnable 30-34, running 34-100");
     const struct thread *t = &m.tl.threads.data[0];
     assert_int_equal(t->state_ns[STATE_RUNNING], US(76));
-    assert_string_equal(text_of(&m, t->intervals.data[1].call_plus1 - 1), "read");
-    assert_int_equal(t->intervals.data[1].fd, 7);
+    const struct wait *wait = interval_wait(&m.tl, &t->intervals.data[1]);
+    assert_string_equal(text_of(&m, wait->call_plus1 - 1), "read");
+    assert_int_equal(wait->fd, 7);
     assert_int_equal(t->intervals.data[1].waker, 99);
     assert_int_equal(m.tl.processes.len, 1);
     assert_string_equal(text_of(&m, m.tl.processes.data[0].comm), "server");

@@ -43,6 +43,34 @@ static void test_bytes_are_cleaned(void **state)
     timeline_release(&tl);
 }
 
+static void test_waits(void **state)
+{
+    (void)state;
+    const struct wait read = {.call_plus1 = 1, .object_plus1 = 2, .fd = 3};
+    const struct wait other = {.call_plus1 = 1, .object_plus1 = 2, .fd = 4};
+    struct timeline tl;
+    uint32_t index, again;
+    timeline_init(&tl);
+    assert_int_equal(interval_wait(&tl, &(struct interval){.wait = 0})->fd, -1);
+    assert_int_equal(timeline_wait(&tl, read, &index), 0);
+    struct interval iv = {.wait = index};
+    assert_memory_equal(interval_wait(&tl, &iv), &read, sizeof(read));
+    assert_int_equal(timeline_wait(&tl, (struct wait){.fd = -1}, &again), 0);
+    assert_int_equal(again, 0);
+    /* One with the hash of another is told from it. */
+    assert_int_equal(table_put(&tl.wait_index, table_hash(&other, sizeof(other)), index), 0);
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(timeline_wait(&tl, other, &again), 0);
+        assert_int_equal(again, index + 1);
+    }
+    for (uint32_t i = 0; i < 5000; i++) {
+        assert_int_equal(timeline_wait(&tl, (struct wait){.arg = 1 + i % 2500}, &again), 0);
+        assert_int_equal(tl.waits.data[again].arg, 1 + i % 2500);
+    }
+    assert_int_equal(tl.waits.len, 1 + 2 + 2500);
+    timeline_release(&tl);
+}
+
 static void test_words(void **state)
 {
     (void)state;
@@ -77,15 +105,12 @@ static void scene(struct timeline *tl)
     uint32_t read = timeline_intern(tl, "read");
     struct process p = {.pid = 7};
     struct thread t = {.tid = 7, .pid = 7, .end_ns = 100};
-    const struct interval intervals[] = {
-        {.start_ns = 0, .fd = -1, .state = STATE_RUNNING},
-        {.start_ns = 40,
-         .fd = 3,
-         .state = STATE_BLOCKED,
-         .call_plus1 = read + 1,
-         .object_plus1 = 1},
-        {.start_ns = 70, .fd = -1, .state = STATE_RUNNING},
+    struct interval intervals[] = {
+        {.start_ns = 0, .state = STATE_RUNNING},
+        {.start_ns = 40, .state = STATE_BLOCKED},
+        {.start_ns = 70, .state = STATE_RUNNING},
     };
+    const struct wait wait = {.call_plus1 = read + 1, .object_plus1 = 1, .fd = 3};
     const struct segment segments[] = {
         {30, LEDGER_RUNNING, GRADE_EXACT, 1, 1},
         {40, LEDGER_BLOCKED, GRADE_EXACT, 1, 2},
@@ -96,6 +121,7 @@ static void scene(struct timeline *tl)
     struct request waits = {
         .id = 2, .start_ns = 45, .end_ns = 80, .first_segment = 3, .segment_count = 1};
 
+    assert_int_equal(timeline_wait(tl, wait, &intervals[1].wait), 0);
     for (size_t i = 0; i < 3; i++)
         assert_int_equal(vec_push(&t.intervals, intervals[i]), 0);
     t.state_ns[STATE_RUNNING] = 70;
@@ -176,17 +202,22 @@ static void break_state(struct timeline *tl)
 
 static void break_call(struct timeline *tl)
 {
-    tl->threads.data[0].intervals.data[1].call_plus1 = 77;
+    tl->waits.data[1].call_plus1 = 77;
 }
 
 static void break_object(struct timeline *tl)
 {
-    tl->threads.data[0].intervals.data[1].object_plus1 = 3;
+    tl->waits.data[1].object_plus1 = 3;
+}
+
+static void break_wait(struct timeline *tl)
+{
+    tl->threads.data[0].intervals.data[1].wait = 2;
 }
 
 static void break_running_call(struct timeline *tl)
 {
-    tl->threads.data[0].intervals.data[0].call_plus1 = 1;
+    tl->threads.data[0].intervals.data[0].wait = 1;
 }
 
 static void break_running_idle(struct timeline *tl)
@@ -445,6 +476,7 @@ static void test_each_breach_is_seen(void **state)
         break_state,
         break_call,
         break_object,
+        break_wait,
         break_running_call,
         break_running_idle,
         break_charged_idle,
@@ -578,6 +610,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_strings),
         cmocka_unit_test(test_bytes_are_cleaned),
+        cmocka_unit_test(test_waits),
         cmocka_unit_test(test_words),
         cmocka_unit_test(test_what_is_told_of_by_its_folder),
         cmocka_unit_test(test_whole_scene_passes),
