@@ -78,7 +78,7 @@ static void asked(const struct survey *s, const struct sock *sock, uint32_t thre
 
 static void see_conn(const struct survey *s, const struct record *r)
 {
-    const struct event_conn *c = (const void *)r->ev;
+    const struct event_conn *c = record_event(s->a, r);
     const struct sock *sock = record_sock(s->a, r);
 
     if (sock && sock->role == ROLE_ACCEPTED && c->new_state == TCP_CLOSE)

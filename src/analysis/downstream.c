@@ -344,7 +344,7 @@ int downstream_survey(struct analysis *a)
         return -ENOMEM;
     for (size_t i = 0; i < a->records.len; i++) {
         const struct record *r = &a->records.data[i];
-        const struct event_conn *c = (const void *)r->ev;
+        const struct event_conn *c = record_event(a, r);
         bool conn = r->kind == EVENT_CONN && c->new_state == TCP_SYN_SENT;
         bool receives = r->kind == EVENT_RECV && r->moves;
         if ((!conn && !receives && r->kind != EVENT_SEND) || r->thread == NONE ||

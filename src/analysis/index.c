@@ -43,7 +43,7 @@ static int index_build(const struct analysis *a, struct by_thread *b, size_t gro
 static uint32_t act_thread(const struct analysis *a, size_t i)
 {
     const struct record *r = &a->records.data[i];
-    const struct event_io *io = (const void *)r->ev;
+    const struct event_io *io = record_event(a, r);
     bool moves = r->kind == EVENT_RECV || r->kind == EVENT_SEND;
     bool own = (moves && !(io->flags & IO_URING)) || r->kind == EVENT_WORK;
     return own && !r->by_kernel ? r->thread : NONE;

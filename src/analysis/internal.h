@@ -73,14 +73,14 @@ struct doubt {
 
 struct record {
     uint64_t time_ns;
-    const struct event *ev;
-    uint32_t thread; /* NONE: of no thread of the target */
-    uint16_t kind;   /* of the event: most passes look at a few kinds and need not fetch the rest */
-    bool by_kernel;  /* a thread of io_uring did it, for `thread`: see uring_prepare() */
-    bool moves;      /* a receive or a send of at least a byte */
-    uint32_t chunk;  /* where ev lies */
+    uint32_t at;         /* where the event lies: see record_event() */
+    uint32_t thread;     /* NONE: of no thread of the target */
     uint32_t sock_plus1; /* a connection's, a receive's or a send's: which, see record_sock() */
+    uint16_t kind;  /* of the event: most passes look at a few kinds and need not fetch the rest */
+    bool by_kernel; /* a thread of io_uring did it, for `thread`: see uring_prepare() */
+    bool moves;     /* a receive or a send of at least a byte */
 };
+_Static_assert(sizeof(struct record) == 24, "record");
 
 /* A reply whose question was sent for nobody known. */
 struct orphan {
@@ -390,11 +390,16 @@ struct chunk_place {
     struct chunk *chunk; /* NULL: given back */
 };
 
+/* Pages of their own, so that they go back when they are not needed any more. */
+#define CHUNK_SIZE ((size_t)4 << 20)
+/* Records lie at multiples of it, so that 32 bits tell where, up to 32 GiB of them. */
+#define RECORD_ALIGN 8
+#define CHUNK_PLACES (CHUNK_SIZE / RECORD_ALIGN)
+
 struct chunk {
-    size_t used;
+    uint32_t used;    /* bytes, with this head */
     uint32_t records; /* in it that are still to be passed */
     enum need need;
-    _Alignas(8) unsigned char bytes[];
 };
 
 /* Indices of a thread's (or a process's) elements side by side in their order: from[thread] up to
@@ -465,6 +470,12 @@ bool losses_within(const struct analysis *a, uint64_t from, uint64_t to);
 
 /* ---- records.c ---- */
 int records_add(struct analysis *a, const struct event *ev);
+/* What the record says: a struct event of its kind. See enum need for how long it is there. */
+static inline const void *record_event(const struct analysis *a, const struct record *r)
+{
+    const struct chunk *c = a->chunks.data[r->at / CHUNK_PLACES].chunk;
+    return (const char *)c + r->at % CHUNK_PLACES * RECORD_ALIGN;
+}
 /* Takes the receives from before t0 out of the records, into a->before. Sorted records. */
 int records_before(struct analysis *a);
 /* Is there a record of the kind at all? */

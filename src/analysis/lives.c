@@ -77,14 +77,14 @@ static int comm_set(struct analysis *a, uint32_t i, const char comm[16])
 
 static int see_wait(struct analysis *a, struct record *r)
 {
-    const struct event_wait *w = (const void *)r->ev;
-    uint32_t i = thread_lookup(a, r->ev->tid);
+    const struct event_wait *w = record_event(a, r);
+    uint32_t i = thread_lookup(a, w->event.tid);
 
     /* A thread that has announced its end still waits a little while it is taken apart. */
     if (i != NONE && a->lives.data[i].exited && w->why != WHY_NEW)
         return 0;
     if (i == NONE || a->lives.data[i].exited)
-        i = thread_new(a, r->ev->tid, analysis_rel(a, w->off_ns ? w->off_ns : r->time_ns));
+        i = thread_new(a, w->event.tid, analysis_rel(a, w->off_ns ? w->off_ns : r->time_ns));
     if (i == NONE)
         return -ENOMEM;
     r->thread = i;
@@ -94,15 +94,15 @@ static int see_wait(struct analysis *a, struct record *r)
 
 static int see_thread(struct analysis *a, struct record *r)
 {
-    const struct event_thread *s = (const void *)r->ev;
+    const struct event_thread *s = record_event(a, r);
     uint64_t now = analysis_rel(a, r->time_ns);
-    uint32_t i = thread_lookup(a, r->ev->tid);
+    uint32_t i = thread_lookup(a, s->event.tid);
 
     /* A zombie still stands in the task list: not another life. */
     if (i != NONE && a->lives.data[i].exited &&
         analysis_rel(a, s->start_ns) < a->tl->threads.data[i].end_ns)
         return 0;
-    i = thread_alive(a, r->ev->tid, now);
+    i = thread_alive(a, s->event.tid, now);
     if (i == NONE)
         return -ENOMEM;
 
@@ -126,9 +126,9 @@ static int see_thread(struct analysis *a, struct record *r)
 
 static int see_fork(struct analysis *a, struct record *r)
 {
-    const struct event_fork *f = (const void *)r->ev;
+    const struct event_fork *f = record_event(a, r);
     uint64_t now = analysis_rel(a, r->time_ns);
-    uint32_t maker = thread_lookup(a, f->maker), i = thread_lookup(a, r->ev->tid);
+    uint32_t maker = thread_lookup(a, f->maker), i = thread_lookup(a, f->event.tid);
     bool known = i != NONE && !a->lives.data[i].exited;
 
     if (known && a->lives.data[i].forked && !a->lives.data[i].count)
@@ -138,11 +138,11 @@ static int see_fork(struct analysis *a, struct record *r)
         a->tl->threads.data[i].end_ns = now;
     }
     uint64_t old;
-    if (i != NONE && f->pid == r->ev->tid && table_get(&a->pids, f->pid, &old) &&
+    if (i != NONE && f->pid == f->event.tid && table_get(&a->pids, f->pid, &old) &&
         process_new(a, f->pid, f->parent) == NONE)
         return -ENOMEM; /* the PID came again as well */
 
-    i = thread_new(a, r->ev->tid, now);
+    i = thread_new(a, f->event.tid, now);
     if (i == NONE)
         return -ENOMEM;
     r->thread = i;
@@ -159,8 +159,8 @@ static int see_fork(struct analysis *a, struct record *r)
 
 static int see_exit(struct analysis *a, struct record *r)
 {
-    const struct event_exit *x = (const void *)r->ev;
-    uint32_t i = thread_lookup(a, r->ev->tid);
+    const struct event_exit *x = record_event(a, r);
+    uint32_t i = thread_lookup(a, x->event.tid);
 
     if (i == NONE || a->lives.data[i].exited)
         return 0;
@@ -171,8 +171,8 @@ static int see_exit(struct analysis *a, struct record *r)
 
 static int see_comm(struct analysis *a, struct record *r)
 {
-    const struct event_comm *c = (const void *)r->ev;
-    uint32_t i = thread_alive(a, r->ev->tid, analysis_rel(a, r->time_ns));
+    const struct event_comm *c = record_event(a, r);
+    uint32_t i = thread_alive(a, c->event.tid, analysis_rel(a, r->time_ns));
     if (i == NONE)
         return -ENOMEM;
     int rc = thread_join(a, i, c->pid);
@@ -181,14 +181,16 @@ static int see_comm(struct analysis *a, struct record *r)
 
 static int see_io(struct analysis *a, struct record *r)
 {
-    r->thread = thread_alive(a, r->ev->tid, analysis_rel(a, r->time_ns));
+    const struct event *ev = record_event(a, r);
+    r->thread = thread_alive(a, ev->tid, analysis_rel(a, r->time_ns));
     return r->thread == NONE ? -ENOMEM : 0;
 }
 
 /* `current` may be anybody here: only a thread that is known counts. */
 static int see_conn(struct analysis *a, struct record *r)
 {
-    r->thread = thread_lookup(a, r->ev->tid);
+    const struct event *ev = record_event(a, r);
+    r->thread = thread_lookup(a, ev->tid);
     return 0;
 }
 

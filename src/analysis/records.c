@@ -2,8 +2,8 @@
 #include "base/bulk.h"
 #include "base/sort.h"
 
-/* Pages of their own, so that they go back when they are not needed any more. */
-#define CHUNK_SIZE ((size_t)4 << 20)
+/* So many of their places can be told by record.at. */
+#define CHUNKS_MAX (((uint64_t)UINT32_MAX + 1) / CHUNK_PLACES)
 /* The records that the requests' pass has left behind go back in such steps. */
 #define PASS_STEP 65536
 
@@ -25,11 +25,12 @@ static enum need need_of(unsigned kind)
 
 static struct chunk *chunk_new(struct analysis *a, enum need need)
 {
-    if (a->chunks.len >= NONE - 1 || vec_reserve(&a->chunks, a->chunks.len + 1) < 0)
+    if (a->chunks.len >= CHUNKS_MAX || vec_reserve(&a->chunks, a->chunks.len + 1) < 0)
         return NULL;
     struct chunk *c = bulk_new(CHUNK_SIZE);
     if (!c)
         return NULL;
+    c->used = (sizeof(*c) + RECORD_ALIGN - 1) / RECORD_ALIGN * RECORD_ALIGN;
     c->need = need;
     a->chunks.data[a->chunks.len++].chunk = c;
     a->filling[need] = (uint32_t)a->chunks.len;
@@ -42,36 +43,29 @@ static void chunk_free(struct analysis *a, size_t index)
     a->chunks.data[index].chunk = NULL;
 }
 
-static void *chunk_alloc(struct analysis *a, size_t size, enum need need)
+/* Copies the event; where it lies then is in `*at`. */
+static int chunk_add(struct analysis *a, const struct event *ev, uint32_t *at)
 {
+    enum need need = need_of(ev->kind);
     uint32_t filling = a->filling[need];
     struct chunk *c = filling ? a->chunks.data[filling - 1].chunk : NULL;
 
-    size = (size + 7) & ~(size_t)7;
-    if (!c || CHUNK_SIZE - sizeof(*c) - c->used < size)
+    if (!c || CHUNK_SIZE - c->used < ev->size) /* which is at most 64 KiB */
         c = chunk_new(a, need);
     if (!c)
-        return NULL;
-    void *bytes = c->bytes + c->used;
-    c->used += size;
+        return -ENOMEM;
+    memcpy((char *)c + c->used, ev, ev->size);
+    *at = (uint32_t)((a->filling[need] - 1) * CHUNK_PLACES + c->used / RECORD_ALIGN);
+    c->used += (ev->size + RECORD_ALIGN - 1u) / RECORD_ALIGN * RECORD_ALIGN;
     c->records++;
-    return bytes;
+    return 0;
 }
 
 int records_add(struct analysis *a, const struct event *ev)
 {
-    enum need need = need_of(ev->kind);
-    void *copy = chunk_alloc(a, ev->size, need); /* at most 64 KiB */
-    if (!copy)
+    struct record r = {.time_ns = ev->time_ns, .thread = NONE, .kind = ev->kind};
+    if (chunk_add(a, ev, &r.at) < 0)
         return -ENOMEM;
-    memcpy(copy, ev, ev->size);
-    struct record r = {
-        .time_ns = ev->time_ns,
-        .ev = copy,
-        .thread = NONE,
-        .kind = ev->kind,
-        .chunk = a->filling[need] - 1,
-    };
     if (ev->kind == EVENT_RECV || ev->kind == EVENT_SEND)
         r.moves = ((const struct event_io *)ev)->bytes;
     if (ev->kind < EVENT_KINDS)
@@ -104,11 +98,11 @@ void records_drop_waits(struct analysis *a)
 
 void records_pass(struct analysis *a, size_t record)
 {
-    const struct record *r = &a->records.data[record];
-    struct chunk *c = a->chunks.data[r->chunk].chunk;
+    size_t index = a->records.data[record].at / CHUNK_PLACES;
+    struct chunk *c = a->chunks.data[index].chunk;
 
     if (c && --c->records == 0 && c->need == NEED_REQUESTS)
-        chunk_free(a, r->chunk);
+        chunk_free(a, index);
     if (record % PASS_STEP == 0 && record)
         vec_forget(&a->records, record - PASS_STEP, record);
 }

@@ -319,7 +319,7 @@ static int accepted_send(struct analysis *a, struct sock *s, const struct event_
 
 static int see_io(struct analysis *a, const struct record *r)
 {
-    const struct event_io *io = (const void *)r->ev;
+    const struct event_io *io = record_event(a, r);
     struct sock *s = record_sock(a, r);
     bool receives = r->kind == EVENT_RECV;
 
@@ -355,7 +355,7 @@ static int see_io(struct analysis *a, const struct record *r)
 
 static int see_conn(struct analysis *a, const struct record *r)
 {
-    const struct event_conn *c = (const void *)r->ev;
+    const struct event_conn *c = record_event(a, r);
     struct sock *s = record_sock(a, r);
     uint64_t now = analysis_rel(a, r->time_ns);
 
@@ -422,12 +422,12 @@ static int threads_prepare(struct analysis *a)
  */
 static int open_before(struct analysis *a, const struct record *r)
 {
-    const struct event_io *io = (const void *)r->ev;
+    const struct event_io *io = record_event(a, r);
     struct sock *s = socket_find(a, io->obj);
     uint64_t thread;
 
     if (!s || !s->tcp || s->role != ROLE_ACCEPTED || s->request_plus1 ||
-        !table_get(&a->tids, r->ev->tid, &thread) || a->tl->threads.data[thread].start_ns)
+        !table_get(&a->tids, io->event.tid, &thread) || a->tl->threads.data[thread].start_ns)
         return 0;
     struct act act = {.thread = (uint32_t)thread, .ready = NEVER, .obj = s->obj, .receives = true};
     int rc = draft_new(a, s, io, &act);
@@ -466,7 +466,7 @@ static int old_take_up(struct analysis *a)
 /* How a thread reads its clients' requests tells what it is: see roles.c. */
 static void count_read(struct analysis *a, const struct record *r)
 {
-    const struct event_io *io = (const void *)r->ev;
+    const struct event_io *io = record_event(a, r);
     const struct sock *s = record_sock(a, r);
 
     if (!r->moves || r->thread == NONE || !s || s->role != ROLE_ACCEPTED || !s->tcp)

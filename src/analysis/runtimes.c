@@ -29,7 +29,7 @@ int runtimes_build(struct analysis *a)
             return -ENOMEM;
     for (size_t i = 0; records_have(a, EVENT_RUNTIME) && i < a->records.len; i++) {
         const struct record *r = &a->records.data[i];
-        const struct event_runtime *e = (const void *)r->ev;
+        const struct event_runtime *e = record_event(a, r);
         if (r->kind != EVENT_RUNTIME || e->runtime >= RUNTIMES_MAX)
             continue;
         uint32_t process = process_by_pid(a, e->event.tid);

@@ -45,7 +45,7 @@ static bool is_stream(const struct event_socket *d)
 
 static int see_socket(struct analysis *a, struct record *r)
 {
-    const struct event_socket *d = (const void *)r->ev;
+    const struct event_socket *d = record_event(a, r);
     if (OBJECT_CLASS(d->obj) != OBJECT_SOCKET)
         return 0;
     struct sock *s = socket_make(a, d->obj);
@@ -62,7 +62,7 @@ static int see_socket(struct analysis *a, struct record *r)
 
 static int see_conn(struct analysis *a, struct record *r)
 {
-    const struct event_conn *c = (const void *)r->ev;
+    const struct event_conn *c = record_event(a, r);
     if (OBJECT_CLASS(c->obj) != OBJECT_SOCKET)
         return 0;
     struct sock *s = socket_make(a, c->obj);
@@ -80,7 +80,7 @@ static int see_conn(struct analysis *a, struct record *r)
 
 static int see_io(struct analysis *a, struct record *r)
 {
-    const struct event_io *io = (const void *)r->ev;
+    const struct event_io *io = record_event(a, r);
     if (OBJECT_CLASS(io->obj) != OBJECT_SOCKET)
         return 0;
     struct sock *s = socket_make(a, io->obj);
@@ -94,13 +94,13 @@ static int see_io(struct analysis *a, struct record *r)
 
 static int see_file(struct analysis *a, struct record *r)
 {
-    const struct event_file *f = (const void *)r->ev;
+    const struct event_file *f = record_event(a, r);
     return table_put(&a->files, f->obj, (uintptr_t)f);
 }
 
 static int see_anon(struct analysis *a, struct record *r)
 {
-    const struct event_anon *n = (const void *)r->ev;
+    const struct event_anon *n = record_event(a, r);
     return table_put(&a->anons, n->obj, (uintptr_t)n);
 }
 

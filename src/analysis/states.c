@@ -206,7 +206,7 @@ static int chain_build(struct analysis *a, uint32_t index, const struct by_threa
     if (vec_reserve(&t->intervals, 3 * (size_t)l->count + 1) < 0)
         return -ENOMEM;
     for (uint32_t i = 0; i < l->count; i++) {
-        const struct event_wait *w = (const void *)a->records.data[a->waits.data[l->first + i]].ev;
+        const struct event_wait *w = record_event(a, &a->records.data[a->waits.data[l->first + i]]);
         uint64_t on = analysis_rel(a, w->event.time_ns);
         uint64_t off = w->off_ns ? analysis_rel(a, w->off_ns) : 0;
         if (on <= t->start_ns || off >= t->end_ns) /* not of this life */

@@ -238,7 +238,7 @@ static int see(struct survey *s, size_t record)
     if (r->thread == NONE)
         return 0;
     if (r->kind == EVENT_WAIT) {
-        see_wait(s, (const void *)r->ev, r->thread);
+        see_wait(s, record_event(s->a, r), r->thread);
         return 0;
     }
     if (r->kind != EVENT_WORK && r->kind != EVENT_RECV && r->kind != EVENT_SEND &&
@@ -246,7 +246,7 @@ static int see(struct survey *s, size_t record)
         return 0;
     see_idle(s, r->thread, analysis_rel(s->a, r->time_ns));
     if (r->kind == EVENT_WORK)
-        return see_work(s, (const void *)r->ev, r->thread, record);
+        return see_work(s, record_event(s->a, r), r->thread, record);
     s->loops[r->thread].made = 0;
     return 0;
 }

@@ -117,7 +117,7 @@ static void survey_strays(struct survey *s, uint32_t thread)
 
 static void survey_io(struct survey *s, const struct record *r)
 {
-    const struct event_io *io = (const void *)r->ev;
+    const struct event_io *io = record_event(s->a, r);
     const struct sock *sock = record_sock(s->a, r);
     struct seen *seen = &s->seen[r->thread];
     bool sends = r->kind == EVENT_SEND;
@@ -140,17 +140,17 @@ static void survey_io(struct survey *s, const struct record *r)
 static int survey(struct survey *s, size_t record)
 {
     const struct record *r = &s->a->records.data[record];
-    const struct event_conn *conn = (const void *)r->ev;
+    const struct event_conn *conn = record_event(s->a, r);
 
     if (r->thread == NONE)
         return 0;
     if (r->kind == EVENT_WORK)
-        return survey_work(s, (const void *)r->ev, r->thread, record);
+        return survey_work(s, record_event(s->a, r), r->thread, record);
     if (r->kind == EVENT_SEND || r->kind == EVENT_RECV)
         survey_io(s, r);
     else if (r->kind == EVENT_CONN && conn->role == ROLE_CONNECTED)
         s->seen[r->thread].asks = true;
-    if (r->kind == EVENT_WAIT && wait_state((const void *)r->ev) == STATE_YIELDED) {
+    if (r->kind == EVENT_WAIT && wait_state(record_event(s->a, r)) == STATE_YIELDED) {
         survey_strays(s, r->thread);
         s->seen[r->thread].asks = false;
     }

@@ -52,9 +52,9 @@ struct uring {
     VEC(uint32_t) loops; /* by thread: in whose name a kernel thread acts; NONE: nobody's */
 };
 
-static const struct event_uring *submission(const struct record *r)
+static const struct event_uring *submission(const struct analysis *a, const struct record *r)
 {
-    const struct event_uring *e = (const void *)r->ev;
+    const struct event_uring *e = record_event(a, r);
     return r->kind == EVENT_URING && e->op == URING_SUBMIT ? e : NULL;
 }
 
@@ -80,7 +80,7 @@ static int survey_tags(struct analysis *a)
     int rc = 0;
 
     for (size_t i = 0; rc == 0 && i < a->records.len; i++) {
-        const struct event_uring *e = submission(&a->records.data[i]);
+        const struct event_uring *e = submission(a, &a->records.data[i]);
         struct sock *s = e ? connection_of(a, e, ROLE_ACCEPTED) : NULL;
         uint64_t habit = 0, before;
         if (!s)
@@ -216,7 +216,7 @@ static struct whose on_connection(const struct analysis *a, const struct sock *s
 
 static struct whose whose_submission(struct analysis *a, const struct record *r)
 {
-    const struct event_uring *e = (const void *)r->ev;
+    const struct event_uring *e = record_event(a, r);
     const struct sock *s = connection_of(a, e, ROLE_ACCEPTED);
     uint64_t habit = 0, index;
 
@@ -250,7 +250,7 @@ static bool call_is_shared(struct analysis *a, const struct record *r, uint32_t 
     if (end - r > AHEAD_MAX)
         end = r + AHEAD_MAX;
     for (const struct record *next = r + 1; left && next < end; next++) {
-        if (next->thread != r->thread || next->by_kernel || !submission(next))
+        if (next->thread != r->thread || next->by_kernel || !submission(a, next))
             continue;
         left--;
         struct whose w = whose_submission(a, next);
@@ -266,7 +266,7 @@ static bool call_is_shared(struct analysis *a, const struct record *r, uint32_t 
 
 static void call_advance(struct analysis *a, const struct record *r)
 {
-    const struct event_uring *e = (const void *)r->ev;
+    const struct event_uring *e = record_event(a, r);
     struct life *l = &a->lives.data[r->thread];
 
     if (r->by_kernel)
@@ -325,7 +325,7 @@ static bool awaits_anyway(const struct analysis *a, uint32_t request, const stru
 
 static int see_submit(struct analysis *a, const struct record *r, uint64_t now)
 {
-    const struct event_uring *e = (const void *)r->ev;
+    const struct event_uring *e = record_event(a, r);
     const struct sock *s = connection_of(a, e, ROLE_ACCEPTED);
     struct sock *downstream = connection_of(a, e, ROLE_CONNECTED);
 
@@ -385,7 +385,7 @@ static uint64_t ready_at(struct analysis *a, const struct record *r, const struc
 
 static int see_complete(struct analysis *a, const struct record *r, uint64_t now)
 {
-    const struct event_uring *e = (const void *)r->ev;
+    const struct event_uring *e = record_event(a, r);
     struct uring *u = a->uring;
     uint64_t index;
 
@@ -411,7 +411,7 @@ static int see_complete(struct analysis *a, const struct record *r, uint64_t now
 
 int uring_see(struct analysis *a, const struct record *r)
 {
-    const struct event_uring *e = (const void *)r->ev;
+    const struct event_uring *e = record_event(a, r);
     uint64_t now = analysis_rel(a, r->time_ns);
     const struct thread *t = r->thread == NONE ? NULL : &a->tl->threads.data[r->thread];
     bool alive = t && now >= t->start_ns && now <= t->end_ns;

@@ -385,7 +385,7 @@ static int resume(struct analysis *a, const struct event_work *e, struct act *ac
 
 int work_event(struct analysis *a, const struct record *r)
 {
-    const struct event_work *e = (const void *)r->ev;
+    const struct event_work *e = record_event(a, r);
     const struct thread *t = r->thread == NONE ? NULL : &a->tl->threads.data[r->thread];
     struct act act = {.thread = r->thread, .time = analysis_rel(a, r->time_ns), .ready = NEVER};
 
