@@ -40,6 +40,8 @@ int print_help(const char *text);
 /* Can a new file be made there? Nothing is written over: -EEXIST where there is one. Who writes
  * makes sure of it again. */
 int check_new_file(const char *path, struct err *e);
+/* The same where the next number is taken if there is a file: that one must be possible, then. */
+int check_numbered_file(const char *path, struct err *e);
 
 /* Columns of the terminal that stdout is, or COLUMNS; 0: not known. */
 unsigned terminal_width(void);

@@ -8,17 +8,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-int check_new_file(const char *path, struct err *e)
+static int check_folder(const char *path, struct err *e)
 {
     struct buf folder = BUF_INIT;
     const char *slash = strrchr(path, '/');
     struct stat st;
     int ret = 0;
 
-    if (lstat(path, &st) == 0) {
-        err_hint(e, "remove it, or give another name with -o");
-        return err_set(e, -EEXIST, "write %s: it exists", path);
-    }
     if (slash)
         buf_add(&folder, path, slash == path ? 1 : (size_t)(slash - path));
     else
@@ -31,4 +27,27 @@ int check_new_file(const char *path, struct err *e)
         ret = err_errno(e, -errno, "write into the folder of %s", path);
     buf_release(&folder);
     return ret;
+}
+
+int check_new_file(const char *path, struct err *e)
+{
+    struct stat st;
+
+    if (lstat(path, &st) == 0) {
+        err_hint(e, "remove it, or give another name with -o");
+        return err_set(e, -EEXIST, "write %s: it exists", path);
+    }
+    return check_folder(path, e);
+}
+
+/* Who gives a link wants the file where it leads to, and not another one beside the link. */
+int check_numbered_file(const char *path, struct err *e)
+{
+    struct stat st;
+
+    if (lstat(path, &st) == 0 && S_ISLNK(st.st_mode) && stat(path, &st) < 0) {
+        err_hint(e, "remove it, or give the name of the file itself with -o");
+        return err_set(e, -EEXIST, "write %s: it is a link to a file that is not there", path);
+    }
+    return check_folder(path, e);
 }

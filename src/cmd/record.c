@@ -8,6 +8,7 @@
 #include "cmd/recorded.h"
 #include "cmd/series.h"
 #include "output/output.h"
+#include "record/signals.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -238,13 +239,7 @@ static int choose_names(struct choice *c, const struct target *first)
 /* A flight recorder goes on behind the files that are there. */
 static int check_name(const struct choice *c, const char *path, struct err *e)
 {
-    struct err own = {0};
-    int ret = check_new_file(path, &own);
-
-    if (ret == -EEXIST && c->last_ns)
-        return 0;
-    *e = own;
-    return ret;
+    return c->last_ns ? check_numbered_file(path, e) : check_new_file(path, e);
 }
 
 /* What was asked for first: nobody named a spare capture, so nobody should be told of it. */
@@ -315,11 +310,13 @@ static void print_attached(void *ctx, uint32_t threads, uint64_t attach_ns)
 
 /* ---- a flight recorder's files */
 
-static const char *next_file(void *ctx)
+static int next_file(void *ctx, const char **path)
 {
     struct choice *c = ctx;
+    int ret = series_next(&c->series);
 
-    return series_next(&c->series) < 0 ? NULL : series_capture(&c->series);
+    *path = series_capture(&c->series);
+    return ret;
 }
 
 static void wrote_file(void *ctx, const struct record_result *r, const struct err *failed)
@@ -472,8 +469,10 @@ static int record_command(struct choice *c)
 int cmd_record(int argc, char **argv)
 {
     struct choice c = {.pids = VEC_INIT, .outputs = VEC_INIT, .names = {BUF_INIT, BUF_INIT}};
-    int code = parse(argc, argv, &c);
+    int code;
 
+    signals_block();
+    code = parse(argc, argv, &c);
     if (code < 0)
         code = c.command ? record_command(&c) : record_pids(&c);
     vec_release(&c.pids);

@@ -10,6 +10,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -71,9 +72,13 @@ static int names_make(const struct series *s, unsigned number, struct names *nam
     return 0;
 }
 
+/* What cannot be looked at (its folder has become a file) is not there; why it cannot be made, the
+ * making says. */
 static bool is_there(const char *path)
 {
-    return access(path, F_OK) == 0 || errno != ENOENT;
+    struct stat st;
+
+    return lstat(path, &st) == 0;
 }
 
 static bool any_is_there(const struct names *names)

@@ -9,6 +9,7 @@
 #include "record/progress.h"
 #include "record/redact.h"
 #include "record/runtime.h"
+#include "record/signals.h"
 #include "record/sink.h"
 #include "record/slow.h"
 
@@ -18,7 +19,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/signalfd.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -113,21 +113,6 @@ static int drain(struct session *s)
         s->flushed_ns = now;
     }
     return ret;
-}
-
-static int block_signals(struct session *s, struct err *e)
-{
-    sigset_t set;
-
-    sigemptyset(&set);
-    sigaddset(&set, SIGINT);
-    sigaddset(&set, SIGTERM);
-    sigaddset(&set, SIGHUP);
-    if (s->options->last_ns)
-        sigaddset(&set, SIGUSR1);
-    sigprocmask(SIG_BLOCK, &set, NULL);
-    s->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-    return s->signals < 0 ? err_errno(e, -errno, "wait for signals") : 0;
 }
 
 static const struct target *target_at(const struct record_options *o, size_t i)
@@ -246,7 +231,7 @@ static void look_at_signals(struct session *s, uint64_t now)
 {
     struct signalfd_siginfo info;
 
-    while (read(s->signals, &info, sizeof(info)) == sizeof(info)) {
+    while (signals_next(s->signals, &info)) {
         if (info.ssi_signo == SIGUSR1) {
             s->file_wanted = true;
             continue;
@@ -382,16 +367,38 @@ static int write_capture(struct session *s, const char *path, bool *made, struct
     return ret;
 }
 
+/* Under the next name; the one after it when somebody else was quicker. */
+static int write_next(struct session *s, const char **path, bool *made, struct err *e)
+{
+    const struct record_options *o = s->options;
+
+    for (;;) {
+        struct err failed = {0};
+        int ret = o->next_file(o->file_ctx, path);
+
+        *made = false;
+        if (ret)
+            return err_errno(e, ret, "name the next file");
+        ret = write_capture(s, *path, made, &failed);
+        if (ret == -EEXIST && !*made)
+            continue;
+        if (ret) {
+            *e = failed;
+            err_errno(e, ret, "write %s", *path);
+        }
+        return ret;
+    }
+}
+
 /* A flight recorder's file between. That it cannot be written (the disk is full) is no reason to
  * stop: what it would have held is still here, and half of it on the disk is of no use. */
 static void write_at_signal(struct session *s)
 {
     const struct record_options *o = s->options;
-    const char *path = o->next_file(o->file_ctx);
+    const char *path;
     struct err failed = {0};
-    bool made = false;
-    int ret = path ? write_capture(s, path, &made, &failed)
-                   : err_errno(&failed, -ENOMEM, "name the next file");
+    bool made;
+    int ret = write_next(s, &path, &made, &failed);
 
     s->file_wanted = false;
     if (ret && made)
@@ -437,11 +444,13 @@ static int follow(struct session *s)
 
 static int finish(struct session *s, struct err *e)
 {
-    const struct record_options *o = s->options;
-    const char *path = o->last_ns ? o->next_file(o->file_ctx) : o->capture_path;
-    int ret = path ? write_capture(s, path, NULL, e) : -ENOMEM;
+    const char *path = s->options->capture_path;
 
-    return ret ? err_errno(e, ret, "write %s", path ? path : "the capture") : 0;
+    if (s->sink.flight)
+        return write_next(s, &path, &s->result->made, e);
+    int ret = write_capture(s, path, NULL, e);
+
+    return ret ? err_errno(e, ret, "write %s", path) : 0;
 }
 
 int record_run(const struct record_options *options, struct record_result *result, struct err *e)
@@ -452,8 +461,8 @@ int record_run(const struct record_options *options, struct record_result *resul
 
     memset(result, 0, sizeof(*result));
     progress_init(&s.progress, options->progress);
-    ret = block_signals(&s, e);
-    if (!ret)
+    ret = s.signals = signals_open(options->last_ns != 0, e);
+    if (ret >= 0)
         ret = attach(&s, e);
     if (!ret && cost_begin(&s.cost, s.probes, clock_ns(CLOCK_MONOTONIC)) < 0)
         ret = err_errno(e, -ENOMEM, "record");
@@ -467,6 +476,7 @@ int record_run(const struct record_options *options, struct record_result *resul
             unlink(options->capture_path);
         goto out;
     }
+    result->made = s.sink.writer != NULL;
     ret = follow(&s);
     if (!ret)
         ret = finish(&s, e);

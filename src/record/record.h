@@ -32,10 +32,11 @@ struct record_options {
     void (*attached)(void *ctx, uint32_t threads, uint64_t attach_ns);
     void *attached_ctx;
     /* Of a flight recorder alone. next_file() names a capture that is to be written now, in place
-     * of `capture_path`: at SIGUSR1, and at the end. wrote_file() is told of one that was written
+     * of `capture_path`: at SIGUSR1, and at the end; and the next one should that name be taken
+     * meanwhile; 0 or -errno. wrote_file() is told of one that was written
      * at SIGUSR1, or with `failed` that it could not be: the recording goes on. tick() is called
      * now and then. */
-    const char *(*next_file)(void *ctx);
+    int (*next_file)(void *ctx, const char **path);
     void (*wrote_file)(void *ctx, const struct record_result *result, const struct err *failed);
     void (*tick)(void *ctx);
     void *file_ctx;
@@ -50,6 +51,7 @@ enum record_end { /* why a recording ended */
 };
 
 struct record_result {
+    bool made; /* the capture that was to be written last is this recording's, whole or not */
     enum record_end end;
     int signal;          /* with RECORD_END_SIGNAL */
     int exit_status;     /* of the command, as the shell says it: 128 + N for signal N; else 0 */
@@ -65,10 +67,10 @@ struct record_result {
 
 /*
  * Records until the target ends, the time is over, the file is full, a request is too slow, or
- * SIGINT, SIGTERM or SIGHUP comes; these signals (and a flight recorder's SIGUSR1) are blocked and
- * taken in order here. A command that is still there at the
- * end of time is sent SIGTERM. 0 or -errno with the reason in `e`; the capture file then is kept,
- * marked incomplete, when anything was recorded, and removed when nothing was.
+ * SIGINT, SIGTERM or SIGHUP comes; the caller has blocked them (signals_block()), and they are
+ * taken in order here. A command that is still there at the end of time is sent SIGTERM. 0 or
+ * -errno with the reason in `e`; the capture file then is kept, marked incomplete, when anything
+ * was recorded, and removed when nothing was.
  */
 int record_run(const struct record_options *options, struct record_result *result, struct err *e);
 

@@ -1,12 +1,15 @@
 """The flight recorder: the last seconds, whole and the same as an ordinary recording has them."""
 
 import os
+import pty
 import re
 import signal
 import socket
+import subprocess
 import time
 
 from harness import MS, S, Unable, ms, test, threads_of
+from process import die_with_parent
 
 PATHS = ["/db/3/%d", "/file/%d", "/sleep/2/%d", "/lock/1/%d", "/compute/1/%d", "/db/12/%d"]
 NEAR = 300_000  # two recordings have clocks of their own at each record
@@ -293,3 +296,121 @@ def there(t):
     with open(path, encoding="ascii") as file:
         t.equal(file.read(), "mine", "what was there")
     t.check(t.report(numbered(path, 3))["capture"]["complete"], f"said {recording.message()!r}")
+
+
+def plain(t, server, *arguments, prefix=(), **options):
+    """record as a shell starts it, and not on a terminal; returns when it is attached."""
+    path = os.path.join(t.dir, "plain.wsc")
+    recorder = t.start([*prefix, t.waitscope, "record", "-p", server.pid, "--last", "5s", *arguments,
+                        "-o", path], **options)
+    if recorder.stderr_path:
+        t.check(until(lambda: "attached in" in recorder.stderr()), "it does not attach")
+    return recorder, path
+
+
+def until(what, seconds=20):
+    end = time.monotonic() + seconds
+    while not what() and time.monotonic() < end:
+        time.sleep(0.02)
+    return what()
+
+
+@test("flight: under nohup the end of the session is no end, nor Ctrl-C in a script's background")
+def nohup(t):
+    server = t.sample("pool", backend=False)
+    recorder, path = plain(t, server, prefix=["nohup"])
+    recorder.popen.send_signal(signal.SIGHUP)
+    time.sleep(0.5)
+    if t.check(recorder.alive(), f"SIGHUP ended it: {recorder.stderr()!r}"):
+        t.equal(recorder.end(), 0, "exit status")
+    t.check(os.path.exists(path), "no file")
+    os.unlink(path)
+    # Of a terminal of its own: what is typed there reaches the recorder by the kernel alone.
+    script = f'trap "" INT; {t.waitscope} record -p {server.pid} --last 5s -o {path} & echo $!; wait'
+    pid, terminal = pty.fork()
+    if not pid:
+        os.execv("/bin/sh", ["sh", "-c", script])
+    said = b""
+    try:
+        while b"attached in" not in said:
+            said += os.read(terminal, 4096)
+        recorder = int(said.split()[0])
+        os.write(terminal, b"\x03")
+        time.sleep(0.5)
+        t.check(not os.path.exists(path), "Ctrl-C ended what ignores it")
+        os.kill(recorder, signal.SIGINT)
+        t.check(until(lambda: os.path.exists(path)), "kill -INT did not end it")
+    finally:
+        os.kill(pid, signal.SIGKILL)
+        os.close(terminal)
+        os.waitpid(pid, 0)
+
+
+@test("flight: nobody reads its messages any more, and it goes on; its command knows nothing of it")
+def no_reader(t):
+    server = t.sample("pool", backend=False)
+    reader, writer = os.pipe()
+    path = os.path.join(t.dir, "unread.wsc")
+    recorder = subprocess.Popen([t.waitscope, "record", "-p", str(server.pid), "--last", "5s", "-o",
+                                 path], stderr=writer, preexec_fn=die_with_parent)
+    os.close(writer)
+    try:
+        while b"attached in" not in os.read(reader, 4096):
+            pass
+        os.close(reader)
+        recorder.send_signal(signal.SIGUSR1)
+        t.check(until(lambda: os.path.exists(path)), "no file at SIGUSR1")
+        time.sleep(0.2)
+        recorder.send_signal(signal.SIGTERM)
+        t.equal(recorder.wait(20), 0, "exit status")
+        t.check(os.path.exists(numbered(path, 2)), "no file at its end")
+    finally:
+        recorder.kill()
+        recorder.wait()
+    t.equal(t.run("record", "-o", os.path.join(t.dir, "c.wsc"), "--", "sh", "-c", "kill -PIPE $$")[0],
+            128 + signal.SIGPIPE, "exit status of a command that dies of SIGPIPE")
+
+
+@test("flight: a signal that comes before it is attached is one of its own, too")
+def early(t):
+    server = t.sample("pool", backend=False)
+    path = os.path.join(t.dir, "early.wsc")
+    # It looks at each process that it is given, and holds a descriptor of each.
+    recorder = t.start([t.waitscope, "record", "-p", ",".join([str(server.pid)] * 900), "--last",
+                        "5s", "-o", path])
+    blocked = False
+    while not blocked and recorder.alive():
+        held = len(os.listdir(f"/proc/{recorder.pid}/fd"))
+        blocked = blocks(recorder.pid, signal.SIGUSR1)
+        t.check(blocked or held < 100, "it does its work with signals that would end it")
+    recorder.popen.send_signal(signal.SIGUSR1)
+    recorder.popen.send_signal(signal.SIGTERM)
+    t.equal(recorder.wait(), 0, "exit status")
+    t.check(os.path.exists(path), "no file")
+
+
+def blocks(pid, number):
+    with open(f"/proc/{pid}/status", encoding="ascii") as file:
+        return int(re.search(r"SigBlk:\s*(\w+)", file.read()).group(1), 16) >> (number - 1) & 1
+
+
+@test("flight: recorders with one name take one number each")
+def same_name(t):
+    server = t.sample("pool", backend=False)
+    path = os.path.join(t.dir, "same.wsc")
+    recordings = [t.record(server.pid, "--last", "5s", path=path) for _ in range(4)]
+    server.end(signal.SIGKILL)
+    for recording in recordings:
+        t.equal(recording.wait(), 0, f"exit status ({recording.message()!r})")
+    t.equal(sorted(n for n in os.listdir(t.dir) if n.startswith("same")),
+            ["same-2.wsc", "same-3.wsc", "same-4.wsc", "same.wsc"], "the files")
+
+
+@test("flight: a name that no file can have is said at the start")
+def impossible(t):
+    server = t.sample("pool", backend=False)
+    link = os.path.join(t.dir, "link.wsc")
+    os.symlink(os.path.join(t.dir, "nothing", "there.wsc"), link)
+    code, _, said = t.run("record", "-p", server.pid, "--last", "5s", "-d", "1s", "-o", link)
+    t.check(code == 1 and "link to a file that is not there" in said and "attached" not in said,
+            f"a link to nothing: {code}, said {said!r}")
