@@ -340,15 +340,19 @@ static void tick(void *ctx)
     series_tick(&c->series, false);
 }
 
-static int end_failed(const struct choice *c, const struct err *e)
+/* What lies there under that name may be somebody else's. */
+static int end_failed(const struct choice *c, const struct record_result *result,
+                      const struct err *e)
 {
     const char *capture = series_capture(&c->series);
     int code = print_err(e);
 
-    if (access(capture, F_OK) == 0) {
-        give_to_caller(capture);
-        print_note("what was recorded until then is in %s", capture);
-    }
+    if (!result->made)
+        return code;
+    give_to_caller(capture);
+    print_note(c->last_ns ? "a part of the window is in %s"
+                          : "what was recorded until then is in %s",
+               capture);
     return code;
 }
 
@@ -397,7 +401,7 @@ static int record(struct choice *c, struct record_options *o)
     o->attached = print_attached;
     o->attached_ctx = o;
     failed = record_run(o, &result, &e);
-    code = failed ? end_failed(c, &e) : end_well(c, o, &result);
+    code = failed ? end_failed(c, &result, &e) : end_well(c, o, &result);
     series_tick(&c->series, true);
     series_release(&c->series);
     return code;

@@ -92,6 +92,13 @@ def permission(t):
               "sh"]
     refused(t, 4, ["BTF"], "record", "-p", server.pid, "-o", "x.wsc", prefix=hidden)
     refused(t, 4, ["BTF"], "record", "-o", "x.wsc", "--", "sleep", "1", prefix=hidden)
+    theirs = os.path.join(t.dir, "theirs.wsc")
+    with open(theirs, "w", encoding="ascii") as file:
+        file.write("mine")
+    code, _, said = t.run("record", "-p", server.pid, "--last", "5s", "-o", theirs,
+                          prefix=[*hidden, "env", "SUDO_UID=65534", "SUDO_GID=65534"])
+    t.check(code == 4 and "theirs" not in said, f"with somebody else's file there: {said!r}")
+    t.equal(os.stat(theirs).st_uid, 0, "whose it is")
     t.check(server.alive(), "the server ended")
 
 
