@@ -3,6 +3,7 @@
 #include "base/table.h"
 #include "base/vec.h"
 #include "bpf/events.h"
+#include "record/unasked.h"
 
 #include <string.h>
 #include <sys/socket.h>
@@ -30,7 +31,7 @@ struct conn {
     uint8_t role;
     bool answered; /* at least in part */
     bool interim;  /* it was told to go on, so that what comes next is the same request's */
-    bool upgraded;
+    bool unasked;  /* what comes need not be a request */
     uint8_t local[16], remote[16];
 };
 
@@ -184,16 +185,13 @@ static unsigned http_status(const struct event_io *io)
     return status;
 }
 
-/* RFC 6455, 5.2: reserved bits 0, an opcode that is known, and a client's frames are masked. No
- * request of the protocols that the analysis names begins so. */
-static bool is_frame(const struct event_io *io)
+static void pass_over(struct slow *s, size_t at)
 {
-    unsigned opcode;
+    struct conn *c = &s->conns.data[at];
 
-    if (io->data_len < 2 || io->data[0] & 0x70 || !(io->data[1] & 0x80))
-        return false;
-    opcode = io->data[0] & 0x0f;
-    return opcode <= 2 || (opcode >= 8 && opcode <= 10);
+    c->unasked = true;
+    c->answered = c->interim = false;
+    s->open.data[at] = 0;
 }
 
 static void see_recv(struct slow *s, size_t at, const struct event_io *io)
@@ -212,18 +210,21 @@ static void see_recv(struct slow *s, size_t at, const struct event_io *io)
         c->answered = false;
         s->open.data[at] = 0;
     }
-    if (!(io->flags & IO_TURN) || c->upgraded)
+    if (!(io->flags & IO_TURN) || c->unasked)
         return;
     if (c->interim && s->open.data[at]) {
         c->interim = false;
         return;
     }
+    if (unasked_recv(io->data, io->data_len)) {
+        pass_over(s, at);
+        return;
+    }
     judge(s, c, now);
     c->interim = false;
-    c->upgraded = is_frame(io);
     c->begin_ns = io->ready_ns && io->ready_ns < now ? io->ready_ns : now;
     c->last_ns = now;
-    s->open.data[at] = c->upgraded ? 0 : c->begin_ns;
+    s->open.data[at] = c->begin_ns;
 }
 
 static void see_send(struct slow *s, size_t at, const struct event_io *io)
@@ -237,10 +238,8 @@ static void see_send(struct slow *s, size_t at, const struct event_io *io)
         s->open.data[at] = 0;
         return;
     }
-    if (status == 101) {
-        c->upgraded = true;
-        s->open.data[at] = 0;
-    }
+    if (status == 101 || (io->flags & IO_TURN && unasked_send(io->data, io->data_len)))
+        pass_over(s, at);
     c->interim = status >= 100 && status < 200;
     if (c->interim)
         return;

@@ -10,9 +10,9 @@
  * - when its answer began in time and ended too late. That an answer has ended is known when the
  *   next request comes, or the connection closes, so it is judged then; one that ends later than
  *   the window is long is not in it, and taken for a stream (server-sent events, a download).
- * An interim answer (100, 103) is none. A connection that was upgraded (101, or what looks like a
- * frame of a web socket) carries messages, not requests, and is passed over from there on. What
- * lies around a loss, and requests from before the attach, are passed over too.
+ * An interim answer (100, 103) is none. A connection on which bytes come that ask for nothing (web
+ * sockets, HTTP/2, Redis's replicas and subscribers: record/unasked.h) is passed over from there
+ * on. What lies around a loss, and requests from before the attach, are passed over too.
  */
 #ifndef RECORD_SLOW_H
 #define RECORD_SLOW_H

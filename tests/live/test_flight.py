@@ -3,6 +3,7 @@
 import os
 import pty
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -414,3 +415,47 @@ def impossible(t):
     code, _, said = t.run("record", "-p", server.pid, "--last", "5s", "-d", "1s", "-o", link)
     t.check(code == 1 and "link to a file that is not there" in said and "attached" not in said,
             f"a link to nothing: {code}, said {said!r}")
+
+
+def replicates(replica):
+    return subprocess.run(["redis-cli", "-p", str(replica.port), "info", "replication"], text=True,
+                          capture_output=True, check=True).stdout
+
+
+# Answers of 300 kB, for which the client opens its window again when it has read them.
+HTTP2_SERVER = """
+const server = require('http2').createServer();
+server.on('stream', (s) => { s.respond({':status': 200}); s.end('x'.repeat(300000)); });
+server.listen(0, '127.0.0.1', () => console.log(server.address().port));
+"""
+HTTP2_CLIENT = """
+const c = require('http2').connect('http://127.0.0.1:' + process.argv[1]);
+let left = 3;
+function next() {
+    const r = c.request({':path': '/'});
+    r.resume();
+    r.on('end', () => { if (--left) next(); else console.log('done'); });
+    r.end();
+}
+next();
+"""
+
+
+@test("flight: --slow passes over connections on which bytes come that ask for nothing")
+def unasked(t):
+    if not shutil.which("node") or not shutil.which("redis-server"):
+        raise Unable("no node, or no redis-server")
+    server = t.start(["node", "-e", HTTP2_SERVER])
+    port = server.line()
+    old = t.start(["node", "-e", HTTP2_CLIENT, port])
+    t.equal(old.line(), "done", "the first client")
+    recordings = [t.record(server.pid, "--last", "10s", "--slow", "500ms")]
+    client = t.start(["node", "-e", HTTP2_CLIENT, port])
+    t.equal(client.line(), "done", "the second client")
+    master = t.redis()
+    replica = t.redis("--replicaof", "127.0.0.1", master.port)
+    t.check(until(lambda: "master_link_status:up" in replicates(replica)), "it does not replicate")
+    recordings.append(t.record(master.pid, "--last", "10s", "--slow", "500ms"))
+    time.sleep(3)
+    for recording in recordings:
+        t.check(recording.alive(), f"it ended: {recording.message()!r}")

@@ -126,6 +126,72 @@ static void test_upgraded(void **state)
     assert_false(slow_found(slow, BEGUN + 20 * S, &hit));
 }
 
+/* What comes then asks for nothing, and nobody answers. */
+static void passes_over(const char *data, size_t len)
+{
+    slow_free(slow);
+    setup(NULL);
+    asks_with(ONE, BEGUN, data, len);
+    assert_false(slow_found(slow, BEGUN + 20 * S, &hit));
+    asks(ONE, BEGUN + 30 * S);
+    assert_false(slow_found(slow, BEGUN + 50 * S, &hit));
+}
+
+#define PASSES_OVER(data) passes_over(data, sizeof(data) - 1)
+
+static void test_http2(void **state)
+{
+    (void)state;
+    PASSES_OVER("PRI * HTTP/2.0\r\n");
+    PASSES_OVER("\0\0\x04\x08\0\0\0\0\0\x7f\xff\0\0"); /* WINDOW_UPDATE, older than the attach */
+    PASSES_OVER("\0\0\0\x04\x01\0\0\0\0");             /* settings taken */
+    PASSES_OVER("\0\0\x08\x06\x01\0\0\0\0pingpong");   /* a ping's answer */
+    PASSES_OVER("\0\0\x1f\x01\x05\0\0\0\x07\x82\x86\x84"); /* HEADERS */
+    PASSES_OVER("\0\0\0\x00\x01\0\0\0\x05");               /* the end of a stream's data */
+    asks_with(TWO, BEGUN, "from within a frame", 16);
+    slow_see(slow, moved(EVENT_SEND, BEGUN + MS, TWO, 0, IO_TURN,
+                         "\0\0\x1f\x01\x04\0\0\0\x07\x88\x86\x84", 12));
+    asks_with(TWO, BEGUN + S, "from within a frame", 16);
+    assert_false(slow_found(slow, BEGUN + 20 * S, &hit));
+}
+
+static void test_redis_streams(void **state)
+{
+    (void)state;
+    PASSES_OVER("*3\r\n$8\r\nREPLCONF\r\n$3\r\nACK\r\n");
+    PASSES_OVER("*3\r\n$5\r\npsync\r\n$1\r\n?\r\n");
+    PASSES_OVER("*2\r\n$9\r\nSUBSCRIBE\r\n$1\r\na");
+    PASSES_OVER("*1\r\n$7\r\nMONITOR\r\n");
+}
+
+/* Whoever begins nearly so asks, and waits for an answer. */
+static void test_nearly_unasked(void **state)
+{
+    static const struct {
+        const char *data;
+        size_t len;
+    } all[] = {
+        {"PRI * HTTP/1.1\r\n", 16},
+        {"\0\0\x05\x08\0\0\0\0\0\x7f", 10},     /* a window of five bytes */
+        {"\0\0\x1f\x01\x05\0\0\0\x08\x82", 10}, /* a server's stream */
+        {"\0\0\0\x08\x04\xd2\x16\x2f", 8},      /* PostgreSQL, asking for TLS */
+        {"\0\0\0\x29\0\x03\0\0user", 12},       /* and beginning without */
+        {"\0\0\0\0\0\0\0\0\0", 9},
+        {"*2\r\n$3\r\nGET\r\n$1\r\nk\r\n", 20},
+        {"*3\r\n$8\r\nREPLC", 13},
+        {"*99999999999999999999\r\n$8", 25},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(all) / sizeof(*all); i++) {
+        slow_free(slow);
+        setup(NULL);
+        asks_with(ONE, BEGUN, all[i].data, all[i].len);
+        assert_false(slow_found(slow, BEGUN + 20 * S, &hit));
+        assert_true(slow_found(slow, BEGUN + 21 * S, &hit));
+    }
+}
+
 /* An answer that began in time is judged when it is known to be over. */
 static void test_long_answer(void **state)
 {
@@ -205,6 +271,9 @@ int main(void)
         TEST(test_late_answer),
         TEST(test_no_answer),
         TEST(test_upgraded),
+        TEST(test_http2),
+        TEST(test_redis_streams),
+        TEST(test_nearly_unasked),
         TEST(test_answered_in_the_tail),
         TEST(test_interim_is_no_answer),
         TEST(test_stream),
