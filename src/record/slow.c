@@ -20,9 +20,9 @@
 #define LOOK_MOST_NS 1000000000ull
 /* Without a window: an answer that goes on for longer is a stream. */
 #define STREAM_NS 30000000000ull
-/* Unix sockets tell of no end: past so many connections those go that were idle for so long. */
-#define CONNS_MANY 65536
-#define IDLE_NS 600000000000ull
+/* Unix sockets tell of no end: of those that wait for nothing so many are remembered, at most, some
+ * 3 MB. Of more the half goes that was used longest ago. */
+#define UNIX_MAX 16384
 
 struct conn {
     uint64_t obj;
@@ -41,7 +41,7 @@ struct slow {
     VEC(uint64_t) open;     /* beside `conns`: when what nobody has answered began; 0: nothing */
     struct table index;     /* object → place in both */
     struct table listeners; /* ports */
-    size_t many;
+    size_t unix_count, unix_max;
     uint64_t looked_ns;
     bool found;
     struct slow_hit hit;
@@ -56,7 +56,7 @@ struct slow *slow_new(uint64_t threshold_ns, uint64_t window_ns)
         return NULL;
     s->threshold_ns = threshold_ns;
     s->window_ns = window_ns ? window_ns : STREAM_NS;
-    s->many = CONNS_MANY;
+    s->unix_max = UNIX_MAX;
     return s;
 }
 
@@ -76,6 +76,7 @@ static void drop(struct slow *s, size_t at)
 {
     size_t last = s->conns.len - 1;
 
+    s->unix_count -= s->conns.data[at].family == AF_UNIX;
     table_remove(&s->index, s->conns.data[at].obj);
     if (at != last) {
         s->conns.data[at] = s->conns.data[last];
@@ -85,14 +86,38 @@ static void drop(struct slow *s, size_t at)
     s->conns.len = s->open.len = last;
 }
 
-/* Lets go of those that nobody has used for long and that have not told of their end. */
-static void drop_idle(struct slow *s, uint64_t now_ns)
+static bool is_idle_unix(const struct slow *s, size_t at)
 {
+    return s->conns.data[at].family == AF_UNIX && !s->open.data[at];
+}
+
+static int by_time(const void *x, const void *y)
+{
+    const uint64_t *p = x, *q = y;
+
+    return (*p > *q) - (*p < *q);
+}
+
+/* Without memory for it all of them go. */
+static void forget_unix(struct slow *s)
+{
+    VEC(uint64_t) times = VEC_INIT;
+    uint64_t until = UINT64_MAX;
+    int ret = 0;
+
+    for (size_t i = 0; i < s->conns.len && !ret; i++)
+        if (is_idle_unix(s, i))
+            ret = vec_push(&times, s->conns.data[i].last_ns);
+    if (!ret && times.len) {
+        qsort(times.data, times.len, sizeof(*times.data), by_time);
+        until = times.data[times.len / 2];
+    }
     for (size_t i = s->conns.len; i-- > 0;)
-        if (!s->open.data[i] && s->conns.data[i].family == AF_UNIX &&
-            s->conns.data[i].last_ns + IDLE_NS < now_ns)
+        if (is_idle_unix(s, i) && s->conns.data[i].last_ns <= until)
             drop(s, i);
-    s->many = 2 * s->conns.len > CONNS_MANY ? 2 * s->conns.len : CONNS_MANY;
+    vec_release(&times);
+    /* Those that wait for an answer stay: the next look is worth its while then, too. */
+    s->unix_max = s->unix_count + UNIX_MAX / 2 > UNIX_MAX ? s->unix_count + UNIX_MAX / 2 : UNIX_MAX;
 }
 
 static uint64_t port_key(uint16_t family, uint16_t port)
@@ -114,8 +139,8 @@ static void see_socket(struct slow *s, const struct event_socket *e)
         (e->role == ROLE_UNKNOWN && !inet))
         return;
     if (!find(s, e->obj, &at)) {
-        if (s->conns.len >= s->many)
-            drop_idle(s, e->event.time_ns);
+        if (s->unix_count >= s->unix_max)
+            forget_unix(s);
         at = s->conns.len;
         if (vec_push(&s->conns, fresh) < 0)
             return;
@@ -125,6 +150,7 @@ static void see_socket(struct slow *s, const struct event_socket *e)
         }
     }
     c = &s->conns.data[at];
+    s->unix_count += (e->family == AF_UNIX) - (c->family == AF_UNIX);
     c->family = e->family;
     c->local_port = e->local_port;
     c->remote_port = e->remote_port;

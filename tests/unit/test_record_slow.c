@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include <cmocka.h>
+#include <malloc.h>
 
 #include "tests/unit/flight_made.h"
 
@@ -262,6 +263,45 @@ static void test_many(void **state)
     assert_int_equal(hit.begin_ns, BEGUN + 3000 - MS);
 }
 
+/* Nobody tells of the end of a unix socket: of more than can be remembered those go that were used
+ * longest ago, and none that waits for its answer. */
+static void test_many_unix(void **state)
+{
+    const uint64_t last = 100000;
+    struct mallinfo2 before = mallinfo2();
+
+    (void)state;
+    for (uint64_t n = 10; n < last; n++) {
+        slow_see(slow, sock(BEGUN + n * 1000, SOCK(n), AF_UNIX, ROLE_ACCEPTED, 0));
+        asks(SOCK(n), BEGUN + n * 1000);
+        if (n != 50)
+            answers(SOCK(n), BEGUN + n * 1000 + 1);
+    }
+    assert_true(mallinfo2().uordblks - before.uordblks < 4 << 20);
+    slow_see(slow, moved(EVENT_SEND, BEGUN + 200 * MS, SOCK(50), 0, IO_TURN, "", 0));
+    asks(SOCK(60), BEGUN + S); /* nobody knows it any more */
+    assert_false(slow_found(slow, BEGUN + 2 * S, &hit));
+    asks(SOCK(last - 5000), BEGUN + S);
+    assert_false(slow_found(slow, BEGUN + 3 * S, &hit));
+    assert_true(slow_found(slow, BEGUN + 4 * S, &hit));
+    assert_int_equal(hit.begin_ns, BEGUN + S - MS);
+    assert_false(hit.addressed);
+}
+
+static void test_slow_unix_stays(void **state)
+{
+    (void)state;
+    for (uint64_t n = 10; n < 60000; n++) {
+        slow_see(slow, sock(BEGUN + n, SOCK(n), AF_UNIX, ROLE_ACCEPTED, 0));
+        asks(SOCK(n), BEGUN + n);
+        if (n != 50)
+            answers(SOCK(n), BEGUN + n + 1);
+    }
+    assert_false(slow_found(slow, BEGUN + S, &hit));
+    assert_true(slow_found(slow, BEGUN + 2 * S, &hit));
+    assert_int_equal(hit.begin_ns, BEGUN + 50 - MS);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -281,6 +321,8 @@ int main(void)
         TEST(test_closed_and_lost),
         TEST(test_roles),
         TEST(test_many),
+        TEST(test_many_unix),
+        TEST(test_slow_unix_stays),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
