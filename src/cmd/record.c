@@ -337,7 +337,7 @@ static void tick(void *ctx)
 {
     struct choice *c = ctx;
 
-    series_tick(&c->series, false);
+    series_tick(&c->series);
 }
 
 /* What lies there under that name may be somebody else's. */
@@ -402,7 +402,9 @@ static int record(struct choice *c, struct record_options *o)
     o->attached_ctx = o;
     failed = record_run(o, &result, &e);
     code = failed ? end_failed(c, &result, &e) : end_well(c, o, &result);
-    series_tick(&c->series, true);
+    series_wait(&c->series);
+    if (c->series.failed && code == EXIT_DONE)
+        code = EXIT_FAILED;
     series_release(&c->series);
     return code;
 }

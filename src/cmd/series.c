@@ -3,10 +3,12 @@
 #include "analysis/analysis.h"
 #include "base/buf.h"
 #include "cmd/cmd.h"
+#include "record/signals.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -18,6 +20,8 @@
 #define NUMBER_MAX 100000
 /* What is made of a file meanwhile leaves the CPU to others. */
 #define CONVERT_NICE 10
+/* How often it is looked whether that is done, when nothing else is to be done any more. */
+#define WAIT_MS 50
 
 struct words {
     VEC(const char *) all;
@@ -212,53 +216,133 @@ static void say_written(const struct series *s, const struct names *names)
         print_note("wrote %s, which \"waitscope report\" reads", names->capture);
 }
 
-static void end_conversion(const struct series *s, const struct names *names, int status)
+/* "slow.html, slow.json" */
+static void add_outputs(struct buf *text, const struct names *names)
 {
+    for (size_t i = 0; i < names->outputs.len; i++)
+        buf_addf(text, "%s%s", i ? ", " : "", names->outputs.data[i]);
+}
+
+/* `why`: what its making has not said itself, or "". */
+static void say_failed(struct series *s, const struct names *names, const char *why)
+{
+    struct buf outputs = BUF_INIT;
+
+    add_outputs(&outputs, names);
+    print_note("%s could not be made%s%s; the capture is in %s", buf_str(&outputs),
+               *why ? ": " : "", why, names->capture);
+    buf_release(&outputs);
+    s->failed = true;
+}
+
+static void end_conversion(struct series *s, const struct names *names, int status)
+{
+    struct buf why = BUF_INIT;
+
     series_clear_line();
-    if (!WIFEXITED(status) || WEXITSTATUS(status) != EXIT_DONE) {
-        print_note("the capture is in %s", names->capture);
+    if (WIFEXITED(status) && WEXITSTATUS(status) == EXIT_DONE) {
+        if (s->capture_is_spare)
+            unlink(names->capture);
+        say_written(s, names);
         return;
     }
-    if (s->capture_is_spare)
-        unlink(names->capture);
-    say_written(s, names);
+    if (WIFSIGNALED(status))
+        buf_addf(&why, "its making was ended by signal %d (%s)", WTERMSIG(status),
+                 strsignal(WTERMSIG(status)));
+    say_failed(s, names, buf_str(&why));
+    buf_release(&why);
+}
+
+static void remove_first(struct series *s)
+{
+    names_release(&s->conversions.data[0].names);
+    s->conversions.len--;
+    memmove(s->conversions.data, s->conversions.data + 1,
+            s->conversions.len * sizeof(*s->conversions.data));
 }
 
 void series_convert(struct series *s)
 {
     struct conversion c = {.names = s->names};
-    int ret = 0;
 
     give_to_caller(c.names.capture);
-    if (c.names.outputs.len)
-        ret = spawn_convert(s, &c.names, &c.pid);
-    if (!c.names.outputs.len || ret < 0) {
-        if (ret < 0)
-            print_note("convert %s: %s", c.names.capture, strerror(-ret));
-        else
-            say_written(s, &c.names);
+    if (!c.names.outputs.len) {
+        say_written(s, &c.names);
+        return;
+    }
+    if (vec_push(&s->conversions, c) < 0) {
+        say_failed(s, &c.names, strerror(ENOMEM));
         return;
     }
     s->names = (struct names){0}; /* they belong to the conversion now */
-    if (vec_push(&s->conversions, c) < 0) {
-        names_release(&c.names);
-        waitpid(c.pid, NULL, 0);
+    series_tick(s);
+}
+
+void series_tick(struct series *s)
+{
+    while (s->conversions.len) {
+        struct conversion *c = &s->conversions.data[0];
+        int status, ret = c->pid ? 0 : spawn_convert(s, &c->names, &c->pid);
+
+        if (ret)
+            say_failed(s, &c->names, strerror(-ret));
+        else if (waitpid(c->pid, &status, WNOHANG) == c->pid)
+            end_conversion(s, &c->names, status);
+        else
+            return;
+        remove_first(s);
     }
 }
 
-void series_tick(struct series *s, bool wait)
+static void say_waited_for(const struct series *s)
 {
-    for (size_t i = s->conversions.len; i-- > 0;) {
-        struct conversion *c = &s->conversions.data[i];
-        int status;
+    struct buf text = BUF_INIT;
+    size_t more = s->conversions.len - 1;
 
-        if (waitpid(c->pid, &status, wait ? 0 : WNOHANG) != c->pid)
-            continue;
-        end_conversion(s, &c->names, status);
-        names_release(&c->names);
-        *c = *vec_last(&s->conversions);
-        s->conversions.len--;
+    add_outputs(&text, &s->conversions.data[0].names);
+    if (more == 1) {
+        buf_adds(&text, ", then ");
+        add_outputs(&text, &s->conversions.data[1].names);
+    } else if (more) {
+        buf_addf(&text, ", and then of %zu more captures", more);
     }
+    print_note("still being made: %s%s", buf_str(&text),
+               more ? "; Ctrl-C leaves out what is not begun" : "");
+    buf_release(&text);
+}
+
+/* Their captures are there. */
+static void leave_out(struct series *s)
+{
+    for (size_t i = 1; i < s->conversions.len; i++) {
+        say_failed(s, &s->conversions.data[i].names, "left out");
+        names_release(&s->conversions.data[i].names);
+    }
+    s->conversions.len = s->conversions.len > 1 ? 1 : s->conversions.len;
+}
+
+void series_wait(struct series *s)
+{
+    struct err e = {0};
+    struct signalfd_siginfo info;
+    struct pollfd p = {.events = POLLIN};
+
+    series_tick(s);
+    if (!s->conversions.len)
+        return;
+    p.fd = signals_open(true, &e); /* without it (a poll of -1) nobody can hurry this */
+    while (p.fd >= 0 && signals_next(p.fd, &info))
+        ; /* the end of the recording was meant, not that of this */
+    say_waited_for(s);
+    while (s->conversions.len) {
+        poll(&p, 1, WAIT_MS);
+        while (p.fd >= 0 && signals_next(p.fd, &info))
+            if (info.ssi_signo != SIGUSR1)
+                leave_out(s);
+        series_tick(s);
+    }
+    if (p.fd >= 0)
+        close(p.fd);
 }
 
 void series_release(struct series *s)

@@ -459,3 +459,54 @@ def unasked(t):
     time.sleep(3)
     for recording in recordings:
         t.check(recording.alive(), f"it ended: {recording.message()!r}")
+
+
+def children(pid):
+    with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as file:
+        return [int(n) for n in file.read().split()]
+
+
+@test("flight: pages are made one after the other, and at the end it says what it waits for")
+def queue(t):
+    server = t.sample("pool")
+    t.load(server.port, PATHS, 100, 8, False)
+    page = os.path.join(t.dir, "q.html")
+    recording = t.record(server.pid, "--last", "10s", "-o", page, path=os.path.join(t.dir, "q.wsc"))
+    t.load(server.port, PATHS, 3000, 16, False)
+    most = 0
+    for count in range(1, 7):
+        recording.popen.send_signal(signal.SIGUSR1)
+        until(lambda c=count: recording.message().count(" kept: ") == c)
+        most = max(most, len(children(recording.pid)))
+    recording.popen.send_signal(signal.SIGTERM)
+    while recording.alive():
+        most = max(most, len(children(recording.pid)))
+    recording.wait()
+    said = recording.message()
+    t.equal(most, 1, "pages that were made at the same time")
+    t.check("still being made: " in said and "then of " in said, f"said {said!r}")
+    made = [int(n or 1) for n in re.findall(r"wrote \S*/q-?(\d*)\.html", said)]
+    t.equal([n for n in made if n != 7], [1, 2, 3, 4, 5, 6], "the order of the pages")
+    t.equal(sorted(made), [1, 2, 3, 4, 5, 6, 7], "the pages")
+
+
+@test("flight: a page that cannot be made, or dies in the making, is said and is a failure")
+def no_page(t):
+    server = t.sample("pool")
+    folder = os.path.join(t.dir, "pages")
+    os.mkdir(folder)
+    recording = t.record(server.pid, "--last", "10s", "-o", os.path.join(folder, "p.html"))
+    t.load(server.port, PATHS, 1000, 16, False)
+    os.rename(folder, folder + "-away")
+    recording.popen.send_signal(signal.SIGUSR1)
+    wait_for(t, recording, "p.html could not be made; the capture is in")
+    os.rename(folder + "-away", folder)
+    recording.popen.send_signal(signal.SIGUSR1)
+    maker = []
+    end = time.monotonic() + 10
+    while not maker and time.monotonic() < end:  # at once: it does not take long
+        maker = children(recording.pid)
+    os.kill(maker[0], signal.SIGKILL)
+    wait_for(t, recording, "p-2.html could not be made: its making was ended by signal 9")
+    recording.end(code=1)
+    t.check(os.path.exists(os.path.join(folder, "p-3.html")), "no page at the end")
