@@ -131,7 +131,7 @@ waitscope.compare = (function () {
     /** @param {Recording} r @param {number} i @param {Node[]} articles */
     function side(r, i, articles) {
         const h = r.header;
-        const facts = [h.command, h.host, format.time(h.duration_ns), format.plural(h.threads.length, 'thread'), format.plural(h.requests, 'request')];
+        const facts = [h.command, h.host, format.length(h), format.plural(h.threads.length, 'thread'), format.plural(h.requests, 'request')];
         return el(
             'section',
             { class: 'side' },

@@ -524,7 +524,7 @@ waitscope.details = (function () {
         return [
             facts([
                 ['duration', exact(h.duration_ns)],
-                h.recorded_ns ? ['kept', `the end of a recording of ${format.time(h.recorded_ns)}`] : null,
+                h.window.recorded_ns > h.duration_ns ? ['kept', format.length(h)] : null,
                 ['host', h.host],
                 ['kernel', h.kernel],
                 ['records', format.count(h.records)],

@@ -79,5 +79,13 @@ waitscope.format = waitscope.pure('format', function () {
         return `${(t / per).toFixed(Math.min(places, 9))} ${unit}`;
     }
 
-    return { time, exact, ms, percent, bytes, count, plural, axis };
+    /** How long a recording is: "12.3 s", or of a flight recorder's "the last 30.0 s of 120 min 0 s". Of a file
+     * that ends early nobody knows which part it is.
+     * @param {Header} h */
+    function length(h) {
+        if (h.window.recorded_ns <= h.duration_ns) return time(h.duration_ns);
+        return h.complete ? `the last ${time(h.duration_ns)} of ${time(h.window.recorded_ns)}` : `${time(h.duration_ns)} of the last ${time(h.window.asked_ns)}`;
+    }
+
+    return { time, length, exact, ms, percent, bytes, count, plural, axis };
 });

@@ -80,6 +80,9 @@ waitscope.header = waitscope.pure('header', function () {
         };
     }
 
+    /** @param {any} w of which recording this is the end; absent from files before 1.4 */
+    const part = (w) => ({ recorded_ns: num(record(w).recorded_ns), asked_ns: num(record(w).asked_ns), max_bytes: num(record(w).max_bytes), full: record(w).full === true, forgotten: num(record(w).forgotten) });
+
     const WINDOWS = 500;
 
     /** By time. Of very many losses those that overlap or touch are one, and what is beyond a number is in the
@@ -159,7 +162,7 @@ waitscope.header = waitscope.pure('header', function () {
             command: str(h.command),
             t0_real_ns: str(h.t0_real_ns),
             records: num(h.records),
-            recorded_ns: num(record(h.window).recorded_ns),
+            window: part(h.window),
             cost: { recorder: rate(record(cost.recorder).share), probes: rate(record(cost.probes).share), sample: record(cost.probes).sample === true },
             lost: {
                 records: num(lost.records),

@@ -116,7 +116,7 @@ waitscope.main = (function () {
         const h = m.header;
         const threads = format.plural(h.threads.length, 'thread');
         if (h.recordings) return [...h.recordings.map((r, i) => `${'AB'[i]}: ${r.name}`), format.time(h.duration_ns), threads, format.plural(h.requests, 'request')].join(' · ');
-        return [m.name, h.command, h.host, clock(Number(h.t0_real_ns) / 1e6), format.time(h.duration_ns), threads, format.plural(h.requests, 'request')]
+        return [m.name, h.command, h.host, clock(Number(h.t0_real_ns) / 1e6), format.length(h), threads, format.plural(h.requests, 'request')]
             .filter(Boolean)
             .join(' · ');
     }
@@ -190,6 +190,10 @@ waitscope.main = (function () {
                 more: kinds.length ? kinds.slice(0, 100) : undefined,
             });
         }
+        const { full, forgotten, asked_ns, max_bytes } = h.window;
+        if (full) out.push({ kind: 'warn', text: `The last ${format.time(asked_ns)} were to be kept, and did not fit into ${format.bytes(max_bytes)} of memory (--max-size).` });
+        if (forgotten)
+            out.push({ kind: 'warn', text: `${format.plural(forgotten, 'file or connection has', 'files and connections have')} no name: ${format.bytes(max_bytes)} of memory held no more (--max-size).` });
         if (problems.length)
             out.push({ kind: 'bad', text: `The file does not read as it should: ${problems[0]}. What could be read is shown.`, more: problems.length > 1 ? problems.slice(1) : undefined });
         return out.map((n) => ({ ...n, text: whose + n.text }));

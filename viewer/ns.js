@@ -169,7 +169,9 @@ var waitscope = waitscope || {};
  * @property {string} command
  * @property {string} t0_real_ns
  * @property {number} records
- * @property {number} recorded_ns how long the recording was of which this is the end; 0: this is all of it
+ * @property {{recorded_ns: number, asked_ns: number, max_bytes: number, full: boolean, forgotten: number}} window
+ *     how long the recording was of which this is the end, 0: this is all of it; how much of it was to be
+ *     kept, in how much memory; whether that did not fit, and how many names did not
  * @property {{recorder: number, probes: number, sample: boolean}} cost shares of one CPU, and whether the probes' is by a sample; 0: not known
  * @property {{records: number, windows: {start: number, end: number, count: number, kind: string, recording?: number}[]}} lost
  * @property {string[]} states

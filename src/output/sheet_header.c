@@ -26,30 +26,49 @@ static void add_when(struct sheet *sheet)
     buf_addc(sheet->out, '\n');
 }
 
-/* "the last 30.0 s of 2 h" */
+/* What of a recording is here. Of a file that ends early is only known what was to be in it. */
+static void add_part(struct buf *text, const struct timeline *tl)
+{
+    const struct recorded_window *w = &tl->window;
+    if (!tl->complete) {
+        buf_adds(text, "A part of what was kept, which was at most the last ");
+        text_duration(text, w->asked_ns);
+        buf_adds(text, " of a recording.");
+    } else if (w->recorded_ns <= tl->duration_ns) {
+        buf_adds(text, "The whole recording; of a longer one the last ");
+        text_duration(text, w->asked_ns);
+        buf_adds(text, " were to be kept.");
+    } else if (w->full) {
+        buf_adds(text, "The end of a recording of ");
+        text_duration(text, w->recorded_ns);
+        buf_adds(text, ". The last ");
+        text_duration(text, w->asked_ns);
+        buf_adds(text, " were to be kept, and did not fit into ");
+        text_size(text, w->max_bytes);
+        buf_adds(text, " of memory.");
+    } else {
+        buf_adds(text, "The end of a recording of ");
+        text_duration(text, w->recorded_ns);
+        buf_adds(text, ", of which the last ");
+        text_duration(text, w->asked_ns);
+        buf_adds(text, " were kept.");
+    }
+}
+
 static void add_window(struct sheet *sheet)
 {
     const struct recorded_window *w = &sheet->tl->window;
     struct buf text = BUF_INIT;
     if (!w->recorded_ns)
         return;
-    buf_adds(&text, "The end of a recording of ");
-    text_duration(&text, w->recorded_ns);
-    if (!w->full) {
-        buf_adds(&text, ", of which the last ");
-        text_duration(&text, w->asked_ns);
-        buf_adds(&text, " were kept.");
-    } else {
-        buf_adds(&text, ". The last ");
-        text_duration(&text, w->asked_ns);
-        buf_adds(&text, " were to be kept, and did not fit into ");
-        text_size(&text, w->max_bytes);
-        buf_adds(&text, " of memory.");
-    }
+    add_part(&text, sheet->tl);
     if (w->forgotten) {
         buf_addc(&text, ' ');
         text_count(&text, w->forgotten);
-        buf_adds(&text, " files and connections have no name for the same reason.");
+        buf_adds(&text, w->forgotten == 1 ? " file or connection has no name: "
+                                          : " files and connections have no name: ");
+        text_size(&text, w->max_bytes);
+        buf_adds(&text, " of memory held no more.");
     }
     cells_wrap(sheet->out, buf_str(&text), text.len, "", 2, sheet->width);
     sheet->out->failed |= text.failed;

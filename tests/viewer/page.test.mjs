@@ -198,6 +198,19 @@ pageTest('verdict, host and command stand at the top', {}, async (page) => {
     assert.match(said, /shop 4711.*blocking.*gateway 5800.*non-blocking/s);
 });
 
+const KEPT = { recorded_ns: 7.2e12, asked_ns: 30e9, max_bytes: 8388608, full: true, forgotten: 1700 };
+pageTest('a flight recorder’s window is said to be one, and that its memory was used up', { file: reportOf('window', elements(w, { window: KEPT })) }, async (page) => {
+    assert.match(await page.textContent('#facts'), / · the last [\d.]+ m?s of 120 min 0 s · /);
+    const said = await page.textContent('#notices');
+    assert.match(said, /The last 30\.0 s were to be kept, and did not fit into 8\.39 MB of memory/);
+    assert.match(said, /1,700 files and connections have no name/);
+});
+
+pageTest('a window that holds all of its recording is a recording', { file: reportOf('all', elements(w, { window: { ...KEPT, recorded_ns: w.end, full: false, forgotten: 0 } })) }, async (page) => {
+    assert.doesNotMatch(await page.textContent('#facts'), /the last/);
+    assert.equal(await page.textContent('#notices'), '');
+});
+
 pageTest('losses, damage and an early end are said', {
     file: reportOf('lossy', elements(w, {
         complete: false, damage: 'the file ends in the middle of a block',
