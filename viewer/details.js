@@ -247,6 +247,18 @@ waitscope.details = (function () {
 
     /* ---- a request */
 
+    /** What of a request is not in its recording; "" when all of it is. Of several at once nobody knows.
+     * @param {Model} m @param {number} r */
+    function missing(m, r) {
+        const q = /** @type {Requests} */ (m.requests);
+        if (q.flags[r] & M.REQUEST.COMPLETE) return '';
+        if (q.flags[r] & M.REQUEST.PIPELINED) return 'not complete: it began before the recording or ended after it';
+        const begun = q.start[r] - M.shiftOf(m, q.process[r]) > 0;
+        const recording = m.header.recordings ? m.header.recordings[M.recordingOf(m, q.process[r])].header : m.header;
+        if (begun) return 'not complete: it was not answered in the recording';
+        return q.latency[r] < recording.duration_ns ? 'not complete: it began before the recording' : 'not complete: it began before the recording and was not answered in it';
+    }
+
     /** @param {Model} m @param {number} r */
     function request(m, r) {
         const q = m.requests;
@@ -254,7 +266,7 @@ waitscope.details = (function () {
         const latency = q.latency[r];
         const flags = q.flags[r];
         const notes = [
-            flags & M.REQUEST.COMPLETE ? '' : 'not complete: it began before the recording or ended after it',
+            missing(m, r),
             flags & M.REQUEST.LOSS ? 'overlaps lost records: its numbers are lower bounds' : '',
             flags & M.REQUEST.PIPELINED ? 'several requests at once on the connection, reported as one' : '',
         ].filter(Boolean);

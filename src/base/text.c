@@ -129,7 +129,7 @@ void text_html(struct buf *out, const char *s)
     }
 }
 
-/* Digits at `*s`, which moves behind them; -EINVAL without any or when they do not fit. */
+/* Digits at `*s`, which moves behind them; -EINVAL without any, -ERANGE when they do not fit. */
 static int parse_digits(const char **s, uint64_t *n)
 {
     if (**s < '0' || **s > '9')
@@ -138,7 +138,7 @@ static int parse_digits(const char **s, uint64_t *n)
     for (; **s >= '0' && **s <= '9'; ++*s) {
         uint64_t digit = (uint64_t)(**s - '0');
         if (*n > (UINT64_MAX - digit) / 10)
-            return -EINVAL;
+            return -ERANGE;
         *n = *n * 10 + digit;
     }
     return 0;
@@ -165,8 +165,9 @@ static int parse_unit(const struct unit *units, const char *name, uint64_t *fact
 static int parse_time(const char *s, const struct unit *units, uint64_t *ns)
 {
     uint64_t whole, factor, sum;
-    if (parse_digits(&s, &whole) < 0)
-        return -EINVAL;
+    int ret = parse_digits(&s, &whole);
+    if (ret < 0)
+        return ret;
     const char *fraction = "";
     if (*s == '.') {
         fraction = ++s;
@@ -174,12 +175,14 @@ static int parse_time(const char *s, const struct unit *units, uint64_t *ns)
         if (s == fraction)
             return -EINVAL;
     }
-    if (parse_unit(units, s, &factor) < 0 || __builtin_mul_overflow(whole, factor, &sum))
+    if (parse_unit(units, s, &factor) < 0)
         return -EINVAL;
+    if (__builtin_mul_overflow(whole, factor, &sum))
+        return -ERANGE;
     for (; *fraction >= '0' && *fraction <= '9'; fraction++) {
         factor /= 10;
         if (__builtin_add_overflow(sum, (uint64_t)(*fraction - '0') * factor, &sum))
-            return -EINVAL;
+            return -ERANGE;
     }
     *ns = sum;
     return 0;
@@ -194,7 +197,10 @@ static const struct unit times[] = {
 int text_parse_duration(const char *s, uint64_t *ns)
 {
     uint64_t sum;
-    if (parse_time(s, times, &sum) < 0 || !sum)
+    int ret = parse_time(s, times, &sum);
+    if (ret < 0)
+        return ret;
+    if (!sum)
         return -EINVAL;
     *ns = sum;
     return 0;

@@ -27,7 +27,7 @@ void text_json(struct buf *out, const char *s);
 void text_html(struct buf *out, const char *s);
 
 /* "10s", "1.5s", "250ms", "2m", "1h", "100us", "5ns"; a plain number is seconds.
- * 0, or -EINVAL when it is no duration, not above 0, or does not fit. */
+ * 0, or -EINVAL when it is no duration or not above 0, -ERANGE when it does not fit. */
 int text_parse_duration(const char *s, uint64_t *ns);
 /* The same for a limit: 0 is one too ("0", "0ms"), and any other number needs its unit, as "5" may
  * be meant in any. 0 or -EINVAL. */

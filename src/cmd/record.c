@@ -124,7 +124,11 @@ static int add_output(struct choice *c, const char *path)
 
 static int parse_time(const char *text, uint64_t *ns)
 {
-    if (text_parse_duration(text, ns) < 0)
+    int ret = text_parse_duration(text, ns);
+
+    if (ret == -ERANGE)
+        return usage_error("record", "too long: %s (500 years at most)", text);
+    if (ret < 0)
         return usage_error("record", "no duration: %s (10s, 500ms, 2m)", text);
     return -1;
 }

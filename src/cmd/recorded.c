@@ -86,21 +86,28 @@ static void add_end(struct buf *line, uint16_t family, const uint8_t *address, u
     buf_addf(line, family == AF_INET6 ? "[%s]:%u" : "%s:%u", text, port);
 }
 
-static void print_slow(const struct slow_hit *hit)
+/* What is known for certain is that the time was exceeded; without an answer no more than that. */
+static void print_slow(const struct slow_hit *hit, uint64_t threshold_ns)
 {
     struct buf line = BUF_INIT;
 
-    buf_adds(&line, "a request took ");
-    text_duration(&line, hit->ns);
-    if (!hit->answered)
-        buf_adds(&line, " and was not answered yet");
+    buf_adds(&line, hit->answered ? "a request took " : "a request took more than ");
+    text_duration(&line, hit->answered ? hit->ns : threshold_ns);
+    if (hit->answered) {
+        buf_adds(&line, ", more than ");
+        text_duration(&line, threshold_ns);
+    } else {
+        buf_adds(&line, ": after ");
+        text_duration(&line, hit->ns);
+        buf_adds(&line, " it was not answered yet");
+    }
     if (hit->addressed) {
-        buf_adds(&line, ", on the connection ");
+        buf_adds(&line, "; on the connection ");
         add_end(&line, hit->family, hit->remote, hit->remote_port);
         buf_adds(&line, " → ");
         add_end(&line, hit->family, hit->local, hit->local_port);
     } else {
-        buf_adds(&line, ", on a unix socket");
+        buf_adds(&line, "; on a unix socket");
     }
     print_note("%s", buf_str(&line));
     buf_release(&line);
@@ -132,7 +139,7 @@ void print_ended(const struct record_options *o, const struct record_result *r)
     print_note("%s", buf_str(&line));
     buf_release(&line);
     if (r->end == RECORD_END_SLOW)
-        print_slow(&r->slow);
+        print_slow(&r->slow, o->slow_ns);
     print_window(o, r);
     if (r->uprobes_refused)
         print_note("without a runtime's own word on its work: %s%s", strerror(-r->uprobes_refused),

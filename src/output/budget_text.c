@@ -154,7 +154,7 @@ static void add_offence(struct page *p, const struct offence *o, unsigned rule)
         text_duration(p->out, latency_ns);
     }
     if (!(r->flags & REQUEST_COMPLETE))
-        buf_adds(p->out, ", not begun or not answered in the recording");
+        buf_addf(p->out, ", %s", sheet_missing(p->tl, r));
     if (r->flags & REQUEST_LOSS)
         buf_adds(p->out, ", records were lost meanwhile");
     buf_addc(p->out, '\n');

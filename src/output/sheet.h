@@ -39,6 +39,8 @@ void sheet_more(struct sheet *sheet, size_t shown, size_t all, const char *what)
 void sheet_share(struct buf *out, uint64_t part, uint64_t whole);
 /* "blocked 93%  queued 5%": the largest first, none below half a percent. */
 void sheet_ledger_shares(struct buf *out, const uint64_t *ledger_ns, uint64_t whole_ns);
+/* Of a request that is not complete what of it is not in the recording. */
+const char *sheet_missing(const struct timeline *tl, const struct request *r);
 /* "recvfrom on 10.0.0.5:5432": call and object as far as they are known; both are index + 1. */
 void sheet_call_on(struct buf *out, const struct timeline *tl, uint8_t state, uint32_t call1,
                    uint32_t object1);

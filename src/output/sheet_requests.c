@@ -42,6 +42,48 @@ static void add_pipelined(struct sheet *sheet)
     buf_addf(sheet->out, " time%s\n", count == 1 ? "" : "s");
 }
 
+static const char *const missing_words[] = {
+    "not answered in the recording", "begun before the recording",
+    "begun before the recording and not answered in it",
+    "not begun or not answered in the recording", /* of several at once nobody knows which */
+};
+
+static unsigned missing_of(const struct timeline *tl, const struct request *r)
+{
+    if (r->flags & REQUEST_PIPELINED)
+        return 3;
+    if (r->start_ns)
+        return 0;
+    return r->end_ns < tl->duration_ns ? 1 : 2;
+}
+
+const char *sheet_missing(const struct timeline *tl, const struct request *r)
+{
+    return missing_words[missing_of(tl, r)];
+}
+
+/* "  Not counted: 2 begun before the recording, 1 not answered in the recording" */
+static void add_open(struct sheet *sheet)
+{
+    uint64_t counts[sizeof(missing_words) / sizeof(*missing_words)] = {0};
+    const char *between = "";
+    for (size_t i = 0; i < sheet->tl->requests.len; i++) {
+        const struct request *r = &sheet->tl->requests.data[i];
+        if (!(r->flags & REQUEST_COMPLETE))
+            counts[missing_of(sheet->tl, r)]++;
+    }
+    buf_adds(sheet->out, "  Not counted: ");
+    for (size_t i = 0; i < sizeof(counts) / sizeof(*counts); i++) {
+        if (!counts[i])
+            continue;
+        buf_adds(sheet->out, between);
+        text_count(sheet->out, counts[i]);
+        buf_addf(sheet->out, " %s", missing_words[i]);
+        between = ", ";
+    }
+    buf_addc(sheet->out, '\n');
+}
+
 static void print_groups(struct sheet *sheet, const struct groups *groups)
 {
     const struct grid_column all[] = {
@@ -71,11 +113,8 @@ static void print_groups(struct sheet *sheet, const struct groups *groups)
     sheet_title(sheet, "Requests", "those that took most time in all first");
     sheet_grid(sheet, &g);
     sheet_more(sheet, grid_rows(&g), groups->all.len, "kinds of requests");
-    if (open) {
-        buf_adds(sheet->out, "  Not counted: ");
-        text_count(sheet->out, open);
-        buf_addf(sheet->out, " not begun or not answered in the recording\n");
-    }
+    if (open)
+        add_open(sheet);
     add_pipelined(sheet);
     grid_release(&g);
 }
@@ -186,14 +225,14 @@ static void add_longest_wait(struct sheet *sheet, struct grid *g, const struct r
     buf_addf(out, ", thread %u", sheet->tl->threads.data[longest->thread].tid);
 }
 
-static void add_flags(struct grid *g, const struct request *r)
+static void add_flags(struct grid *g, const struct timeline *tl, const struct request *r)
 {
-    static const struct {
+    const struct {
         bool set;
         uint32_t flag;
         const char *words;
     } flags[] = {
-        {false, REQUEST_COMPLETE, "not begun or not answered in the recording"},
+        {false, REQUEST_COMPLETE, sheet_missing(tl, r)},
         {true, REQUEST_LOSS, "records were lost meanwhile"},
         {true, REQUEST_PIPELINED, "several at once on its connection"},
     };
@@ -221,7 +260,7 @@ static void add_slow(struct sheet *sheet, struct grid *g, const struct request *
             rest_ns += sums.ledger_ns[key];
     if (rest)
         add_ms(g, rest_ns);
-    add_flags(g, r);
+    add_flags(g, sheet->tl, r);
     add_longest_wait(sheet, g, r, waits);
     grid_note(g);
 }

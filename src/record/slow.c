@@ -315,7 +315,8 @@ static void look_for_open(struct slow *s, uint64_t now_ns)
         return;
     s->looked_ns = now_ns;
     for (size_t i = 0; i < s->open.len; i++)
-        if (s->open.data[i] && s->open.data[i] + s->threshold_ns + ORDER_NS < now_ns)
+        if (s->open.data[i] && now_ns > s->open.data[i] + ORDER_NS &&
+            now_ns - s->open.data[i] - ORDER_NS > s->threshold_ns)
             hit(s, &s->conns.data[i], now_ns, now_ns);
 }
 

@@ -105,7 +105,7 @@ static void test_kept(void **state)
     /* What is seen of a request without an answer is a lower bound: it offends all the same. */
     limit(&b, LEDGER_LOOP_BUSY, "5ms");
     judge(&b, &tl, false, &out);
-    has(&out, "#3 GET /b, at 0.003 s, not begun or not answered in the recording, records were");
+    has(&out, "#3 GET /b, at 0.003 s, not answered in the recording, records were");
     buf_release(&out);
     timeline_release(&tl);
 }

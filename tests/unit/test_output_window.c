@@ -1,7 +1,8 @@
-/* Of which recording a file is the end, in the head of the report. */
+/* Of which recording a file is the end, and what of a request is not in it, in words. */
 #include "output_scene.h"
 
 #include "output/output.h"
+#include "output/sheet.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -76,13 +77,27 @@ static void test_forgotten(void **state)
     says(w, true, " 1 file or connection has no name: ");
 }
 
+/* Of a recording of 100 ns: what of a request is not in it. */
+static void test_missing(void **state)
+{
+    struct timeline tl = {.duration_ns = 100};
+    struct request late = {.start_ns = 50, .end_ns = 100}, early = {.end_ns = 50},
+                   both = {.end_ns = 100}, several = {.flags = REQUEST_PIPELINED, .end_ns = 100};
+
+    (void)state;
+    assert_string_equal(sheet_missing(&tl, &late), "not answered in the recording");
+    assert_string_equal(sheet_missing(&tl, &early), "begun before the recording");
+    assert_string_equal(sheet_missing(&tl, &both),
+                        "begun before the recording and not answered in it");
+    assert_string_equal(sheet_missing(&tl, &several), "not begun or not answered in the recording");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_end),
-        cmocka_unit_test(test_whole),
-        cmocka_unit_test(test_cut),
-        cmocka_unit_test(test_forgotten),
+        cmocka_unit_test(test_end),     cmocka_unit_test(test_whole),
+        cmocka_unit_test(test_cut),     cmocka_unit_test(test_forgotten),
+        cmocka_unit_test(test_missing),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -93,6 +93,17 @@ static void test_no_answer(void **state)
     assert_int_equal(hit.ns, LIMIT + 451 * MS);
 }
 
+static void test_longest_threshold(void **state)
+{
+    (void)state;
+    slow_free(slow);
+    slow = slow_new(UINT64_MAX - S, 0);
+    slow_see(slow, sock(1, TWO, AF_INET, ROLE_ACCEPTED, 80));
+    asks(TWO, BEGUN);
+    assert_false(slow_found(slow, BEGUN + 1000 * S, &hit));
+    assert_false(slow_found(slow, BEGUN + 1001 * S, &hit));
+}
+
 /* One that hangs, and is answered while the tail is recorded. */
 static void test_answered_in_the_tail(void **state)
 {
@@ -310,6 +321,7 @@ int main(void)
         TEST(test_in_time),
         TEST(test_late_answer),
         TEST(test_no_answer),
+        TEST(test_longest_threshold),
         TEST(test_upgraded),
         TEST(test_http2),
         TEST(test_redis_streams),
