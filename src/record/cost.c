@@ -17,6 +17,8 @@ static const uint64_t starts_ns[] = {100000000, 1000000000, 3000000000};
 
 #define STARTS (sizeof(starts_ns) / sizeof(*starts_ns))
 #define EVERY_NS 10000000000ull
+#define EVERY_LEAST_NS 500000000ull
+#define SUMS_LEAST_NS 50000000ull
 /* What is shorter tells nothing. */
 #define WINDOW_LEAST_NS 10000000ull
 
@@ -67,10 +69,8 @@ static void window_add(struct cost *c, uint64_t now_ns)
         c->begin[i] = now[i];
     }
     c->sum.sampled_ns += now_ns - c->begin_ns;
-    c->sum.time_ns = now_ns;
-    c->sum.cpu_ns = cost_own_cpu_ns();
+    c->sum.windows++;
     c->begin_ns = now_ns;
-    c->samples[c->windows++ % COST_WINDOWS] = c->sum;
 }
 
 static void window_close(struct cost *c, uint64_t now_ns)
@@ -82,16 +82,33 @@ static void window_close(struct cost *c, uint64_t now_ns)
     c->begin_ns = 0;
 }
 
-int cost_begin(struct cost *c, const struct probes *p, uint64_t now_ns)
+/* So that there is one window in what is kept, if that is not very short. */
+static uint64_t windows_every(uint64_t last_ns)
+{
+    if (!last_ns || last_ns / 4 * 3 > EVERY_NS)
+        return EVERY_NS;
+    return last_ns / 4 * 3 > EVERY_LEAST_NS ? last_ns / 4 * 3 : EVERY_LEAST_NS;
+}
+
+static uint64_t sums_every(uint64_t last_ns)
+{
+    uint64_t every = last_ns / COST_SUMS_A_WINDOW;
+
+    return last_ns && every < SUMS_LEAST_NS ? SUMS_LEAST_NS : every;
+}
+
+int cost_begin(struct cost *c, const struct probes *p, uint64_t last_ns, uint64_t now_ns)
 {
     *c = (struct cost){.probes = p,
                        .fd = -1,
                        .whole = counts_anyway(),
                        .attach_ns = now_ns,
                        .attach_cpu_ns = cost_own_cpu_ns(),
-                       .next_ns = now_ns + starts_ns[0]};
-    c->samples = calloc(COST_WINDOWS, sizeof(*c->samples));
-    if (!c->samples)
+                       .next_ns = now_ns + starts_ns[0],
+                       .every_ns = windows_every(last_ns),
+                       .sums_every_ns = sums_every(last_ns)};
+    c->sums = calloc(COST_SUMS, sizeof(*c->sums));
+    if (!c->sums)
         return -ENOMEM;
     c->sum.cpu_ns = c->attach_cpu_ns;
     c->sum.time_ns = now_ns;
@@ -100,54 +117,69 @@ int cost_begin(struct cost *c, const struct probes *p, uint64_t now_ns)
     return 0;
 }
 
+static void remember(struct cost *c, uint64_t now_ns)
+{
+    if (!c->sums_every_ns || now_ns - c->sum.time_ns < c->sums_every_ns)
+        return;
+    if (c->whole)
+        window_add(c, now_ns);
+    c->sum.time_ns = now_ns;
+    c->sum.cpu_ns = cost_own_cpu_ns();
+    c->sums[c->count++ % COST_SUMS] = c->sum;
+}
+
 void cost_tick(struct cost *c, uint64_t now_ns)
 {
-    if (c->refused)
-        return;
     if (c->begin_ns && !c->whole && now_ns - c->begin_ns >= COST_WINDOW_NS)
         window_close(c, now_ns);
-    if (now_ns < c->next_ns)
+    remember(c, now_ns);
+    if (c->refused || now_ns < c->next_ns)
         return;
-    c->next_ns = now_ns + EVERY_NS;
-    for (size_t i = STARTS; i-- > 0;)
-        if (c->attach_ns + starts_ns[i] > now_ns)
-            c->next_ns = c->attach_ns + starts_ns[i];
+    c->next_ns = now_ns + c->every_ns;
+    for (size_t i = 0; i < STARTS; i++) {
+        uint64_t start = c->attach_ns + starts_ns[i];
+
+        if (start > now_ns && start < c->next_ns)
+            c->next_ns = start;
+    }
     if (c->whole)
         window_add(c, now_ns);
     else if (!c->begin_ns)
         window_open(c, now_ns);
 }
 
-/* The last sum that was taken at `from_ns` or before, with a window behind it, as its number;
- * UINT_MAX: since the attach. */
-static unsigned sum_before(const struct cost *c, uint64_t from_ns)
+/* The last sum up to `from_ns`; NULL: since the attach. */
+static const struct cost_sum *sum_before(const struct cost *c, uint64_t from_ns)
 {
-    unsigned first = c->windows > COST_WINDOWS ? c->windows - COST_WINDOWS : 0;
-    unsigned found = first ? first : UINT_MAX;
+    uint64_t first = c->count > COST_SUMS ? c->count - COST_SUMS : 0;
+    const struct cost_sum *found = NULL;
 
-    for (unsigned i = first; i + 1 < c->windows; i++)
-        if (c->samples[i % COST_WINDOWS].time_ns <= from_ns)
-            found = i;
+    if (from_ns <= c->attach_ns)
+        return NULL;
+    if (first)
+        found = &c->sums[first % COST_SUMS];
+    for (uint64_t i = first; i < c->count; i++)
+        if (c->sums[i % COST_SUMS].time_ns <= from_ns)
+            found = &c->sums[i % COST_SUMS];
     return found;
 }
 
 size_t cost_tell(struct cost *c, uint64_t from_ns, uint64_t now_ns, struct capture_cost *cost)
 {
     struct capture_program names[CAPTURE_PROGRAMS_MAX];
-    struct cost_sample attach = {.time_ns = c->attach_ns, .cpu_ns = c->attach_cpu_ns};
-    const struct cost_sample *before = &attach;
+    const struct cost_sum attach = {.time_ns = c->attach_ns, .cpu_ns = c->attach_cpu_ns};
+    const struct cost_sum *before = sum_before(c, from_ns);
     size_t n = probes_runs(c->probes, names, CAPTURE_PROGRAMS_MAX), used = 0;
 
+    if (!before)
+        before = &attach;
     if (c->begin_ns)
         window_add(c, now_ns);
-    unsigned number = sum_before(c, from_ns);
-    if (number != UINT_MAX)
-        before = &c->samples[number % COST_WINDOWS];
     *cost = (struct capture_cost){.attach_ns = c->attach_cpu_ns,
                                   .recorder_ns = cost_own_cpu_ns() - before->cpu_ns,
                                   .recorder_of_ns = now_ns - before->time_ns,
                                   .sampled_ns = c->sum.sampled_ns - before->sampled_ns,
-                                  .windows = c->windows - (number + 1), /* UINT_MAX: all */
+                                  .windows = c->sum.windows - before->windows,
                                   .whole = c->whole};
     for (size_t i = 0; i < n; i++) {
         struct capture_program *to = &cost->programs[used];
@@ -173,8 +205,8 @@ void cost_sum(const struct capture_cost *cost, struct capture_summary *summary)
 
 void cost_release(struct cost *c)
 {
-    if (c->samples && c->fd >= 0)
+    if (c->sums && c->fd >= 0)
         close(c->fd);
-    free(c->samples);
-    c->samples = NULL;
+    free(c->sums);
+    c->sums = NULL;
 }

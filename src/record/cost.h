@@ -3,8 +3,9 @@
  *
  * The kernel counts the runs of each program, and their time, while somebody holds a file
  * descriptor for it (bpf_enable_stats(), CAP_SYS_ADMIN). It is held for COST_WINDOW_NS soon after
- * the attach and then again and again, as counting costs some 20 to 30 ns a run itself; where the
- * administrator has switched kernel.bpf_stats_enabled on, all of the time is counted.
+ * the attach and then every 10 s, or oftener when less than that is kept, as counting costs some 20
+ * to 30 ns a run itself; where the administrator has switched kernel.bpf_stats_enabled on, all of
+ * the time is counted.
  *
  * What the kernel counts is from one reading of the clock before the program to one behind it
  * (__bpf_prog_run in include/linux/filter.h): about one reading is in it, the counting itself is
@@ -21,16 +22,20 @@
 #include <stddef.h>
 
 #define COST_WINDOW_NS 50000000ull
-/* So many windows are remembered one by one, for the last part of a long recording. */
-#define COST_WINDOWS 64
+/* Of a flight recorder's window the cost is the difference of two sums: so many are remembered, so
+ * many of them in the time that a window is long. */
+#define COST_SUMS 64
+#define COST_SUMS_A_WINDOW 16
 
 struct probes;
 
-struct cost_sample {
-    uint64_t time_ns; /* of its end */
-    uint64_t cpu_ns;  /* the recorder's own CPU time up to then */
+/* All since the attach. */
+struct cost_sum {
+    uint64_t time_ns; /* until then */
+    uint64_t cpu_ns;  /* the recorder's own CPU time */
     uint64_t sampled_ns;
-    struct capture_program programs[CAPTURE_PROGRAMS_MAX]; /* no names; sums since the attach */
+    uint32_t windows;
+    struct capture_program programs[CAPTURE_PROGRAMS_MAX]; /* no names */
 };
 
 struct cost {
@@ -40,17 +45,20 @@ struct cost {
     bool refused;
     uint64_t attach_ns, attach_cpu_ns;
     uint64_t begin_ns, next_ns; /* of the window that is open, and of the next one */
-    unsigned windows;
+    uint64_t every_ns;          /* from one to the next */
     struct capture_program begin[CAPTURE_PROGRAMS_MAX]; /* as the kernel had it then */
-    struct cost_sample sum;                             /* of all windows so far */
-    struct cost_sample *samples;                        /* the last COST_WINDOWS, as a ring */
+    struct cost_sum sum;                                /* of all windows so far */
+    struct cost_sum *sums;                              /* the last COST_SUMS, as a ring */
+    uint64_t count;                                     /* of all that were put there */
+    uint64_t sums_every_ns;                             /* 0: none is needed */
 };
 
-/* The probes are on since `now_ns`. 0 or -ENOMEM. */
-int cost_begin(struct cost *c, const struct probes *p, uint64_t now_ns);
+/* The probes are on since `now_ns`; `last_ns`: of a flight recorder, else 0. 0 or -ENOMEM. */
+int cost_begin(struct cost *c, const struct probes *p, uint64_t last_ns, uint64_t now_ns);
 /* Opens and closes windows; called some 20 times a second. */
 void cost_tick(struct cost *c, uint64_t now_ns);
-/* What is known from `from_ns` to `now_ns`, or nearly: the number of bytes that are filled. */
+/* What is known from `from_ns` to `now_ns`, or a little before: the number of bytes that are
+ * filled. Nothing of the probes, where no window lies in it. */
 size_t cost_tell(struct cost *c, uint64_t from_ns, uint64_t now_ns, struct capture_cost *cost);
 /* The sums of all programs, if they were counted all the time. */
 void cost_sum(const struct capture_cost *cost, struct capture_summary *summary);

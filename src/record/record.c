@@ -464,7 +464,7 @@ int record_run(const struct record_options *options, struct record_result *resul
     ret = s.signals = signals_open(options->last_ns != 0, e);
     if (ret >= 0)
         ret = attach(&s, e);
-    if (!ret && cost_begin(&s.cost, s.probes, clock_ns(CLOCK_MONOTONIC)) < 0)
+    if (!ret && cost_begin(&s.cost, s.probes, options->last_ns, clock_ns(CLOCK_MONOTONIC)) < 0)
         ret = err_errno(e, -ENOMEM, "record");
     if (!ret && options->attached)
         options->attached(options->attached_ctx, probes_alive(s.probes),

@@ -523,3 +523,18 @@ def no_page(t):
     wait_for(t, recording, "p-2.html could not be made: its making was ended by signal 9")
     recording.end(code=1)
     t.check(os.path.exists(os.path.join(folder, "p-3.html")), "no page at the end")
+
+
+@test("flight: the cost that a file tells of is that of its own time")
+def own_cost(t):
+    server = t.sample("threads", backend=False)
+    recording = t.record(server.pid, "--last", "1s")
+    t.load(server.port, ["/compute/0/%d"], connections=8, keepalive=False, seconds=2)
+    time.sleep(2.5)
+    cost = t.report(ask(t, recording, recording.path))["capture"]["cost"]
+    t.check(cost["recorder"]["of_ns"] < 1.2 * S, f"the recorder's: {cost['recorder']}")
+    probes = cost["probes"]
+    t.note(f"after the load: {probes and probes['runs_per_s']} runs/s")
+    t.check(not probes or (probes["runs_per_s"] < 20000 and probes["sampled_ns"] < 0.2 * S),
+            f"the probes', after the load: {probes}")
+    recording.end()
