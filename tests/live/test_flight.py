@@ -260,8 +260,23 @@ def full_disk(t):
         report = t.report(os.path.join(disk, "x-2.wsc"))
         t.equal(len([r for r in report["requests"] if r["name"].startswith("GET ")]), 1000,
                 "requests in the next file")
+        full_at_the_end(t, server, disk)
     finally:
         os.system(f"umount {disk}")
+
+
+def full_at_the_end(t, server, disk):
+    path = os.path.join(disk, "end.wsc")
+    recording = t.record(server.pid, "--last", "10s", path=path)
+    t.load(server.port, PATHS, 3000, 8, False)
+    taken = sum(os.path.getsize(os.path.join(disk, name)) for name in os.listdir(disk))
+    os.system(f"mount -o remount,size={(taken >> 10) + 400}k {disk}")
+    recording.end(code=1)
+    said = recording.message()
+    t.check("No space left" in said and f"a part of the window is in {path}" in said, f"said {said!r}")
+    head = t.run("report", path)[1]
+    t.check("A part of what was kept, which was at most the last 10.0 s" in head and
+            "INCOMPLETE" in head, f"the report's head: {head[:600]!r}")
 
 
 @test("flight: at the target's end and by -d the last seconds are written too")
@@ -501,6 +516,25 @@ def queue(t):
     made = [int(n or 1) for n in re.findall(r"wrote \S*/q-?(\d*)\.html", said)]
     t.equal([n for n in made if n != 7], [1, 2, 3, 4, 5, 6], "the order of the pages")
     t.equal(sorted(made), [1, 2, 3, 4, 5, 6, 7], "the pages")
+
+
+@test("flight: Ctrl-C while it waits for pages leaves out those not begun, not their captures")
+def left_out(t):
+    server = t.sample("pool")
+    recording = t.record(server.pid, "--last", "10s", "-o", os.path.join(t.dir, "l.html"),
+                         path=os.path.join(t.dir, "l.wsc"))
+    t.load(server.port, PATHS, 6000, 16, False)
+    for count in range(1, 9):
+        recording.popen.send_signal(signal.SIGUSR1)
+        until(lambda c=count: recording.message().count(" kept: ") == c)
+    recording.popen.send_signal(signal.SIGINT)
+    wait_for(t, recording, "; Ctrl-C leaves out what is not begun")
+    recording.popen.send_signal(signal.SIGINT)
+    t.equal(recording.wait(), 1, "exit status")
+    t.check("l-8.html could not be made: left out; the capture is in" in recording.message(),
+            f"said {recording.message()!r}")
+    t.equal([n for n in os.listdir(t.dir) if n.startswith(".")], [], "what is left of pages")
+    t.check(t.report(os.path.join(t.dir, "l-8.wsc"))["capture"]["complete"], "its capture")
 
 
 @test("flight: a page that cannot be made, or dies in the making, is said and is a failure")
