@@ -133,6 +133,7 @@ enum short_value {
 enum thread_phase {
     THREAD_AT_ATTACH = 0,
     THREAD_AT_END = 1,
+    THREAD_BETWEEN = 2, /* a flight recorder looks what is waited for; in no capture */
 };
 
 /*

@@ -45,9 +45,12 @@ static __always_inline void listener_add(struct sock *sk)
 
 static __always_inline void socket_announce(struct socket_state *s, struct sock *sk)
 {
-    if (s->announced)
+    __u8 round = announce_round;
+
+    if (s->announced == round)
         return;
-    s->announced = describe_socket((__u64)sk, s->obj, s->established_ns, s->role);
+    if (describe_socket((__u64)sk, s->obj, s->established_ns, s->role))
+        s->announced = round;
     if (sk->__sk_common.skc_family == AF_UNIX)
         describe_unix((__u64)sk, s->obj, ROOM_SOCKET);
 }
@@ -390,7 +393,11 @@ int BPF_PROG(on_state, struct sock *sk, int old_state, int new_state)
         s->established_ns = now;
     if (new_state == TCP_ESTABLISHED || new_state == TCP_LISTEN)
         s->announced = 0; /* addresses and role are whole now */
-    socket_announce(s, sk);
+    /* Whoever hears of its end need not hear again what it was: that would be behind the end. */
+    if (new_state != TCP_CLOSE || !s->announced)
+        socket_announce(s, sk);
+    if (new_state == TCP_CLOSE)
+        now = bpf_ktime_get_ns();
     if (new_state == TCP_ESTABLISHED || new_state == TCP_SYN_SENT || new_state == TCP_CLOSE)
         record_conn(s, old_state, new_state, now);
     return 0;

@@ -87,9 +87,9 @@ struct socket_state {
     __u8 role;
     __u8 direction; /* EVENT_RECV or EVENT_SEND, of the last one */
     __u8 lost;
-    __u8 announced;
-    __u8 leftover; /* like ready_ns: bytes were left unread, and when they came is not known */
-    __u8 drained;  /* the last receive left nothing: the next one's bytes may begin a message */
+    __u8 announced; /* in which round: see below; 0 in none */
+    __u8 leftover;  /* like ready_ns: bytes were left unread, and when they came is not known */
+    __u8 drained;   /* the last receive left nothing: the next one's bytes may begin a message */
     /* the next line */
     __u64 ready_ns; /* sockets without sequence numbers: first unread bytes */
     __u64 established_ns;
@@ -198,7 +198,9 @@ static __always_inline struct rq *rq_of(struct task_struct *task)
 
 volatile __u32 alive;     /* traced threads that have not ended */
 volatile __u8 unix_known; /* unix_listeners is not empty */
-volatile __u8 phase;      /* enum thread_phase: which snapshot is taken */
+/* A socket is announced once in a round. The recorder begins one when it gave up what was said. */
+volatile __u8 announce_round = 1;
+volatile __u8 phase; /* enum thread_phase: which snapshot is taken */
 
 static __always_inline __u64 mix(__u64 h, __u64 v)
 {

@@ -93,7 +93,7 @@ struct capture_flight {
     uint64_t last_ns;   /* so much was asked for; 0: no limit but `max_bytes` */
     uint64_t max_bytes; /* the memory that was allowed */
     uint32_t full;      /* 1: the memory was used up, so the window is shorter than asked for */
-    uint32_t forgotten; /* descriptions of objects that were given up for room */
+    uint32_t forgotten; /* objects that it names and does not describe: given up for room */
 };
 
 /* Runs of one program of the probes, and the time that they took, while the kernel counted. */

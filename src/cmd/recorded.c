@@ -71,8 +71,8 @@ static void print_window(const struct record_options *o, const struct record_res
     buf_clear(&line);
     if (r->forgotten) {
         text_count(&line, r->forgotten);
-        print_note("%s files and connections that were used longest ago have no name: no memory "
-                   "for them (--max-size)",
+        print_note("%s files and connections have no name, and requests on such a connection may "
+                   "be missing: no memory for what was told of them long ago (--max-size)",
                    buf_str(&line));
     }
     buf_release(&line);

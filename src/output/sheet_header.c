@@ -65,8 +65,10 @@ static void add_window(struct sheet *sheet)
     if (w->forgotten) {
         buf_addc(&text, ' ');
         text_count(&text, w->forgotten);
-        buf_adds(&text, w->forgotten == 1 ? " file or connection has no name: "
-                                          : " files and connections have no name: ");
+        buf_adds(&text, w->forgotten == 1
+                            ? " file or connection has no name, and requests on it may be missing: "
+                            : " files and connections have no name, and requests on them may be "
+                              "missing: ");
         text_size(&text, w->max_bytes);
         buf_adds(&text, " of memory held no more.");
     }

@@ -3,6 +3,7 @@
 #include "bpf/events.h"
 #include "capture/check.h"
 #include "capture/writer.h"
+#include "record/named.h"
 #include "record/world.h"
 
 #include <errno.h>
@@ -17,6 +18,8 @@
 #define MEANWHILE_BLOCKS 16
 /* Blocks that are kept for use again rather than given back. */
 #define SPARE_BLOCKS 4
+/* How often at most it looks what is waited for: that takes 1 ms for some 1,000 threads. */
+#define LOOK_NS 1000000000ull
 #define LOSSES_MAX 16384
 
 struct block {
@@ -41,7 +44,8 @@ struct flight {
     struct world world;
     VEC(struct capture_loss) losses;
     VEC(char *) probes;
-    uint64_t whole_ns; /* from there on nothing was given up for lack of memory */
+    uint64_t whole_ns;  /* from there on nothing was given up for lack of memory */
+    uint64_t looked_ns; /* when threads were last looked at for what they wait for */
     bool full;
     bool writing; /* nothing may go meanwhile */
 };
@@ -122,6 +126,15 @@ static int blocks_add(struct flight *f, struct blocks *all, const struct event *
     return 0;
 }
 
+static int block_named(struct block *b, struct named *named)
+{
+    int ret = 0;
+
+    for (size_t at = 0; at < b->len && !ret; at += block_at(b, at)->size)
+        ret = named_see(named, block_at(b, at));
+    return ret;
+}
+
 static void blocks_release(struct blocks *all)
 {
     for (struct block *b = all->first, *next; b; b = next) {
@@ -199,8 +212,7 @@ static int keep_within(struct flight *f)
            f->blocks.first != f->blocks.last) {
         uint64_t until = f->blocks.first->last_ns;
 
-        if (f->world.bytes > f->max_bytes / WORLD_SHARE)
-            world_trim(&f->world, f->max_bytes / WORLD_SHARE / 4 * 3);
+        world_trim(&f->world, f->max_bytes / WORLD_SHARE);
         ret = drop_first(f);
         if (!ret && until >= f->whole_ns)
             f->whole_ns = until + 1;
@@ -216,8 +228,13 @@ int flight_append(struct flight *f, const struct event *ev)
         return -EINVAL;
     if (ev->kind == EVENT_THREAD && t->phase == THREAD_AT_END)
         return blocks_add(f, &f->finals, ev);
-    int ret = blocks_add(f, &f->blocks, ev);
-
+    int ret = 0;
+    if (ev->kind == EVENT_THREAD && t->wait.off_ns && !t->on_cpu)
+        ret = world_waits(&f->world, t->wait.obj);
+    if (ret || (ev->kind == EVENT_THREAD && t->phase == THREAD_BETWEEN))
+        return ret;
+    world_use(&f->world, ev);
+    ret = blocks_add(f, &f->blocks, ev);
     return ret ? ret : keep_within(f);
 }
 
@@ -249,9 +266,25 @@ int flight_expire(struct flight *f, uint64_t now_ns)
         ret = drop_first(f);
     if (f->losses.len && f->losses.data[0].end_ns < start)
         losses_expire(f, start);
-    if (f->world.bytes > f->max_bytes / WORLD_SHARE)
-        world_trim(&f->world, f->max_bytes / WORLD_SHARE / 4 * 3);
+    world_trim(&f->world, f->max_bytes / WORLD_SHARE);
     return ret;
+}
+
+bool flight_wants_look(const struct flight *f)
+{
+    return f->world.bytes > f->max_bytes / WORLD_SHARE / 2 &&
+           f->world.now_ns - f->looked_ns >= LOOK_NS;
+}
+
+void flight_look(struct flight *f)
+{
+    world_look(&f->world);
+    f->looked_ns = f->world.now_ns;
+}
+
+size_t flight_given_up(struct flight *f, uint64_t *objects, size_t max)
+{
+    return world_given_up(&f->world, objects, max);
 }
 
 int flight_loss(struct flight *f, const struct capture_loss *loss, size_t count)
@@ -321,19 +354,54 @@ static int write_blocks(struct writer *w, const struct flight *f, const struct b
     return ret;
 }
 
+/* What the file names. The blocks end with `last`. */
+static int find_named(struct flight *f, struct block *last, const struct flight_file *file,
+                      struct named *named)
+{
+    size_t n = 0;
+    int ret = 0;
+
+    for (struct block *b = f->blocks.first; b && !ret; b = b == last ? NULL : b->next) {
+        ret = block_named(b, named);
+        if (!ret && ++n % MEANWHILE_BLOCKS == 0 && file->meanwhile)
+            ret = file->meanwhile(file->ctx);
+    }
+    for (struct block *b = f->finals.first; b && !ret; b = b->next)
+        ret = block_named(b, named);
+    return ret;
+}
+
+/* How much of what the file names has no description, since that was given up. */
+static int count_forgotten(struct flight *f, struct block *last, const struct flight_file *file,
+                           uint64_t *count)
+{
+    struct named named = {0};
+    int ret;
+
+    *count = 0;
+    if (!f->world.forgotten)
+        return 0;
+    ret = find_named(f, last, file, &named);
+    if (!ret)
+        *count = named_unknown(&named, &f->world);
+    named_release(&named);
+    return ret;
+}
+
 static int write_parts(struct writer *w, struct flight *f, const struct flight_file *file,
                        struct flight_result *r, struct err *e)
 {
+    struct block *last = f->blocks.last;
+    int ret = count_forgotten(f, last, file, &r->forgotten);
     struct capture_flight flight = {.attach_ns = f->attach_ns,
                                     .last_ns = f->last_ns,
                                     .max_bytes = f->max_bytes,
                                     .full = r->full,
                                     .forgotten = (uint32_t)r->forgotten};
     struct capture_summary summary = file->summary;
-    const struct block *last = f->blocks.last;
-    int ret = writer_flight(w, &flight);
 
-    f->blocks.closed = true;
+    if (!ret)
+        ret = writer_flight(w, &flight);
     if (!ret)
         ret = writer_probes(w, (const char *const *)f->probes.data, f->probes.len);
     if (!ret && file->cost)
@@ -374,10 +442,9 @@ int flight_write(struct flight *f, const struct flight_file *file, struct flight
     if (ret)
         return err_errno(e, ret, "write %s", file->path);
     r.full = r.start_ns == f->whole_ns && f->whole_ns > f->attach_ns;
-    r.forgotten = f->world.forgotten;
     header.start_ns = r.start_ns;
     header.start_real_ns += r.start_ns - file->header.start_ns;
-    f->writing = true;
+    f->writing = f->blocks.closed = true;
     ret = writer_new(&w, file->path, &header, e);
     if (made)
         *made = !ret;

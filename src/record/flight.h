@@ -51,8 +51,8 @@ struct flight_file {
 struct flight_result {
     uint64_t start_ns; /* where the window begins: from there on nothing is missing */
     uint64_t records, lost, bytes;
-    bool full; /* it begins later than asked for, as the memory was used up */
-    uint64_t forgotten;
+    bool full;          /* it begins later than asked for, as the memory was used up */
+    uint64_t forgotten; /* objects that it names and does not describe, for lack of memory */
 };
 
 /*
@@ -62,6 +62,15 @@ struct flight_result {
  */
 int flight_write(struct flight *f, const struct flight_file *file, struct flight_result *result,
                  bool *made, struct err *e);
+
+/* When descriptions may have to be given up for lack of memory, it wants to know now and then what
+ * threads wait for: flight_look(), and then each one's record with THREAD_BETWEEN, which is not
+ * kept. */
+bool flight_wants_look(const struct flight *f);
+void flight_look(struct flight *f);
+/* Takes up to `max` objects whose descriptions were given up since the last call, so that they are
+ * described again when they are met again; gives their number. */
+size_t flight_given_up(struct flight *f, uint64_t *objects, size_t max);
 
 /* Where the window begins that ends at `end_ns`. */
 uint64_t flight_start(const struct flight *f, uint64_t end_ns);

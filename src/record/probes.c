@@ -319,6 +319,20 @@ size_t probes_losses(struct probes *p, uint64_t since_ns, struct capture_loss *o
     return n;
 }
 
+void probes_describe_again(struct probes *p, const uint64_t *objects, size_t count)
+{
+    uint8_t round = p->skel->data->announce_round;
+    bool sockets = false;
+
+    for (size_t i = 0; i < count; i++) {
+        /* It may have fallen out by itself. */
+        (void)bpf_map__delete_elem(p->skel->maps.described, &objects[i], sizeof(objects[i]), 0);
+        sockets = sockets || OBJECT_CLASS(objects[i]) == OBJECT_SOCKET;
+    }
+    if (sockets)
+        p->skel->data->announce_round = round == UINT8_MAX ? 1 : (uint8_t)(round + 1);
+}
+
 uint32_t probes_alive(const struct probes *p)
 {
     return p->skel->bss->alive;

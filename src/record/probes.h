@@ -41,6 +41,9 @@ int probes_drain(struct probes *p, int (*take)(void *ctx, const struct event *ev
 /* What was lost since the last call: at most `max` windows into `out`; gives their number.
  * `since_ns`, when the call before was made, is where the windows begin. */
 size_t probes_losses(struct probes *p, uint64_t since_ns, struct capture_loss *out, size_t max);
+/* The next record that names one of these is preceded by another description of it. Of sockets so
+ * are all others as well, once. */
+void probes_describe_again(struct probes *p, const uint64_t *objects, size_t count);
 /* Traced threads that have not ended. */
 uint32_t probes_alive(const struct probes *p);
 /* Runs of each program and their time, as far as the kernel counted them; gives their number. */

@@ -32,6 +32,8 @@
 /* So long the attach waits for agents to be loaded: without them nothing tells of coroutines. */
 #define AGENTS_NS 3000000000ull
 #define AGENTS_LOOK_NS 10000000
+/* So many are taken at a time, which takes some 5 ms. */
+#define GIVEN_UP_STEP 16384
 #define COMMAND_PATIENCE_NS 5000000000ull
 
 struct session {
@@ -88,6 +90,23 @@ static int take(void *ctx, const struct event *ev)
     return sink_append(&s->sink, ev);
 }
 
+/* A flight recorder that gives up descriptions wants to know what is waited for, and needs them
+ * again when what they are about is met again. */
+static int tend_flight(struct session *s)
+{
+    struct flight *f = s->sink.flight;
+    uint64_t objects[GIVEN_UP_STEP];
+    struct err e = {0};
+
+    if (!f)
+        return 0;
+    probes_describe_again(s->probes, objects, flight_given_up(f, objects, GIVEN_UP_STEP));
+    if (!flight_wants_look(f))
+        return 0;
+    flight_look(f);
+    return probes_snapshot(s->probes, THREAD_BETWEEN, &e);
+}
+
 static int drain(struct session *s)
 {
     struct capture_loss losses[EVENT_KINDS];
@@ -111,6 +130,8 @@ static int drain(struct session *s)
     if (!ret && now - s->flushed_ns >= FLUSH_NS) {
         ret = sink_flush(&s->sink, now);
         s->flushed_ns = now;
+        if (!ret)
+            ret = tend_flight(s);
     }
     return ret;
 }

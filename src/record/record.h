@@ -61,7 +61,7 @@ struct record_result {
     uint64_t records, lost, bytes, duration_ns;
     uint64_t window_ns;   /* a flight recorder's: of `duration_ns` so much is in the file */
     bool window_full;     /* and it were more, had there been more memory */
-    uint64_t forgotten;   /* descriptions that were given up for memory */
+    uint64_t forgotten;   /* objects that the file names, their descriptions given up for memory */
     struct slow_hit slow; /* with RECORD_END_SLOW */
 };
 

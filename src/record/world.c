@@ -1,25 +1,38 @@
 #include "record/world.h"
 
+#include "record/named.h"
+
 #include <string.h>
+#include <sys/socket.h>
 
 #define TCP_CLOSE 7
 /* Below this, nobody need know which words are in use: they all have room. */
-#define USE_MATTERS_BYTES ((size_t)1 << 20)
+#define USE_MATTERS_BYTES ((size_t)128 << 10)
+/* A socket that has no cookie yet is known by its address (socket_object() in bpf): no record tells
+ * of its end by that number. */
+#define NO_COOKIE ((uint64_t)1 << 55)
+/* So many numbers are kept of what was given up. The rest is described again when the kernel's own
+ * list of what was described has turned over. */
+#define GIVEN_UP_MAX 65536
 /* What a word takes beside itself: malloc()'s share, and its places in the vector and the table. */
 #define WORD_BESIDE 64
 #define RUNTIMES 32
 
 struct word {
     uint64_t key, time_ns;
-    uint64_t used_ns; /* when a record that left the window named it last */
+    uint64_t used_ns; /* when a record named it last, or it became a word */
     uint32_t size;
     uint32_t pid;     /* of a thread */
+    bool over;        /* the other end closed, and nothing has come since */
     uint64_t bytes[]; /* the record */
 };
 
+/* An object's number keeps its class in that. */
+#define OBJECT_BITS (((uint64_t)1 << 60) - 1)
+
 static uint64_t key_of(unsigned kind, uint64_t number)
 {
-    return (uint64_t)kind << 60 | (number & (((uint64_t)1 << 60) - 1));
+    return (uint64_t)kind << 60 | (number & OBJECT_BITS);
 }
 
 static size_t word_bytes(const struct word *word)
@@ -78,22 +91,23 @@ static void note_end(struct world *w, uint64_t key, uint64_t time_ns)
 static int keep(struct world *w, uint64_t key, const struct event *ev, bool *fresh)
 {
     struct word *old = find(w, key), *word;
-    uint64_t at;
+    /* What named it while it was in the window is not known here: it may have been used just now.
+     */
+    uint64_t now_ns = w->now_ns > ev->time_ns ? w->now_ns : ev->time_ns, at;
 
     *fresh = !old;
     if (old && old->time_ns > ev->time_ns)
         return 0;
     if (old && old->size == ev->size) {
         old->time_ns = ev->time_ns;
-        old->used_ns = ev->time_ns > old->used_ns ? ev->time_ns : old->used_ns;
+        old->used_ns = now_ns;
         memcpy(old->bytes, ev, ev->size);
         return 0;
     }
     word = malloc(sizeof(*word) + ev->size);
     if (!word)
         return -ENOMEM;
-    *word =
-        (struct word){.key = key, .time_ns = ev->time_ns, .used_ns = ev->time_ns, .size = ev->size};
+    *word = (struct word){.key = key, .time_ns = ev->time_ns, .used_ns = now_ns, .size = ev->size};
     memcpy(word->bytes, ev, ev->size);
     if (old) {
         table_get(&w->index, key, &at);
@@ -117,6 +131,20 @@ static int see_object(struct world *w, const struct event *ev, uint64_t obj)
     bool fresh;
 
     return has_ended(w, key, ev->time_ns) ? 0 : keep(w, key, ev, &fresh);
+}
+
+/* A thread that waits for a socket may describe it anew, and then nobody knows its role. */
+static int see_socket(struct world *w, const struct event_socket *s)
+{
+    const struct word *old = find(w, key_of(EVENT_SOCKET, s->obj));
+    const struct event_socket *before = old ? (const void *)old->bytes : NULL;
+    struct event_socket whole = *s;
+
+    if (before && whole.role == ROLE_UNKNOWN)
+        whole.role = before->role;
+    if (before && !whole.established_ns)
+        whole.established_ns = before->established_ns;
+    return see_object(w, &whole.event, s->obj);
 }
 
 /* ---- threads and processes */
@@ -300,39 +328,55 @@ static void see_conn(struct world *w, const struct event_conn *c)
         note_end(w, key, c->event.time_ns);
 }
 
-static void use(struct world *w, uint64_t obj, uint64_t time_ns)
+/* The words on one object: what it is, and a unix socket's name. */
+static size_t words_on(const struct world *w, uint64_t obj, struct word *out[2])
 {
     static const uint8_t kinds[] = {
         [OBJECT_NONE] = 0,          [OBJECT_SOCKET] = EVENT_SOCKET, [OBJECT_FILE] = EVENT_FILE,
         [OBJECT_PATH] = EVENT_FILE, [OBJECT_ANON] = EVENT_ANON,
     };
     unsigned class = OBJECT_CLASS(obj);
-    struct word *word;
+    size_t n = 0;
 
     if (class >= sizeof(kinds) || !kinds[class])
-        return;
-    word = find(w, key_of(kinds[class], obj));
-    if (word && word->used_ns < time_ns)
-        word->used_ns = time_ns;
-    /* A unix socket's name is a word of its own. */
-    word = class == OBJECT_SOCKET ? find(w, key_of(EVENT_FILE, obj)) : NULL;
-    if (word && word->used_ns < time_ns)
-        word->used_ns = time_ns;
+        return 0;
+    out[n] = find(w, key_of(kinds[class], obj));
+    n += out[n] != NULL;
+    if (class != OBJECT_SOCKET)
+        return n;
+    out[n] = find(w, key_of(EVENT_FILE, obj));
+    return n + (out[n] != NULL);
 }
 
-/* What a record names is in use. */
-static void see_use(struct world *w, const struct event *ev)
+void world_use(struct world *w, const struct event *ev)
 {
+    struct word *words[2];
+    size_t n;
+
+    if (ev->time_ns > w->now_ns)
+        w->now_ns = ev->time_ns;
     if (w->bytes < USE_MATTERS_BYTES)
         return;
-    if (ev->kind == EVENT_RECV || ev->kind == EVENT_SEND)
-        use(w, ((const struct event_io *)ev)->obj, ev->time_ns);
-    else if (ev->kind == EVENT_WAIT)
-        use(w, ((const struct event_wait *)ev)->obj, ev->time_ns);
-    else if (ev->kind == EVENT_WAIT_SHORT)
-        use(w, ((const struct event_wait_short *)ev)->obj, ev->time_ns);
-    else if (ev->kind == EVENT_URING)
-        use(w, ((const struct event_uring *)ev)->obj, ev->time_ns);
+    n = words_on(w, event_object(ev), words);
+    for (size_t i = 0; i < n; i++) {
+        words[i]->over = false;
+        if (words[i]->used_ns < ev->time_ns)
+            words[i]->used_ns = ev->time_ns;
+    }
+}
+
+/* A unix socket whose other end has closed will hardly be used again. Of a TCP one the end is told.
+ */
+static void see_stream_end(struct world *w, const struct event_io *io)
+{
+    struct word *words[2];
+    size_t n;
+
+    if (io->bytes || (io->flags & IO_PEEK))
+        return;
+    n = words_on(w, io->obj, words);
+    for (size_t i = 0; i < n; i++)
+        words[i]->over = words[i]->used_ns <= w->now_ns;
 }
 
 int world_see(struct world *w, const struct event *ev)
@@ -358,7 +402,7 @@ int world_see(struct world *w, const struct event *ev)
         see_conn(w, at);
         return 0;
     case EVENT_SOCKET:
-        return see_object(w, ev, ((const struct event_socket *)at)->obj);
+        return see_socket(w, at);
     case EVENT_FILE:
         return see_object(w, ev, ((const struct event_file *)at)->obj);
     case EVENT_ANON:
@@ -369,13 +413,11 @@ int world_see(struct world *w, const struct event *ev)
         return keep(w, key_of(EVENT_RUNTIME, (uint64_t)ev->tid << 8 | runtime->runtime), ev,
                     &fresh);
     case EVENT_RECV:
-        see_use(w, ev);
+        see_stream_end(w, at);
         return see_recv(w, at);
     case EVENT_SEND:
-        see_use(w, ev);
         return see_send(w, at);
     default:
-        see_use(w, ev);
         return 0;
     }
 }
@@ -396,14 +438,43 @@ static bool is_asked(const struct world *w, const struct word *word)
            ((const struct event_socket *)(const void *)socket->bytes)->role != ROLE_CONNECTED;
 }
 
-/* Not threads, which end; and a listener's word tells which connections are the target's. */
-static bool may_go(const struct word *word)
+/* In which order words are given up. */
+enum rank {
+    RANK_UNTOLD, /* nobody tells of its end: files, unix sockets */
+    RANK_LIVE,   /* it is there, as its end would have been told, or a thread waits for it */
+    RANK_STAYS,  /* threads, which end; and a listener tells which connections are the target's */
+};
+
+static bool end_is_told(const struct event_socket *s)
+{
+    return (s->family == AF_INET || s->family == AF_INET6) && s->type == SOCK_STREAM &&
+           s->state != TCP_CLOSE && !(s->obj & NO_COOKIE);
+}
+
+static enum rank rank_of(const struct world *w, const struct word *word)
 {
     const struct event *ev = (const void *)word->bytes;
+    const struct event_socket *socket = (const void *)ev;
+    uint64_t obj = word->key & OBJECT_BITS;
 
-    if (ev->kind == EVENT_SOCKET)
-        return ((const struct event_socket *)(const void *)ev)->role != ROLE_LISTENER;
-    return ev->kind == EVENT_FILE || ev->kind == EVENT_ANON || ev->kind == EVENT_RECV;
+    if (ev->kind == EVENT_RECV) {
+        const struct word *its = find(w, key_of(EVENT_SOCKET, obj));
+
+        socket = its ? (const void *)its->bytes : NULL;
+        return socket && end_is_told(socket) ? RANK_LIVE : RANK_UNTOLD;
+    }
+    if (ev->kind == EVENT_SOCKET && socket->role == ROLE_LISTENER)
+        return RANK_STAYS;
+    if (ev->kind != EVENT_SOCKET && ev->kind != EVENT_FILE && ev->kind != EVENT_ANON)
+        return RANK_STAYS;
+    if (table_get(&w->waited, obj, NULL))
+        return RANK_LIVE;
+    return ev->kind == EVENT_SOCKET && end_is_told(socket) ? RANK_LIVE : RANK_UNTOLD;
+}
+
+static uint64_t last_use(const struct word *word)
+{
+    return word->over ? 0 : word->used_ns;
 }
 
 static int by_time(const void *a, const void *b)
@@ -413,40 +484,91 @@ static int by_time(const void *a, const void *b)
     return (*x > *y) - (*x < *y);
 }
 
-/* A time before which about a quarter of what may go was used last: of a sample, as it may be a
- * million, and nobody empties the ring meanwhile. */
-static uint64_t quarter(const struct world *w)
+/* A time before which about a quarter of those of that rank was used last: of a sample, as it may
+ * be a million, and nobody empties the ring meanwhile. */
+static uint64_t quarter(const struct world *w, enum rank rank)
 {
     uint64_t times[1024];
     size_t n = 0, step = w->words.len / 1024 + 1;
 
     for (size_t i = 0; i < w->words.len && n < 1024; i += step)
-        if (may_go(w->words.data[i].word))
-            times[n++] = w->words.data[i].word->used_ns;
+        if (rank_of(w, w->words.data[i].word) == rank)
+            times[n++] = last_use(w->words.data[i].word);
     if (!n)
         return 0;
     qsort(times, n, sizeof(*times), by_time);
     return times[n / 4];
 }
 
-void world_trim(struct world *w, size_t most)
+static void give_up_at(struct world *w, size_t at)
+{
+    const struct word *word = w->words.data[at].word;
+    uint64_t obj = word->key & OBJECT_BITS;
+    bool describes = word->key >> 60 != EVENT_RECV;
+
+    drop_at(w, at);
+    w->forgotten += describes;
+    if (describes && w->given_up.len < GIVEN_UP_MAX)
+        (void)vec_push(&w->given_up, obj); /* without memory it has no name for longer */
+}
+
+static void give_up(struct world *w, enum rank rank, size_t most)
 {
     while (w->bytes > most) {
-        uint64_t before = quarter(w);
+        uint64_t before = quarter(w, rank);
         size_t gone = 0;
 
-        for (size_t i = w->words.len; i-- > 0;) {
+        /* Many may have become words at the same time: not more of them than there is need to. */
+        for (size_t i = 0; i < w->words.len && w->bytes > most;) {
             const struct word *word = w->words.data[i].word;
 
-            if (!may_go(word) || word->used_ns > before)
+            if (last_use(word) > before || rank_of(w, word) != rank) {
+                i++;
                 continue;
-            drop_at(w, i);
+            }
+            give_up_at(w, i);
             gone++;
         }
         if (!gone)
             return;
-        w->forgotten += gone;
     }
+}
+
+void world_trim(struct world *w, size_t most)
+{
+    if (w->bytes <= most)
+        return;
+    give_up(w, RANK_UNTOLD, most / 4 * 3);
+    give_up(w, RANK_LIVE, most / 8 * 7);
+}
+
+void world_look(struct world *w)
+{
+    table_release(&w->waited);
+    w->waited = (struct table)TABLE_INIT;
+}
+
+int world_waits(struct world *w, uint64_t obj)
+{
+    return obj ? table_put(&w->waited, obj, 1) : 0;
+}
+
+size_t world_given_up(struct world *w, uint64_t *out, size_t max)
+{
+    size_t n = w->given_up.len < max ? w->given_up.len : max;
+
+    for (size_t i = 0; i < n; i++)
+        out[i] = w->given_up.data[--w->given_up.len];
+    if (!w->given_up.len)
+        vec_release(&w->given_up);
+    return n;
+}
+
+bool world_knows(const struct world *w, uint64_t obj)
+{
+    struct word *words[2];
+
+    return words_on(w, obj, words) > 0;
 }
 
 int world_tell(const struct world *w, int (*put)(void *ctx, const struct event *ev), void *ctx)
@@ -465,7 +587,9 @@ void world_release(struct world *w)
         free(w->words.data[i].word);
     free(w->turns);
     vec_release(&w->words);
+    vec_release(&w->given_up);
     table_release(&w->index);
     table_release(&w->threads);
+    table_release(&w->waited);
     *w = (struct world){0};
 }

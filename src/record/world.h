@@ -10,9 +10,12 @@
  * Of what happened one thing alone has a place: the receive that began a request on a connection on
  * which nothing was sent since. What hangs longest is what one looks for.
  *
- * TCP sockets and threads tell of their ends. Files and unix sockets do not: world_trim() gives up
- * those that nothing has named for the longest time. Records come roughly, not exactly, in the
- * order of their times: a word may come up to WORLD_LATE_NS behind the end of what it is about.
+ * TCP sockets and threads tell of their ends. Files and unix sockets do not (no tracepoint of the
+ * kernel says so): world_trim() gives up those that nothing has named for the longest time, before
+ * anything of which it is known that it is there: TCP connections, and what a thread waits for.
+ * What was given up is told by world_given_up(), so that it can be described again when it is met
+ * again. Records come roughly, not exactly, in the order of their times: a word may come up to
+ * WORLD_LATE_NS behind the end of what it is about.
  */
 #ifndef RECORD_WORLD_H
 #define RECORD_WORLD_H
@@ -61,17 +64,31 @@ struct world {
     size_t open;              /* words that are such receives */
     size_t bytes;             /* of memory, all that it takes */
     uint64_t newest_ns;       /* the latest time of a record that went by */
-    uint64_t forgotten;       /* words that were given up by world_trim() */
+    uint64_t now_ns;          /* the latest time of a record that came */
+    uint64_t forgotten;       /* words on objects that were given up by world_trim() */
+    VEC(uint64_t) given_up;   /* the objects, until world_given_up() takes them */
+    struct table waited;      /* object → 1: a thread waited for it at the last look */
 };
 
 /* A world of zeros is empty. */
 void world_release(struct world *w);
+/* A record that comes: what it names is in use. */
+void world_use(struct world *w, const struct event *ev);
 /* A record that leaves the window. 0 or -ENOMEM. */
 int world_see(struct world *w, const struct event *ev);
 /* A block of records has gone by. 0 or -ENOMEM. */
 int world_settle(struct world *w);
-/* Makes it at most `most` bytes large, as far as it holds what may be given up. */
+/* When it is larger than `most` bytes, makes it smaller, as far as it holds what may be given up.
+ */
 void world_trim(struct world *w, size_t most);
+/* A look at all threads begins, then world_waits() for each that waits for something: as a wait is
+ * told when it is over, nothing else says so. 0 or -ENOMEM. */
+void world_look(struct world *w);
+int world_waits(struct world *w, uint64_t obj);
+/* Takes up to `max` objects that were given up since the last call; gives their number. */
+size_t world_given_up(struct world *w, uint64_t *out, size_t max);
+/* Is there a word on the object? */
+bool world_knows(const struct world *w, uint64_t obj);
 /* Hands over each word that is kept; a negative return of put() ends it with that. */
 int world_tell(const struct world *w, int (*put)(void *ctx, const struct event *ev), void *ctx);
 

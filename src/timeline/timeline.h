@@ -285,7 +285,8 @@ struct recorded_window {
     uint64_t asked_ns;    /* the length that was asked for */
     uint64_t max_bytes;   /* of memory that were allowed */
     bool full;            /* and used up: the capture is shorter than it was to be */
-    uint32_t forgotten;   /* descriptions that were given up for lack of memory */
+    uint32_t
+        forgotten; /* things that it names, and whose description was given up for lack of memory */
 };
 
 /* Runs of one of the probes' programs, while they were counted. */

@@ -239,6 +239,60 @@ def bounded(t):
     t.equal(sorted(sent - found)[:5], [], "requests in the window that are missing")
 
 
+def resident(pid):
+    with open(f"/proc/{pid}/status", encoding="ascii") as file:
+        return int(re.search(r"VmRSS:\s*(\d+)", file.read()).group(1)) * 1024
+
+
+def crowd(t):
+    """The server of crowd.c, and the name of its unix socket."""
+    name = f"waitscope-crowd-{os.getpid()}-{os.path.basename(t.dir)}"
+    server = t.start([t.program("tests/live/crowd"), name, t.dir])
+    server.port = int(re.search(r":(\d+)", server.line()).group(1))
+    return server, "\0" + name
+
+
+def unix_connections(name, count):
+    for _ in range(count):
+        with socket.socket(socket.AF_UNIX) as s:
+            s.connect(name)
+            s.sendall(b"x")
+            s.recv(1)
+
+
+def asked(connection, path):
+    connection.sendall(f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+    return connection.recv(4096)
+
+
+@test("flight: a connection that is there is not forgotten for thousands that are gone")
+def crowded(t):
+    server, name = crowd(t)
+    client = socket.create_connection(("127.0.0.1", server.port))
+    waits = socket.create_connection(("127.0.0.1", server.port))
+    recording = t.record(server.pid, "--last", "2s", "--max-size", "8M")
+    asked(client, "/sleep/1")
+    before = resident(recording.pid)
+    for _ in range(3):
+        unix_connections(name, 10000)
+        time.sleep(2.2)
+    asked(client, "/sleep/300")
+    ask(t, recording, recording.path)
+    t.note(f"{before >> 20} to {resident(recording.pid) >> 20} MB resident")
+    recording.end()
+    report = recording.report()
+    found = [r for r in report["requests"] if r["name"] == "GET /sleep/300"]
+    if t.equal(len(found), 1, "times that the request is there"):
+        t.check(found[0]["complete"] and found[0]["latency_ns"] > 300 * MS, f"it is {found[0]}")
+    t.equal(report["capture"]["window"]["forgotten"], 0, "names that are missing")
+    names = {i["object"]["name"] for thread in threads_of(report)
+             for i in recording.timeline().intervals(thread["tid"])
+             if i.get("call") == "read" and i["object"]}
+    t.check(names and not names & {"socket", "file"}, f"what is read from: {names}")
+    client.close()
+    waits.close()
+
+
 @test("flight: a file that cannot be written does not end the recording")
 def full_disk(t):
     disk = os.path.join(t.dir, "disk")

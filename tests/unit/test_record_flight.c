@@ -333,7 +333,20 @@ static void test_short_connections(void **state)
     assert_int_equal(result.forgotten, 0);
 }
 
-/* Unix sockets tell of no end: who was used longest ago goes, and is counted; a listener stays. */
+/* Is there a word on the object in the file? */
+static bool told(unsigned kind, uint64_t obj)
+{
+    for (size_t i = 0; i < seen.starts.len; i++) {
+        const struct event *ev = (const void *)(seen.records.all.data + seen.starts.data[i]);
+        /* `obj` stands behind struct event in all that describe. */
+        if (ev->kind == kind && ((const struct event_socket *)(const void *)ev)->obj == obj)
+            return true;
+    }
+    return false;
+}
+
+/* Unix sockets tell of no end: who was used longest ago goes; a listener stays. That things are
+ * given up that nothing names any more is no loss. */
 static void test_unix_sockets(void **state)
 {
     (void)state;
@@ -349,14 +362,93 @@ static void test_unix_sockets(void **state)
         assert_true(flight_bytes(flight) < ((uint64_t)10 << 20));
     }
     write_out(ATTACH + 400 * S, NULL);
-    assert_true(result.forgotten > 0 && info.flight.forgotten == result.forgotten);
-    unsigned kept = 0;
-    for (size_t i = 0; i < seen.starts.len; i++) {
-        const struct event_socket *s = (const void *)(seen.records.all.data + seen.starts.data[i]);
+    assert_int_equal(result.forgotten, 0);
+    assert_int_equal(info.flight.forgotten, 0);
+    assert_true(told(EVENT_SOCKET, SOCK(1)) && told(EVENT_SOCKET, SOCK(2)));
+}
 
-        kept += s->event.kind == EVENT_SOCKET && (s->obj == SOCK(1) || s->obj == SOCK(2));
+/* 400 unix connections a second, none of which will be used again. */
+static void crowd(uint64_t from_s, uint64_t until_s)
+{
+    for (uint64_t n = from_s * 400; n < until_s * 400; n++) {
+        uint64_t at = ATTACH + n * S / 400;
+
+        put(sock(at, SOCK(n + 1000), AF_UNIX, ROLE_ACCEPTED, 0));
+        if (n % 50 == 0)
+            assert_int_equal(flight_expire(flight, at), 0);
+        assert_true(flight_bytes(flight) < ((uint64_t)11 << 20));
     }
-    assert_int_equal(kept, 2);
+}
+
+/* What is there goes last, however long nothing was heard of it: a TCP connection tells of its end,
+ * and a unix socket on which a thread stands is no longer used than it waits. */
+static void test_live_stay(void **state)
+{
+    struct event_thread waits;
+    uint64_t gone[64];
+
+    (void)state;
+    for (uint64_t n = 1; n <= 50; n++)
+        put(sock(ATTACH + n, SOCK(n), AF_INET, n % 2 ? ROLE_ACCEPTED : ROLE_CONNECTED, 80));
+    put(sock(ATTACH + 51, SOCK(51), AF_UNIX, ROLE_ACCEPTED, 0));
+    turn(EVENT_RECV, ATTACH + S, SOCK(7)); /* not answered */
+    put(conn(ATTACH + 2 * S, SOCK(8), 7)); /* closed */
+    for (uint64_t s = 0; s < 300; s += 2) {
+        crowd(s, s + 2);
+        if (!flight_wants_look(flight))
+            continue;
+        flight_look(flight);
+        memcpy(&waits, thread(7, ATTACH + s * S, 7, THREAD_BETWEEN), sizeof(waits));
+        waits.wait.obj = SOCK(51);
+        waits.wait.off_ns = ATTACH + 60;
+        put(&waits.event);
+    }
+    assert_true(flight_given_up(flight, gone, 64) == 64 && gone[0] >= SOCK(1000));
+    write_out(ATTACH + 300 * S, NULL);
+    for (uint64_t n = 1; n <= 51; n++)
+        assert_int_equal(told(EVENT_SOCKET, SOCK(n)), n != 8);
+    assert_int_equal(count(EVENT_RECV, 0), 1);
+    assert_int_equal(count(EVENT_THREAD, 0), 0);
+}
+
+/* More that is there than there is memory: who was used in the window stays, and a name that is
+ * missing is counted when the window names what it was of, and only then. */
+static void test_forgotten(void **state)
+{
+    (void)state;
+    for (uint64_t n = 1; n <= 40000; n++) {
+        uint64_t at = ATTACH + n * 5 * MS;
+
+        put(sock(at, SOCK(n), AF_INET, ROLE_ACCEPTED, 80));
+        if (n > 1)
+            put(moved(EVENT_RECV, at, SOCK(2), 0, 0, "", 0));
+        if (n % 50 == 0)
+            assert_int_equal(flight_expire(flight, at), 0);
+    }
+    write_out(ATTACH + 200 * S, NULL);
+    assert_int_equal(result.forgotten, 0);
+    assert_true(told(EVENT_SOCKET, SOCK(2)) && !told(EVENT_SOCKET, SOCK(3)));
+    put(moved(EVENT_RECV, ATTACH + 201 * S, SOCK(3), 0, 0, "", 0));
+    put(moved(EVENT_SEND, ATTACH + 201 * S, SOCK(3), 0, 0, "", 0));
+    put(moved(EVENT_RECV, ATTACH + 201 * S, SOCK(4), 0, 0, "", 0));
+    put(sock(ATTACH + 202 * S, SOCK(4), AF_INET, ROLE_ACCEPTED, 80)); /* it was met again */
+    write_out(ATTACH + 203 * S, NULL);
+    assert_int_equal(result.forgotten, 1);
+    assert_int_equal(info.flight.forgotten, 1);
+    pass(203, 250);
+    write_out(ATTACH + 250 * S, NULL);
+    assert_int_equal(result.forgotten, 0);
+}
+
+/* A description of a socket that knows less than the one before takes nothing away. */
+static void test_role_stays(void **state)
+{
+    (void)state;
+    put(sock(ATTACH + 1, SOCK(1), AF_INET, ROLE_ACCEPTED, 80));
+    put(sock(ATTACH + 2, SOCK(1), AF_INET, ROLE_UNKNOWN, 80));
+    pass(1, 100);
+    write_out(ATTACH + 100 * S, NULL);
+    assert_int_equal(((const struct event_socket *)only(EVENT_SOCKET, 7))->role, ROLE_ACCEPTED);
 }
 
 static int comes_meanwhile(void *ctx)
@@ -410,13 +502,15 @@ static void test_unsound(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_window),        TEST(test_younger_than_its_window),
-        TEST(test_disorder),      TEST(test_threads),
-        TEST(test_numbers_again), TEST(test_unanswered),
-        TEST(test_finals),        TEST(test_losses_and_probes),
-        TEST(test_meanwhile),     TEST(test_failed_write),
-        TEST(test_unsound),       TEST(test_short_connections),
-        TEST_SMALL(test_full),    TEST_SMALL(test_unix_sockets),
+        TEST(test_window),          TEST(test_younger_than_its_window),
+        TEST(test_disorder),        TEST(test_threads),
+        TEST(test_numbers_again),   TEST(test_unanswered),
+        TEST(test_finals),          TEST(test_losses_and_probes),
+        TEST(test_meanwhile),       TEST(test_failed_write),
+        TEST(test_unsound),         TEST(test_short_connections),
+        TEST_SMALL(test_full),      TEST_SMALL(test_unix_sockets),
+        TEST(test_role_stays),      TEST_SMALL(test_live_stay),
+        TEST_SMALL(test_forgotten),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
