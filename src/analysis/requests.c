@@ -415,10 +415,46 @@ static int threads_prepare(struct analysis *a)
 }
 
 /*
- * A request that was read before the window of a flight recorder, and of whose answer nothing was
- * sent before it: that it is there is known, and from when on it is answered, if it is; who has it,
- * and what was done for it before, is not. So no thread has it, and its time is unattributed; but
- * see old_take_up().
+ * Requests of whose answer something was sent before the window. An answer that was whole by then
+ * looks the same, but is not gone on with: so where the first that happens on the connection is a
+ * send, it is the rest of that answer. The connections are left in `on`, with the value 1.
+ */
+static int answers_going_on(const struct analysis *a, struct table *on)
+{
+    size_t undecided = 0;
+
+    for (size_t i = 0; i < a->before.len; i++) {
+        const struct event_io *io = record_event(a, &a->before.data[i]);
+
+        if (!(io->flags & IO_ANSWERED))
+            continue;
+        undecided++;
+        if (table_put(on, io->obj, 0) < 0)
+            return -ENOMEM;
+    }
+    for (size_t i = 0; i < a->records.len && undecided; i++) {
+        const struct record *r = &a->records.data[i];
+        uint64_t goes_on;
+
+        if ((r->kind != EVENT_RECV && r->kind != EVENT_SEND) || !r->moves)
+            continue;
+        const struct event_io *io = record_event(a, r);
+        if (!table_get(on, io->obj, &goes_on) || goes_on)
+            continue;
+        undecided--;
+        if (r->kind == EVENT_RECV)
+            table_remove(on, io->obj);
+        else
+            table_put(on, io->obj, 1); /* replaces */
+    }
+    return 0;
+}
+
+/*
+ * A request that was read before the window of a flight recorder, and not answered by then, or not
+ * wholly: that it is there is known, and from when on it is answered, if it is; who has it, and
+ * what was done for it before, is not. So no thread has it, and its time is unattributed; but see
+ * old_take_up().
  */
 static int open_before(struct analysis *a, const struct record *r)
 {
@@ -438,6 +474,10 @@ static int open_before(struct analysis *a, const struct record *r)
     d->flags &= ~(uint32_t)REQUEST_PIPELINED;
     d->first_thread = act.thread;
     d->bytes_in = io->bytes;
+    if (io->flags & IO_ANSWERED) {
+        d->sent = d->answered = true;
+        d->expect_in = 0; /* who knows how much of it was read */
+    }
     return 0;
 }
 
@@ -460,6 +500,25 @@ static int old_take_up(struct analysis *a)
             rc = tenure_from_before(a, i, thread);
     }
     free(has);
+    return rc;
+}
+
+static int requests_before(struct analysis *a)
+{
+    struct table on = TABLE_INIT;
+    int rc = answers_going_on(a, &on);
+
+    for (size_t i = 0; rc == 0 && i < a->before.len; i++) {
+        const struct event_io *io = record_event(a, &a->before.data[i]);
+        uint64_t goes_on = 0;
+
+        if ((io->flags & IO_ANSWERED) && (!table_get(&on, io->obj, &goes_on) || !goes_on))
+            continue;
+        rc = open_before(a, &a->before.data[i]);
+    }
+    table_release(&on);
+    if (rc == 0 && a->before.len)
+        rc = old_take_up(a);
     return rc;
 }
 
@@ -504,10 +563,8 @@ int requests_build(struct analysis *a)
         rc = downstream_survey(a);
     if (rc == 0)
         rc = background_survey(a);
-    for (size_t i = 0; rc == 0 && i < a->before.len; i++)
-        rc = open_before(a, &a->before.data[i]);
-    if (rc == 0 && a->before.len)
-        rc = old_take_up(a);
+    if (rc == 0)
+        rc = requests_before(a);
     if (rc == 0)
         rc = records_walk(a);
     if (rc < 0)

@@ -85,8 +85,9 @@ struct capture_summary {
 /*
  * What a flight recorder kept. header.start_ns is where the window begins: from there on the
  * capture is whole. Records that say what is there (threads, sockets, files …) may be older, the
- * last word on each. Of what happened none is, but for receives that began a request of which
- * nothing was answered before the window.
+ * last word on each. Of what happened none is, but for the receive on each connection that began
+ * its last request; with IO_ANSWERED something was sent on it since and before the window, which
+ * may have been the whole answer.
  */
 struct capture_flight {
     uint64_t attach_ns; /* when the probes were on */

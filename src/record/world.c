@@ -57,7 +57,7 @@ static void drop_at(struct world *w, size_t at)
         table_put(&w->index, last->key, at); /* replaces: no memory is needed */
     }
     w->words.len--;
-    w->open -= word->key >> 60 == EVENT_RECV;
+    w->requests -= word->key >> 60 == EVENT_RECV;
     w->bytes -= word_bytes(word);
     free(word);
 }
@@ -120,7 +120,7 @@ static int keep(struct world *w, uint64_t key, const struct event *ev, bool *fre
         free(word);
         return -ENOMEM;
     }
-    w->open += !old && key >> 60 == EVENT_RECV;
+    w->requests += !old && key >> 60 == EVENT_RECV;
     w->bytes += word_bytes(word);
     return 0;
 }
@@ -239,63 +239,86 @@ static struct world_turn *turn_of(struct world *w, uint64_t obj)
     return &w->turns[(obj * 0x9e3779b97f4a7c15u) >> 32 & (WORLD_TURNS - 1)];
 }
 
-/* The receive in that place becomes a word, if it still stands. */
+/* A request on a connection that is the target's, or may be: an answer from a server that it asked
+ * stands unanswered, too. */
+static bool is_asked(const struct world *w, uint64_t obj)
+{
+    const struct word *socket = find(w, key_of(EVENT_SOCKET, obj));
+
+    return !socket ||
+           ((const struct event_socket *)(const void *)socket->bytes)->role != ROLE_CONNECTED;
+}
+
+/* The receive in that place becomes a word, if it is one that counts. */
 static int turn_settle(struct world *w, struct world_turn *t)
 {
     bool fresh;
 
-    if (!t->open)
+    if (!t->fresh)
         return 0;
-    t->open = false;
-    return keep(w, key_of(EVENT_RECV, t->obj), &t->receive.event, &fresh);
+    t->fresh = false;
+    t->answered = t->sent_ns >= t->receive.event.time_ns;
+    if (t->answered)
+        t->receive.io.flags |= IO_ANSWERED;
+    return is_asked(w, t->obj) ? keep(w, key_of(EVENT_RECV, t->obj), &t->receive.event, &fresh) : 0;
 }
 
-static void turn_forget(struct world *w, uint64_t obj)
+/* The place of this connection. What another had in it becomes a word. NULL: no memory. */
+static struct world_turn *turn_take(struct world *w, uint64_t obj, int *ret)
 {
-    if (w->open)
-        drop(w, key_of(EVENT_RECV, obj));
+    struct world_turn *t;
+
+    *ret = 0;
+    if (!w->turns)
+        w->turns = calloc(WORLD_TURNS, sizeof(*w->turns));
+    if (!w->turns) {
+        *ret = -ENOMEM;
+        return NULL;
+    }
+    t = turn_of(w, obj);
+    if (t->obj != obj) {
+        *ret = turn_settle(w, t);
+        *t = (struct world_turn){.obj = obj};
+    }
+    return t;
 }
 
 static int see_recv(struct world *w, const struct event_io *io)
 {
     struct world_turn *t;
-    int ret = 0;
+    int ret;
 
     if (!(io->flags & IO_TURN) || (io->flags & IO_PEEK) || !io->bytes ||
         io->event.size > WORLD_TURN_BYTES)
         return 0;
-    if (!w->turns)
-        w->turns = calloc(WORLD_TURNS, sizeof(*w->turns));
-    if (!w->turns)
-        return -ENOMEM;
-    t = turn_of(w, io->obj);
-    if (t->obj != io->obj) {
-        ret = turn_settle(w, t);
-        *t = (struct world_turn){.obj = io->obj};
-    }
-    /* Its answer may come by before it. */
-    t->open = t->sent_ns < io->event.time_ns;
+    t = turn_take(w, io->obj, &ret);
+    if (!t)
+        return ret;
+    t->fresh = true;
     memcpy(&t->receive, io, io->event.size);
-    turn_forget(w, io->obj);
     return ret;
 }
 
 static int see_send(struct world *w, const struct event_io *io)
 {
     struct world_turn *t;
-    int ret = 0;
+    struct word *word;
+    int ret;
 
     if (!w->turns)
         return 0;
-    t = turn_of(w, io->obj);
-    if (t->obj != io->obj) {
-        ret = turn_settle(w, t);
-        *t = (struct world_turn){.obj = io->obj};
-    }
-    t->open = t->open && t->receive.event.time_ns > io->event.time_ns;
+    t = turn_take(w, io->obj, &ret);
+    if (!t)
+        return ret;
+    /* Its answer may come by before the receive. */
     if (io->event.time_ns > t->sent_ns)
         t->sent_ns = io->event.time_ns;
-    turn_forget(w, io->obj);
+    if (t->fresh || t->answered || !w->requests)
+        return ret;
+    word = find(w, key_of(EVENT_RECV, io->obj));
+    t->answered = !word || word->time_ns <= io->event.time_ns;
+    if (word && t->answered)
+        ((struct event_io *)(void *)word->bytes)->flags |= IO_ANSWERED;
     return ret;
 }
 
@@ -311,8 +334,9 @@ int world_settle(struct world *w)
 static void turn_close(struct world *w, uint64_t obj)
 {
     if (w->turns && turn_of(w, obj)->obj == obj)
-        turn_of(w, obj)->open = false;
-    turn_forget(w, obj);
+        turn_of(w, obj)->fresh = false;
+    if (w->requests)
+        drop(w, key_of(EVENT_RECV, obj));
 }
 
 /* ---- all of them */
@@ -424,20 +448,6 @@ int world_see(struct world *w, const struct event *ev)
 
 /* ---- giving up */
 
-/* A request on a connection that is the target's, or may be: an answer from a server that it asked
- * stands unanswered, too. */
-static bool is_asked(const struct world *w, const struct word *word)
-{
-    const struct event_io *io = (const void *)word->bytes;
-    const struct word *socket;
-
-    if (io->event.kind != EVENT_RECV)
-        return true;
-    socket = find(w, key_of(EVENT_SOCKET, io->obj));
-    return !socket ||
-           ((const struct event_socket *)(const void *)socket->bytes)->role != ROLE_CONNECTED;
-}
-
 /* In which order words are given up. */
 enum rank {
     RANK_UNTOLD, /* nobody tells of its end: files, unix sockets */
@@ -457,6 +467,9 @@ static enum rank rank_of(const struct world *w, const struct word *word)
     const struct event_socket *socket = (const void *)ev;
     uint64_t obj = word->key & OBJECT_BITS;
 
+    if (ev->kind == EVENT_RECV &&
+        (((const struct event_io *)(const void *)ev)->flags & IO_ANSWERED))
+        return RANK_UNTOLD;
     if (ev->kind == EVENT_RECV) {
         const struct word *its = find(w, key_of(EVENT_SOCKET, obj));
 
@@ -575,9 +588,12 @@ int world_tell(const struct world *w, int (*put)(void *ctx, const struct event *
 {
     int ret = 0;
 
-    for (size_t i = 0; i < w->words.len && !ret; i++)
-        if (is_asked(w, w->words.data[i].word))
-            ret = put(ctx, (const void *)w->words.data[i].word->bytes);
+    for (size_t i = 0; i < w->words.len && !ret; i++) {
+        const struct word *word = w->words.data[i].word;
+
+        if (word->key >> 60 != EVENT_RECV || is_asked(w, word->key & OBJECT_BITS))
+            ret = put(ctx, (const void *)word->bytes);
+    }
     return ret;
 }
 

@@ -7,8 +7,9 @@
  * an end take away what was kept. Then only what is there at the window's begin has a place here,
  * however many threads and connections came and went.
  *
- * Of what happened one thing alone has a place: the receive that began a request on a connection on
- * which nothing was sent since. What hangs longest is what one looks for.
+ * Of what happened one thing alone has a place: the receive that began the last request on a
+ * connection. What hangs longest is what one looks for. When something was sent since, it is marked
+ * so: an answer that is whole looks the same as one of which more will come.
  *
  * TCP sockets and threads tell of their ends. Files and unix sockets do not (no tracepoint of the
  * kernel says so): world_trim() gives up those that nothing has named for the longest time, before
@@ -43,9 +44,11 @@ struct world_end {
 struct world_turn {
     uint64_t obj;     /* 0: nothing */
     uint64_t sent_ns; /* when something was sent on it last */
-    bool open;        /* nothing was sent since the receive that is kept here */
+    bool fresh;       /* there is a receive here, and it is no word yet */
+    bool answered;    /* no word on it need be told that something was sent */
     union {
         struct event event;
+        struct event_io io;
         uint64_t bytes[WORLD_TURN_BYTES / 8];
     } receive;
 };
@@ -61,7 +64,7 @@ struct world {
     struct world_end ends[WORLD_ENDS]; /* the last ones of which no word was here, as a ring */
     size_t next_end;
     struct world_turn *turns; /* WORLD_TURNS; NULL: no receive went by yet */
-    size_t open;              /* words that are such receives */
+    size_t requests;          /* words that are such receives */
     size_t bytes;             /* of memory, all that it takes */
     uint64_t newest_ns;       /* the latest time of a record that went by */
     uint64_t now_ns;          /* the latest time of a record that came */

@@ -3,9 +3,9 @@
  *
  * Listens on 127.0.0.1 and on the abstract unix socket that its argument names, prints "ready
  * :PORT". A TCP connection is one thread's that reads from it until it is closed: it answers
- * "GET /sleep/MS" after that time, and "GET /files/COUNT" when it has made, synced and removed so
- * many files in the folder that its second argument names. Of a unix connection one message is
- * read and sent back.
+ * "GET /sleep/MS" after that time, "GET /drip/MS" with its header at once and the body then, and
+ * "GET /files/COUNT" when it has made, synced and removed so many files in the folder that its
+ * second argument names. Of a unix connection one message is read and sent back.
  */
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -38,12 +38,21 @@ static void make_files(unsigned long count)
 static void *serve(void *arg)
 {
     static const char answer[] = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
+    static const char begun[] = "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n";
     int fd = (int)(intptr_t)arg;
     char text[1024];
     ssize_t n;
 
     while ((n = read(fd, text, sizeof(text) - 1)) > 0) {
         text[n] = '\0';
+        if (strncmp(text, "GET /drip/", 10) == 0) {
+            if (send(fd, begun, sizeof(begun) - 1, MSG_NOSIGNAL) < 0)
+                break;
+            usleep((useconds_t)strtoul(text + 10, NULL, 10) * 1000);
+            if (send(fd, "end", 3, MSG_NOSIGNAL) < 0)
+                break;
+            continue;
+        }
         if (strncmp(text, "GET /sleep/", 11) == 0)
             usleep((useconds_t)strtoul(text + 11, NULL, 10) * 1000);
         else if (strncmp(text, "GET /files/", 11) == 0)

@@ -293,6 +293,27 @@ def crowded(t):
     waits.close()
 
 
+@test("flight: a request whose answer began before the window is there when it goes on")
+def drips(t):
+    server, _ = crowd(t)
+    client = socket.create_connection(("127.0.0.1", server.port))
+    idle = socket.create_connection(("127.0.0.1", server.port))
+    recording = t.record(server.pid, "--last", "1s")
+    asked(idle, "/sleep/1")
+    asked(client, "/drip/2500")  # the header is there
+    client.recv(4096)
+    time.sleep(0.2)
+    recording.end()
+    report = recording.report()
+    if t.equal([r["name"] for r in report["requests"]], ["GET /drip/2500"], "requests"):
+        r = report["requests"][0]
+        t.check(not r["complete"] and r["start_ns"] == 0 and
+                700 * MS < r["latency_ns"] < report["capture"]["duration_ns"] - 150 * MS,
+                f"it is {r}")
+    client.close()
+    idle.close()
+
+
 @test("flight: a file that cannot be written does not end the recording")
 def full_disk(t):
     disk = os.path.join(t.dir, "disk")

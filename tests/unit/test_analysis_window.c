@@ -201,6 +201,49 @@ static void test_old_requests_of_threads(void **state)
     made_release(&m);
 }
 
+static void answered_before(struct made *m, int64_t t, uint64_t obj, const char *data)
+{
+    io_made(m, EVENT_RECV, t, 7, obj, t - 10, (uint32_t)strlen(data), IO_TURN | IO_ANSWERED, data);
+}
+
+/* One whose answer had begun before the window is there when the answer goes on in it, up to its
+ * last part. On a connection on which nothing more is sent the answer may have been whole. */
+static void test_begun_answers(void **state)
+{
+    (void)state;
+    struct made m;
+    window_init(&m, 1000);
+    attach_running(&m, BEFORE(1000), 7, 7);
+    for (unsigned n = 1; n <= 3; n++)
+        accepted(&m, BEFORE(900), SOCKET(n));
+    answered_before(&m, BEFORE(300), SOCKET(1), GET("/goes-on"));
+    answered_before(&m, BEFORE(300), SOCKET(2), GET("/over"));
+    answered_before(&m, BEFORE(300), SOCKET(3), GET("/silent"));
+    sends(&m, 50, 7, SOCKET(1), "part");
+    sends(&m, 150, 7, SOCKET(1), "end");
+    receives(&m, 170, 7, SOCKET(2), 160, GET("/new"));
+    sends(&m, 180, 7, SOCKET(2), OK);
+    receives(&m, 220, 7, SOCKET(1), 210, GET("/next"));
+    sends(&m, 260, 7, SOCKET(1), OK);
+    end_running(&m, 1000, 7, 7);
+    made_finish(&m);
+    assert_int_equal(m.tl.requests.len, 3);
+    const struct request *r = request_named(&m, "GET /goes-on");
+    assert_int_equal(r->flags, 0);
+    assert_int_equal(r->start_ns, 0);
+    assert_int_equal(r->end_ns, US(150));
+    assert_int_equal(request_ns(&m.tl, r, LEDGER_UNATTRIBUTED), r->end_ns);
+    expect_request(&m, "GET /new",
+                   (struct expect){.start = 160,
+                                   .end = 180,
+                                   .ledger = {[LEDGER_QUEUED] = 10, [LEDGER_RUNNING] = 10}});
+    expect_request(&m, "GET /next",
+                   (struct expect){.start = 210,
+                                   .end = 260,
+                                   .ledger = {[LEDGER_QUEUED] = 10, [LEDGER_RUNNING] = 40}});
+    made_release(&m);
+}
+
 static void test_what_it_is_part_of(void **state)
 {
     (void)state;
@@ -234,6 +277,7 @@ int main(void)
         cmocka_unit_test(test_what_it_is_part_of),
         cmocka_unit_test(test_old_requests),
         cmocka_unit_test(test_old_requests_of_threads),
+        cmocka_unit_test(test_begun_answers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
