@@ -3,6 +3,7 @@
 #include "bpf/events.h"
 #include "capture/check.h"
 #include "capture/writer.h"
+#include "record/doubt.h"
 #include "record/named.h"
 #include "record/world.h"
 
@@ -42,6 +43,7 @@ struct flight {
     struct block *spare;
     size_t spares;
     struct world world;
+    struct doubt doubt;
     VEC(struct capture_loss) losses;
     VEC(char *) probes;
     uint64_t whole_ns;  /* from there on nothing was given up for lack of memory */
@@ -292,6 +294,7 @@ int flight_loss(struct flight *f, const struct capture_loss *loss, size_t count)
     for (size_t i = 0; i < count; i++) {
         struct capture_loss *last = f->losses.len ? vec_last(&f->losses) : NULL;
 
+        doubt_loss(&f->doubt, &loss[i]);
         /* So many windows say no more than fewer long ones. */
         if (f->losses.len >= LOSSES_MAX) {
             last->end_ns = loss[i].end_ns > last->end_ns ? loss[i].end_ns : last->end_ns;
@@ -371,19 +374,21 @@ static int find_named(struct flight *f, struct block *last, const struct flight_
     return ret;
 }
 
-/* How much of what the file names has no description, since that was given up. */
-static int count_forgotten(struct flight *f, struct block *last, const struct flight_file *file,
-                           uint64_t *count)
+/* What ended while records were lost goes; and how much of what the file names has no description,
+ * since that was given up? */
+static int study(struct flight *f, struct block *last, const struct flight_file *file,
+                 struct flight_result *r)
 {
-    struct named named = {0};
+    struct named named = {.want_threads = f->doubt.threads_ns != 0};
     int ret;
 
-    *count = 0;
-    if (!f->world.forgotten)
+    if (!f->world.forgotten && !doubt_any(&f->doubt))
         return 0;
     ret = find_named(f, last, file, &named);
-    if (!ret)
-        *count = named_unknown(&named, &f->world);
+    if (!ret && doubt_any(&f->doubt))
+        doubt_settle(&f->doubt, &f->world, &named, r->start_ns, file->looked_ns);
+    if (!ret && f->world.forgotten)
+        r->forgotten = named_unknown(&named, &f->world);
     named_release(&named);
     return ret;
 }
@@ -392,7 +397,7 @@ static int write_parts(struct writer *w, struct flight *f, const struct flight_f
                        struct flight_result *r, struct err *e)
 {
     struct block *last = f->blocks.last;
-    int ret = count_forgotten(f, last, file, &r->forgotten);
+    int ret = study(f, last, file, r);
     struct capture_flight flight = {.attach_ns = f->attach_ns,
                                     .last_ns = f->last_ns,
                                     .max_bytes = f->max_bytes,

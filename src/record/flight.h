@@ -42,6 +42,7 @@ struct flight_file {
     const struct capture_cost *cost; /* NULL: none */
     size_t cost_size;
     uint64_t end_ns;
+    uint64_t looked_ns; /* when the look at all threads at the end began; 0: there was none */
     /* Called now and then during the writing, so that the ring does not run full; what comes then
      * is kept for the next file. */
     int (*meanwhile)(void *ctx);

@@ -11,6 +11,7 @@
 #include "base/vec.h"
 #include "bpf/events.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 
 struct world;
@@ -20,19 +21,33 @@ struct named_object {
     unsigned how; /* NAMED_… */
 };
 
+/* Times are 0 for never. */
+struct named_thread {
+    uint64_t first_ns;  /* when it did something first */
+    uint64_t forked_ns; /* when it was made, or another of the same number */
+    uint64_t began_ns;  /* the one that is there at the end: when that was made */
+};
+
 struct named {
     VEC(struct named_object) objects;
     struct table index; /* object → place in `objects` */
+    bool want_threads;  /* else they are not looked at */
+    VEC(struct named_thread) threads;
+    struct table tids; /* tid → place in `threads` */
 };
 
 /* The object that the record says something happened to, or that it waited for; 0: none. A record
  * that describes an object names none. */
 uint64_t event_object(const struct event *ev);
 
-/* A `struct named` of zeros is empty. */
+/* A `struct named` of zeros is empty, but for `want_threads`. */
 void named_release(struct named *n);
 /* A record of the window. 0 or -ENOMEM. */
 int named_see(struct named *n, const struct event *ev);
+/* Did anything happen to the object? */
+bool named_used(const struct named *n, uint64_t obj);
+/* NULL: nothing is said of such a thread. */
+const struct named_thread *named_thread(const struct named *n, uint32_t tid);
 /* Objects that it names, and that neither it nor the world describes. */
 size_t named_unknown(const struct named *n, const struct world *w);
 

@@ -48,6 +48,7 @@ struct session {
     struct progress progress;
     int signals; /* signalfd */
     uint64_t start_ns, looked_ns, flushed_ns, lost;
+    uint64_t end_look_ns; /* when the last look at all threads began */
     bool ended, file_wanted;
     uint64_t drain_ns; /* until the next drain */
     uint64_t kill_ns;  /* when a command that does not end is killed; 0: never */
@@ -341,6 +342,7 @@ static int write_window(struct session *s, const char *path, uint64_t end_ns,
                                .cost = &cost,
                                .cost_size = size,
                                .end_ns = end_ns,
+                               .looked_ns = s->end_look_ns,
                                .meanwhile = drain_meanwhile,
                                .ctx = s};
     struct flight_result window;
@@ -365,8 +367,10 @@ static int write_capture(struct session *s, const char *path, bool *made, struct
     struct capture_summary summary = {0};
     struct capture_cost cost;
     uint64_t end_ns;
-    int ret = probes_snapshot(s->probes, THREAD_AT_END, e);
+    int ret;
 
+    s->end_look_ns = clock_ns(CLOCK_MONOTONIC);
+    ret = probes_snapshot(s->probes, THREAD_AT_END, e);
     end_ns = clock_ns(CLOCK_MONOTONIC);
     if (!ret)
         ret = drain(s);

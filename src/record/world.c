@@ -455,7 +455,7 @@ enum rank {
     RANK_STAYS,  /* threads, which end; and a listener tells which connections are the target's */
 };
 
-static bool end_is_told(const struct event_socket *s)
+bool world_end_is_told(const struct event_socket *s)
 {
     return (s->family == AF_INET || s->family == AF_INET6) && s->type == SOCK_STREAM &&
            s->state != TCP_CLOSE && !(s->obj & NO_COOKIE);
@@ -474,7 +474,7 @@ static enum rank rank_of(const struct world *w, const struct word *word)
         const struct word *its = find(w, key_of(EVENT_SOCKET, obj));
 
         socket = its ? (const void *)its->bytes : NULL;
-        return socket && end_is_told(socket) ? RANK_LIVE : RANK_UNTOLD;
+        return socket && world_end_is_told(socket) ? RANK_LIVE : RANK_UNTOLD;
     }
     if (ev->kind == EVENT_SOCKET && socket->role == ROLE_LISTENER)
         return RANK_STAYS;
@@ -482,7 +482,7 @@ static enum rank rank_of(const struct world *w, const struct word *word)
         return RANK_STAYS;
     if (table_get(&w->waited, obj, NULL))
         return RANK_LIVE;
-    return ev->kind == EVENT_SOCKET && end_is_told(socket) ? RANK_LIVE : RANK_UNTOLD;
+    return ev->kind == EVENT_SOCKET && world_end_is_told(socket) ? RANK_LIVE : RANK_UNTOLD;
 }
 
 static uint64_t last_use(const struct word *word)
@@ -553,6 +553,46 @@ void world_trim(struct world *w, size_t most)
         return;
     give_up(w, RANK_UNTOLD, most / 4 * 3);
     give_up(w, RANK_LIVE, most / 8 * 7);
+}
+
+static void sift_away(struct world *w, size_t at)
+{
+    const struct word *word = w->words.data[at].word;
+    const struct event *ev = (const void *)word->bytes;
+    uint64_t obj = word->key & OBJECT_BITS;
+
+    if (ev->kind == EVENT_SOCKET) {
+        turn_close(w, obj);
+        if (w->given_up.len < GIVEN_UP_MAX)
+            (void)vec_push(&w->given_up, obj);
+        drop(w, key_of(EVENT_SOCKET, obj));
+    } else if (ev->kind == EVENT_RECV) {
+        drop_at(w, at);
+    } else {
+        end_thread(w, ev->tid);
+    }
+}
+
+void world_sift(struct world *w, bool (*stays)(const void *ctx, const struct event *ev),
+                const void *ctx)
+{
+    /* What goes takes others along, and the last word gets its place: one that was seen already. */
+    for (size_t i = w->words.len; i-- > 0;) {
+        if (!stays(ctx, (const void *)w->words.data[i].word->bytes))
+            sift_away(w, i);
+        if (i > w->words.len)
+            i = w->words.len;
+    }
+}
+
+void world_doubt_requests(struct world *w, uint64_t until_ns)
+{
+    for (size_t i = 0; i < w->words.len && w->requests; i++) {
+        struct word *word = w->words.data[i].word;
+
+        if (word->key >> 60 == EVENT_RECV && word->time_ns <= until_ns)
+            ((struct event_io *)(void *)word->bytes)->flags |= IO_ANSWERED;
+    }
 }
 
 void world_look(struct world *w)

@@ -90,6 +90,13 @@ void world_look(struct world *w);
 int world_waits(struct world *w, uint64_t obj);
 /* Takes up to `max` objects that were given up since the last call; gives their number. */
 size_t world_given_up(struct world *w, uint64_t *out, size_t max);
+/* Takes away what does not stay: threads with all that is known of them, sockets as given up. */
+void world_sift(struct world *w, bool (*stays)(const void *ctx, const struct event *ev),
+                const void *ctx);
+/* Of requests that were read up to then nobody knows any more whether they were answered. */
+void world_doubt_requests(struct world *w, uint64_t until_ns);
+/* Is it a socket of which it is told when it is closed? */
+bool world_end_is_told(const struct event_socket *s);
 /* Is there a word on the object? */
 bool world_knows(const struct world *w, uint64_t obj);
 /* Hands over each word that is kept; a negative return of put() ends it with that. */

@@ -314,6 +314,43 @@ def drips(t):
     idle.close()
 
 
+@test("flight: what ended while records were lost is in no window that lost none")
+def after_loss(t):
+    server = t.sample("threads", backend=False)
+    recording = t.record(server.pid, "--last", "1s")
+    finish = t.load(server.port, ["/compute/0/%d"], 1000000, 30, False, seconds=5, background=True)
+    time.sleep(0.5)
+    recording.popen.send_signal(signal.SIGSTOP)
+    time.sleep(4)
+    recording.popen.send_signal(signal.SIGCONT)
+    ask(t, recording, recording.path)
+    finish()
+    time.sleep(1.5)
+    busy = t.load(server.port, ["/compute/0/%d"], 300, 4, False)
+    with socket.create_connection(("127.0.0.1", server.port)) as s:
+        asked(s, "/compute/0/1")
+        time.sleep(0.2)
+        ask(t, recording, numbered(recording.path, 2))
+    time.sleep(1.5)
+    recording.end()
+    lost = t.report(recording.path)["capture"]["lost"]["records"]
+    t.note(f"{lost} lost")
+    if not lost:
+        raise Unable("nothing was lost")
+    alive = set(os.listdir(f"/proc/{server.pid}/task"))
+    for path, requests in ((numbered(recording.path, 2), len(busy) + 1),
+                           (numbered(recording.path, 3), 0)):
+        report = t.report(path)
+        t.equal(report["capture"]["lost"]["records"], 0, "lost records")
+        t.equal(len(report["requests"]), requests, "requests")
+        threads = threads_of(report)
+        t.equal([x["tid"] for x in threads if x["state_ns"]["unknown"]], [], "threads unknown")
+        running = sum(x["state_ns"]["running"] for x in threads)
+        t.check(running < os.cpu_count() * report["capture"]["duration_ns"], f"{ms(running)} running")
+    t.check(len(threads) <= len(alive), f"{len(threads)} threads of {len(alive)}")
+    t.check(report["capture"]["records"] < 100, f"{report['capture']['records']} records")
+
+
 @test("flight: a file that cannot be written does not end the recording")
 def full_disk(t):
     disk = os.path.join(t.dir, "disk")

@@ -22,11 +22,13 @@ static struct seen seen;
 static struct capture_info info;
 static struct flight_result result;
 static unsigned files;
+static uint64_t looked; /* when the look at the end began */
 
 static int setup_with(uint64_t memory)
 {
     made_folder();
     files = 0;
+    looked = 0;
     flight = flight_new(LAST, memory, ATTACH);
     return flight ? 0 : -1;
 }
@@ -63,7 +65,8 @@ static void write_out(uint64_t end_ns, int (*meanwhile)(void *ctx))
 {
     char name[32];
     struct err e = {0};
-    struct flight_file file = {.header = made_header(), .end_ns = end_ns, .meanwhile = meanwhile};
+    struct flight_file file = {
+        .header = made_header(), .end_ns = end_ns, .looked_ns = looked, .meanwhile = meanwhile};
     struct capture_visitor visitor = seen_visitor(&seen);
 
     seen_release(&seen);
@@ -464,6 +467,86 @@ static void test_forgotten(void **state)
     assert_int_equal(result.forgotten, 0);
 }
 
+static void lose(unsigned kind, uint64_t from_s, uint64_t until_s)
+{
+    const struct capture_loss loss = {ATTACH + from_s * S, ATTACH + until_s * S, 9, kind, 0};
+
+    assert_int_equal(flight_loss(flight, &loss, 1), 0);
+}
+
+static void look(uint64_t at_s)
+{
+    looked = ATTACH + at_s * S;
+    put(thread(7, looked, 7, THREAD_AT_END));
+    put(thread(9, looked, 7, THREAD_AT_END));
+}
+
+/* What ended while records were lost is in no window that ends with a look at all threads. */
+static void test_threads_after_loss(void **state)
+{
+    (void)state;
+    put(thread(7, ATTACH + 1, 7, THREAD_AT_ATTACH));
+    for (uint32_t tid = 8; tid <= 11; tid++)
+        put(forked(tid, ATTACH + tid, 7));
+    put(named(8, ATTACH + 20, "gone"));
+    put(forked(30, ATTACH + 30, 30));
+    put(runtime(30, ATTACH + 31, RUNTIME_NODE));
+    lose(EVENT_EXIT, 10, 15);
+    pass(20, 95);
+    put(exited(10, ATTACH + 95 * S, 7)); /* in the window */
+    put(forked(11, ATTACH + 96 * S, 7)); /* another of that number */
+    put(exited(11, ATTACH + 97 * S, 7));
+    pass(97, 100);
+    look(100);
+    lose(EVENT_THREAD, 100, 101); /* the look itself is not whole */
+    write_out(ATTACH + 100 * S, NULL);
+    only(EVENT_FORK, 8);
+    look(102);
+    write_out(ATTACH + 102 * S, NULL);
+    assert_int_equal(count(EVENT_FORK, 8) + count(EVENT_COMM, 8), 0);
+    assert_int_equal(count(EVENT_FORK, 30) + count(EVENT_RUNTIME, 30), 0);
+    assert_int_equal(count(EVENT_THREAD, 7), 2);
+    only(EVENT_FORK, 9);
+    only(EVENT_FORK, 10);
+    assert_int_equal(only(EVENT_FORK, 11)->time_ns, ATTACH + 96 * S);
+    /* That was settled: what comes later needs no look. */
+    put(forked(12, ATTACH + 103 * S, 7));
+    pass(103, 150);
+    look(150);
+    write_out(ATTACH + 150 * S, NULL);
+    only(EVENT_FORK, 12);
+}
+
+/* Nor are connections that nothing names, which are described again should they still be there. */
+static void test_sockets_after_loss(void **state)
+{
+    uint64_t gone[8];
+
+    (void)state;
+    put(sock(ATTACH + 1, SOCK(1), AF_INET, ROLE_ACCEPTED, 80));
+    put(sock(ATTACH + 1, SOCK(2), AF_INET, ROLE_ACCEPTED, 80));
+    put(sock(ATTACH + 1, SOCK(3), AF_INET, ROLE_LISTENER, 80));
+    put(sock(ATTACH + 1, SOCK(5), AF_UNIX, ROLE_ACCEPTED, 0));
+    put(sock(ATTACH + 1, SOCK(6), AF_INET, ROLE_ACCEPTED, 80));
+    turn(EVENT_RECV, ATTACH + 2 * S, SOCK(1));
+    turn(EVENT_RECV, ATTACH + 2 * S, SOCK(2));
+    turn(EVENT_RECV, ATTACH + 2 * S, SOCK(9)); /* what it is was lost */
+    lose(EVENT_CONN, 10, 15);
+    put(sock(ATTACH + 16 * S, SOCK(4), AF_INET, ROLE_ACCEPTED, 80));
+    turn(EVENT_RECV, ATTACH + 17 * S, SOCK(4));
+    pass(20, 99);
+    turn(EVENT_SEND, ATTACH + 99 * S, SOCK(2));
+    put(conn(ATTACH + 99 * S, SOCK(6), 7));
+    write_out(ATTACH + 100 * S, NULL);
+    for (uint64_t n = 1; n <= 6; n++)
+        assert_int_equal(told(EVENT_SOCKET, SOCK(n)), n != 1);
+    assert_int_equal(receives(true), 1);  /* of the second nobody knows */
+    assert_int_equal(receives(false), 1); /* of the fourth it is */
+    assert_int_equal(flight_given_up(flight, gone, 8), 1);
+    assert_true(gone[0] == SOCK(1));
+    assert_int_equal(result.forgotten, 0);
+}
+
 /* A description of a socket that knows less than the one before takes nothing away. */
 static void test_role_stays(void **state)
 {
@@ -526,15 +609,25 @@ static void test_unsound(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_window),          TEST(test_younger_than_its_window),
-        TEST(test_disorder),        TEST(test_threads),
-        TEST(test_numbers_again),   TEST(test_unanswered),
-        TEST(test_finals),          TEST(test_losses_and_probes),
-        TEST(test_meanwhile),       TEST(test_failed_write),
-        TEST(test_unsound),         TEST(test_short_connections),
-        TEST_SMALL(test_full),      TEST_SMALL(test_unix_sockets),
-        TEST(test_role_stays),      TEST_SMALL(test_live_stay),
+        TEST(test_window),
+        TEST(test_younger_than_its_window),
+        TEST(test_disorder),
+        TEST(test_threads),
+        TEST(test_numbers_again),
+        TEST(test_unanswered),
+        TEST(test_finals),
+        TEST(test_losses_and_probes),
+        TEST(test_meanwhile),
+        TEST(test_failed_write),
+        TEST(test_unsound),
+        TEST(test_short_connections),
+        TEST_SMALL(test_full),
+        TEST_SMALL(test_unix_sockets),
+        TEST(test_role_stays),
+        TEST_SMALL(test_live_stay),
         TEST_SMALL(test_forgotten),
+        TEST(test_threads_after_loss),
+        TEST(test_sockets_after_loss),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
