@@ -292,9 +292,9 @@ size_t flight_given_up(struct flight *f, uint64_t *objects, size_t max)
 int flight_loss(struct flight *f, const struct capture_loss *loss, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
+        doubt_loss(&f->doubt, &loss[i]);
         struct capture_loss *last = f->losses.len ? vec_last(&f->losses) : NULL;
 
-        doubt_loss(&f->doubt, &loss[i]);
         /* So many windows say no more than fewer long ones. */
         if (f->losses.len >= LOSSES_MAX) {
             last->end_ns = loss[i].end_ns > last->end_ns ? loss[i].end_ns : last->end_ns;

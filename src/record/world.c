@@ -1,53 +1,27 @@
-#include "record/world.h"
-
 #include "record/named.h"
+#include "record/words.h"
 
 #include <string.h>
-#include <sys/socket.h>
 
-#define TCP_CLOSE 7
 /* Below this, nobody need know which words are in use: they all have room. */
 #define USE_MATTERS_BYTES ((size_t)128 << 10)
-/* A socket that has no cookie yet is known by its address (socket_object() in bpf): no record tells
- * of its end by that number. */
-#define NO_COOKIE ((uint64_t)1 << 55)
-/* So many numbers are kept of what was given up. The rest is described again when the kernel's own
- * list of what was described has turned over. */
-#define GIVEN_UP_MAX 65536
 /* What a word takes beside itself: malloc()'s share, and its places in the vector and the table. */
 #define WORD_BESIDE 64
 #define RUNTIMES 32
-
-struct word {
-    uint64_t key, time_ns;
-    uint64_t used_ns; /* when a record named it last, or it became a word */
-    uint32_t size;
-    uint32_t pid;     /* of a thread */
-    bool over;        /* the other end closed, and nothing has come since */
-    uint64_t bytes[]; /* the record */
-};
-
-/* An object's number keeps its class in that. */
-#define OBJECT_BITS (((uint64_t)1 << 60) - 1)
-
-static uint64_t key_of(unsigned kind, uint64_t number)
-{
-    return (uint64_t)kind << 60 | (number & OBJECT_BITS);
-}
 
 static size_t word_bytes(const struct word *word)
 {
     return sizeof(*word) + word->size + WORD_BESIDE;
 }
 
-static struct word *find(const struct world *w, uint64_t key)
+struct word *word_find(const struct world *w, uint64_t key)
 {
     uint64_t at;
 
     return table_get(&w->index, key, &at) ? w->words.data[at].word : NULL;
 }
 
-static void drop_at(struct world *w, size_t at)
+void word_drop_at(struct world *w, size_t at)
 {
     struct word *word = w->words.data[at].word, *last = vec_last(&w->words)->word;
 
@@ -68,7 +42,7 @@ static bool drop(struct world *w, uint64_t key)
 
     if (!table_get(&w->index, key, &at))
         return false;
-    drop_at(w, at);
+    word_drop_at(w, at);
     return true;
 }
 
@@ -90,7 +64,7 @@ static void note_end(struct world *w, uint64_t key, uint64_t time_ns)
 /* Keeps the record, in place of an older one. *fresh: there was none. */
 static int keep(struct world *w, uint64_t key, const struct event *ev, bool *fresh)
 {
-    struct word *old = find(w, key), *word;
+    struct word *old = word_find(w, key), *word;
     /* What named it while it was in the window is not known here: it may have been used just now.
      */
     uint64_t now_ns = w->now_ns > ev->time_ns ? w->now_ns : ev->time_ns, at;
@@ -127,7 +101,7 @@ static int keep(struct world *w, uint64_t key, const struct event *ev, bool *fre
 
 static int see_object(struct world *w, const struct event *ev, uint64_t obj)
 {
-    uint64_t key = key_of(ev->kind, obj);
+    uint64_t key = word_key(ev->kind, obj);
     bool fresh;
 
     return has_ended(w, key, ev->time_ns) ? 0 : keep(w, key, ev, &fresh);
@@ -136,7 +110,7 @@ static int see_object(struct world *w, const struct event *ev, uint64_t obj)
 /* A thread that waits for a socket may describe it anew, and then nobody knows its role. */
 static int see_socket(struct world *w, const struct event_socket *s)
 {
-    const struct word *old = find(w, key_of(EVENT_SOCKET, s->obj));
+    const struct word *old = word_find(w, word_key(EVENT_SOCKET, s->obj));
     const struct event_socket *before = old ? (const void *)old->bytes : NULL;
     struct event_socket whole = *s;
 
@@ -151,22 +125,22 @@ static int see_socket(struct world *w, const struct event_socket *s)
 
 static bool thread_known(const struct world *w, uint32_t tid)
 {
-    return table_get(&w->index, key_of(EVENT_THREAD, tid), NULL) ||
-           table_get(&w->index, key_of(EVENT_FORK, tid), NULL);
+    return table_get(&w->index, word_key(EVENT_THREAD, tid), NULL) ||
+           table_get(&w->index, word_key(EVENT_FORK, tid), NULL);
 }
 
 static void forget_process(struct world *w, uint32_t pid)
 {
     for (uint64_t runtime = 0; runtime < RUNTIMES; runtime++)
-        drop(w, key_of(EVENT_RUNTIME, (uint64_t)pid << 8 | runtime));
+        drop(w, word_key(EVENT_RUNTIME, (uint64_t)pid << 8 | runtime));
     /* Descriptors are told at the attach alone, so most processes have none here. */
-    if (!drop(w, key_of(EVENT_FD, (uint64_t)pid << 32)))
+    if (!drop(w, word_key(EVENT_FD, (uint64_t)pid << 32)))
         return;
     for (size_t i = w->words.len; i-- > 0;) {
         uint64_t key = w->words.data[i].word->key;
 
-        if (key >> 32 == key_of(EVENT_FD, (uint64_t)pid << 32) >> 32)
-            drop_at(w, i);
+        if (key >> 32 == word_key(EVENT_FD, (uint64_t)pid << 32) >> 32)
+            word_drop_at(w, i);
     }
 }
 
@@ -177,12 +151,12 @@ static int see_thread(struct world *w, const struct event *ev, uint32_t pid)
     uint64_t count = 0;
     int ret;
 
-    if (has_ended(w, key_of(EVENT_FORK, ev->tid), ev->time_ns))
+    if (has_ended(w, word_key(EVENT_FORK, ev->tid), ev->time_ns))
         return 0;
-    ret = keep(w, key_of(ev->kind, ev->tid), ev, &fresh);
+    ret = keep(w, word_key(ev->kind, ev->tid), ev, &fresh);
     if (ret || ev->kind == EVENT_COMM)
         return ret;
-    find(w, key_of(ev->kind, ev->tid))->pid = pid;
+    word_find(w, word_key(ev->kind, ev->tid))->pid = pid;
     if (known)
         return 0;
     table_get(&w->threads, pid, &count);
@@ -192,18 +166,18 @@ static int see_thread(struct world *w, const struct event *ev, uint32_t pid)
 /* False when nothing was known of it. */
 static bool end_thread(struct world *w, uint32_t tid)
 {
-    const struct word *word = find(w, key_of(EVENT_THREAD, tid));
+    const struct word *word = word_find(w, word_key(EVENT_THREAD, tid));
     uint64_t count = 0;
     uint32_t pid;
 
-    drop(w, key_of(EVENT_COMM, tid));
+    drop(w, word_key(EVENT_COMM, tid));
     if (!word)
-        word = find(w, key_of(EVENT_FORK, tid));
+        word = word_find(w, word_key(EVENT_FORK, tid));
     if (!word)
         return false;
     pid = word->pid;
-    drop(w, key_of(EVENT_THREAD, tid));
-    drop(w, key_of(EVENT_FORK, tid));
+    drop(w, word_key(EVENT_THREAD, tid));
+    drop(w, word_key(EVENT_FORK, tid));
     table_get(&w->threads, pid, &count);
     if (count > 1) {
         table_put(&w->threads, pid, count - 1); /* replaces */
@@ -217,10 +191,10 @@ static bool end_thread(struct world *w, uint32_t tid)
 /* A number that comes again means somebody else, also when the end of the one before was lost. */
 static int see_fork(struct world *w, const struct event_fork *f)
 {
-    const struct word *old = find(w, key_of(EVENT_FORK, f->event.tid));
+    const struct word *old = word_find(w, word_key(EVENT_FORK, f->event.tid));
 
     if (!old)
-        old = find(w, key_of(EVENT_THREAD, f->event.tid));
+        old = word_find(w, word_key(EVENT_THREAD, f->event.tid));
     if (old && old->time_ns < f->event.time_ns)
         end_thread(w, f->event.tid);
     return see_thread(w, &f->event, f->pid);
@@ -229,7 +203,7 @@ static int see_fork(struct world *w, const struct event_fork *f)
 static void see_exit(struct world *w, const struct event_exit *x)
 {
     if (!end_thread(w, x->event.tid))
-        note_end(w, key_of(EVENT_FORK, x->event.tid), x->event.time_ns);
+        note_end(w, word_key(EVENT_FORK, x->event.tid), x->event.time_ns);
 }
 
 /* ---- requests that nobody has answered */
@@ -243,7 +217,7 @@ static struct world_turn *turn_of(struct world *w, uint64_t obj)
  * stands unanswered, too. */
 static bool is_asked(const struct world *w, uint64_t obj)
 {
-    const struct word *socket = find(w, key_of(EVENT_SOCKET, obj));
+    const struct word *socket = word_find(w, word_key(EVENT_SOCKET, obj));
 
     return !socket ||
            ((const struct event_socket *)(const void *)socket->bytes)->role != ROLE_CONNECTED;
@@ -260,7 +234,8 @@ static int turn_settle(struct world *w, struct world_turn *t)
     t->answered = t->sent_ns >= t->receive.event.time_ns;
     if (t->answered)
         t->receive.io.flags |= IO_ANSWERED;
-    return is_asked(w, t->obj) ? keep(w, key_of(EVENT_RECV, t->obj), &t->receive.event, &fresh) : 0;
+    return is_asked(w, t->obj) ? keep(w, word_key(EVENT_RECV, t->obj), &t->receive.event, &fresh)
+                               : 0;
 }
 
 /* The place of this connection. What another had in it becomes a word. NULL: no memory. */
@@ -315,7 +290,7 @@ static int see_send(struct world *w, const struct event_io *io)
         t->sent_ns = io->event.time_ns;
     if (t->fresh || t->answered || !w->requests)
         return ret;
-    word = find(w, key_of(EVENT_RECV, io->obj));
+    word = word_find(w, word_key(EVENT_RECV, io->obj));
     t->answered = !word || word->time_ns <= io->event.time_ns;
     if (word && t->answered)
         ((struct event_io *)(void *)word->bytes)->flags |= IO_ANSWERED;
@@ -336,14 +311,14 @@ static void turn_close(struct world *w, uint64_t obj)
     if (w->turns && turn_of(w, obj)->obj == obj)
         turn_of(w, obj)->fresh = false;
     if (w->requests)
-        drop(w, key_of(EVENT_RECV, obj));
+        drop(w, word_key(EVENT_RECV, obj));
 }
 
 /* ---- all of them */
 
 static void see_conn(struct world *w, const struct event_conn *c)
 {
-    uint64_t key = key_of(EVENT_SOCKET, c->obj);
+    uint64_t key = word_key(EVENT_SOCKET, c->obj);
 
     if (c->new_state != TCP_CLOSE)
         return;
@@ -364,11 +339,11 @@ static size_t words_on(const struct world *w, uint64_t obj, struct word *out[2])
 
     if (class >= sizeof(kinds) || !kinds[class])
         return 0;
-    out[n] = find(w, key_of(kinds[class], obj));
+    out[n] = word_find(w, word_key(kinds[class], obj));
     n += out[n] != NULL;
     if (class != OBJECT_SOCKET)
         return n;
-    out[n] = find(w, key_of(EVENT_FILE, obj));
+    out[n] = word_find(w, word_key(EVENT_FILE, obj));
     return n + (out[n] != NULL);
 }
 
@@ -432,9 +407,9 @@ int world_see(struct world *w, const struct event *ev)
     case EVENT_ANON:
         return see_object(w, ev, ((const struct event_anon *)at)->obj);
     case EVENT_FD:
-        return keep(w, key_of(EVENT_FD, (uint64_t)ev->tid << 32 | (uint32_t)fd->fd), ev, &fresh);
+        return keep(w, word_key(EVENT_FD, (uint64_t)ev->tid << 32 | (uint32_t)fd->fd), ev, &fresh);
     case EVENT_RUNTIME:
-        return keep(w, key_of(EVENT_RUNTIME, (uint64_t)ev->tid << 8 | runtime->runtime), ev,
+        return keep(w, word_key(EVENT_RUNTIME, (uint64_t)ev->tid << 8 | runtime->runtime), ev,
                     &fresh);
     case EVENT_RECV:
         see_stream_end(w, at);
@@ -446,114 +421,7 @@ int world_see(struct world *w, const struct event *ev)
     }
 }
 
-/* ---- giving up */
-
-/* In which order words are given up. */
-enum rank {
-    RANK_UNTOLD, /* nobody tells of its end: files, unix sockets */
-    RANK_LIVE,   /* it is there, as its end would have been told, or a thread waits for it */
-    RANK_STAYS,  /* threads, which end; and a listener tells which connections are the target's */
-};
-
-bool world_end_is_told(const struct event_socket *s)
-{
-    return (s->family == AF_INET || s->family == AF_INET6) && s->type == SOCK_STREAM &&
-           s->state != TCP_CLOSE && !(s->obj & NO_COOKIE);
-}
-
-static enum rank rank_of(const struct world *w, const struct word *word)
-{
-    const struct event *ev = (const void *)word->bytes;
-    const struct event_socket *socket = (const void *)ev;
-    uint64_t obj = word->key & OBJECT_BITS;
-
-    if (ev->kind == EVENT_RECV &&
-        (((const struct event_io *)(const void *)ev)->flags & IO_ANSWERED))
-        return RANK_UNTOLD;
-    if (ev->kind == EVENT_RECV) {
-        const struct word *its = find(w, key_of(EVENT_SOCKET, obj));
-
-        socket = its ? (const void *)its->bytes : NULL;
-        return socket && world_end_is_told(socket) ? RANK_LIVE : RANK_UNTOLD;
-    }
-    if (ev->kind == EVENT_SOCKET && socket->role == ROLE_LISTENER)
-        return RANK_STAYS;
-    if (ev->kind != EVENT_SOCKET && ev->kind != EVENT_FILE && ev->kind != EVENT_ANON)
-        return RANK_STAYS;
-    if (table_get(&w->waited, obj, NULL))
-        return RANK_LIVE;
-    return ev->kind == EVENT_SOCKET && world_end_is_told(socket) ? RANK_LIVE : RANK_UNTOLD;
-}
-
-static uint64_t last_use(const struct word *word)
-{
-    return word->over ? 0 : word->used_ns;
-}
-
-static int by_time(const void *a, const void *b)
-{
-    const uint64_t *x = a, *y = b;
-
-    return (*x > *y) - (*x < *y);
-}
-
-/* A time before which about a quarter of those of that rank was used last: of a sample, as it may
- * be a million, and nobody empties the ring meanwhile. */
-static uint64_t quarter(const struct world *w, enum rank rank)
-{
-    uint64_t times[1024];
-    size_t n = 0, step = w->words.len / 1024 + 1;
-
-    for (size_t i = 0; i < w->words.len && n < 1024; i += step)
-        if (rank_of(w, w->words.data[i].word) == rank)
-            times[n++] = last_use(w->words.data[i].word);
-    if (!n)
-        return 0;
-    qsort(times, n, sizeof(*times), by_time);
-    return times[n / 4];
-}
-
-static void give_up_at(struct world *w, size_t at)
-{
-    const struct word *word = w->words.data[at].word;
-    uint64_t obj = word->key & OBJECT_BITS;
-    bool describes = word->key >> 60 != EVENT_RECV;
-
-    drop_at(w, at);
-    w->forgotten += describes;
-    if (describes && w->given_up.len < GIVEN_UP_MAX)
-        (void)vec_push(&w->given_up, obj); /* without memory it has no name for longer */
-}
-
-static void give_up(struct world *w, enum rank rank, size_t most)
-{
-    while (w->bytes > most) {
-        uint64_t before = quarter(w, rank);
-        size_t gone = 0;
-
-        /* Many may have become words at the same time: not more of them than there is need to. */
-        for (size_t i = 0; i < w->words.len && w->bytes > most;) {
-            const struct word *word = w->words.data[i].word;
-
-            if (last_use(word) > before || rank_of(w, word) != rank) {
-                i++;
-                continue;
-            }
-            give_up_at(w, i);
-            gone++;
-        }
-        if (!gone)
-            return;
-    }
-}
-
-void world_trim(struct world *w, size_t most)
-{
-    if (w->bytes <= most)
-        return;
-    give_up(w, RANK_UNTOLD, most / 4 * 3);
-    give_up(w, RANK_LIVE, most / 8 * 7);
-}
+/* ---- what ended unseen */
 
 static void sift_away(struct world *w, size_t at)
 {
@@ -565,9 +433,9 @@ static void sift_away(struct world *w, size_t at)
         turn_close(w, obj);
         if (w->given_up.len < GIVEN_UP_MAX)
             (void)vec_push(&w->given_up, obj);
-        drop(w, key_of(EVENT_SOCKET, obj));
+        drop(w, word_key(EVENT_SOCKET, obj));
     } else if (ev->kind == EVENT_RECV) {
-        drop_at(w, at);
+        word_drop_at(w, at);
     } else {
         end_thread(w, ev->tid);
     }
@@ -593,28 +461,6 @@ void world_doubt_requests(struct world *w, uint64_t until_ns)
         if (word->key >> 60 == EVENT_RECV && word->time_ns <= until_ns)
             ((struct event_io *)(void *)word->bytes)->flags |= IO_ANSWERED;
     }
-}
-
-void world_look(struct world *w)
-{
-    table_release(&w->waited);
-    w->waited = (struct table)TABLE_INIT;
-}
-
-int world_waits(struct world *w, uint64_t obj)
-{
-    return obj ? table_put(&w->waited, obj, 1) : 0;
-}
-
-size_t world_given_up(struct world *w, uint64_t *out, size_t max)
-{
-    size_t n = w->given_up.len < max ? w->given_up.len : max;
-
-    for (size_t i = 0; i < n; i++)
-        out[i] = w->given_up.data[--w->given_up.len];
-    if (!w->given_up.len)
-        vec_release(&w->given_up);
-    return n;
 }
 
 bool world_knows(const struct world *w, uint64_t obj)
