@@ -207,16 +207,11 @@ def slow(t):
 def bounded(t):
     server = t.sample("threads", backend=False)
     recording = t.record(server.pid, "--last", "60s", "--max-size", "8M")
-
-    def resident():
-        with open(f"/proc/{recording.pid}/status", encoding="ascii") as file:
-            return int(re.search(r"VmRSS:\s*(\d+)", file.read()).group(1)) * 1024
-
     finish = t.load(server.port, ["/compute/0/%d"], 1000000, 16, False, seconds=6, background=True)
     sizes = []
     while len(sizes) < 10:
         time.sleep(0.5)
-        sizes.append(resident())
+        sizes.append(resident(recording.pid))
     lines = finish()
     ask(t, recording, recording.path)
     recording.end()
@@ -291,6 +286,35 @@ def crowded(t):
     t.check(names and not names & {"socket", "file"}, f"what is read from: {names}")
     client.close()
     waits.close()
+
+
+@test("flight: the memory is bounded, however many things are met")
+def many(t):
+    """--max-size and what the recorder takes without a flight: of the world alone it says nothing."""
+    server, name = crowd(t)
+    recording = t.record(server.pid, "--last", "2s", "--max-size", "8M")
+    before = resident(recording.pid)
+
+    def connections():
+        for _ in range(4000):
+            with socket.create_connection(("127.0.0.1", server.port)) as s:
+                asked(s, "/sleep/0")
+
+    def files():
+        with socket.create_connection(("127.0.0.1", server.port)) as s:
+            asked(s, "/files/4000")
+
+    for what, meet in (("unix connections", lambda: unix_connections(name, 20000)),
+                       ("connections", connections), ("files", files)):
+        sizes = []
+        for _ in range(3):
+            meet()
+            sizes.append(resident(recording.pid))
+        t.note(f"{what}: {before >> 20} to {', '.join(str(s >> 20) for s in sizes)} MB resident")
+        t.check(max(sizes) < before + (16 << 20), f"{what}: {sizes}, before {before}")
+    ask(t, recording, recording.path)
+    t.check(resident(recording.pid) < before + (16 << 20), "when it wrote")
+    recording.end()
 
 
 @test("flight: a request whose answer began before the window is there when it goes on")
