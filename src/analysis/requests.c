@@ -496,7 +496,7 @@ static int old_take_up(struct analysis *a)
         has[a->drafts.data[i].first_thread]++;
     for (uint32_t i = 0; rc == 0 && i < a->drafts.len; i++) {
         uint32_t thread = a->drafts.data[i].first_thread;
-        if (has[thread] == 1 && !a->lives.data[thread].yields)
+        if (has[thread] == 1 && !a->lives.data[thread].yields && !a->drafts.data[i].answered)
             rc = tenure_from_before(a, i, thread);
     }
     free(has);
@@ -517,7 +517,7 @@ static int requests_before(struct analysis *a)
         rc = open_before(a, &a->before.data[i]);
     }
     table_release(&on);
-    if (rc == 0 && a->before.len)
+    if (rc == 0 && a->drafts.len)
         rc = old_take_up(a);
     return rc;
 }

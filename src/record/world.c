@@ -213,13 +213,13 @@ static struct world_turn *turn_of(struct world *w, uint64_t obj)
     return &w->turns[(obj * 0x9e3779b97f4a7c15u) >> 32 & (WORLD_TURNS - 1)];
 }
 
-/* A request on a connection that is the target's, or may be: an answer from a server that it asked
- * stands unanswered, too. */
+/* A request on a connection that is there, and the target's or may be: an answer from a server that
+ * it asked stands unanswered, too. Its close may come by before the receive. */
 static bool is_asked(const struct world *w, uint64_t obj)
 {
     const struct word *socket = word_find(w, word_key(EVENT_SOCKET, obj));
 
-    return !socket ||
+    return socket &&
            ((const struct event_socket *)(const void *)socket->bytes)->role != ROLE_CONNECTED;
 }
 

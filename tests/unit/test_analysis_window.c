@@ -232,7 +232,7 @@ static void test_begun_answers(void **state)
     assert_int_equal(r->flags, 0);
     assert_int_equal(r->start_ns, 0);
     assert_int_equal(r->end_ns, US(150));
-    assert_int_equal(request_ns(&m.tl, r, LEDGER_RUNNING), r->end_ns);
+    assert_int_equal(request_ns(&m.tl, r, LEDGER_UNATTRIBUTED), r->end_ns);
     expect_request(&m, "GET /new",
                    (struct expect){.start = 160,
                                    .end = 180,

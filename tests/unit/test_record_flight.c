@@ -256,7 +256,11 @@ static void test_unanswered(void **state)
         if (n % 100 > 4) /* the rest hangs, or is an answer that the target got */
             turn(EVENT_SEND, ATTACH + 2 * S + n, SOCK(n));
     for (uint64_t n = 1; n <= 2000; n += 100)
-        put(conn(ATTACH + 3 * S, SOCK(n), 7));        /* gave up */
+        put(conn(ATTACH + 3 * S, SOCK(n), 7)); /* gave up */
+    put(sock(ATTACH + 1, SOCK(3000), AF_INET, ROLE_ACCEPTED, 80));
+    put(sock(ATTACH + 1, SOCK(3001), AF_INET, ROLE_ACCEPTED, 80));
+    put(conn(ATTACH + 4 * S + 1, SOCK(3001), 7)); /* so did this */
+    turn(EVENT_RECV, ATTACH + 4 * S, SOCK(3001));
     turn(EVENT_SEND, ATTACH + 4 * S + 1, SOCK(3000)); /* came by before what it answers */
     turn(EVENT_RECV, ATTACH + 4 * S, SOCK(3000));
     pass(5, 100);
