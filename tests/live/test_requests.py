@@ -2,7 +2,7 @@
 
 import re
 
-from harness import MS, ms, process_of, test, threads_of
+from harness import MS, attempts, ms, process_of, test, threads_of
 
 # Each with its own length, so that a wait that went to the wrong request is seen by its length.
 PATHS = ["/db/3/%d", "/file/%d", "/sleep/2/%d", "/db/7/%d", "/lock/1/%d", "/compute/1/%d",
@@ -157,6 +157,10 @@ def blocking_model(t, report, pid, threads):
 
 @test("requests: threads, one for each connection, against its truth")
 def threads(t):
+    attempts(t, threads_once)
+
+
+def threads_once(t):
     server = t.sample("threads")
     recording = t.record(server.pid)
     lines = drive(t, server, (True, False), (1, 8, 32))
@@ -166,6 +170,10 @@ def threads(t):
 
 @test("requests: pool of 8 threads against its truth")
 def pool(t):
+    attempts(t, pool_once)
+
+
+def pool_once(t):
     server = t.sample("pool")
     recording = t.record(server.pid)
     lines = drive(t, server, (True, False), (1, 8))
@@ -179,6 +187,10 @@ def pool(t):
 
 @test("requests: prefork, 4 processes, against its truth")
 def prefork(t):
+    attempts(t, prefork_once)
+
+
+def prefork_once(t):
     server = t.sample("prefork", "--workers", "4")
     recording = t.record(server.pid)
     lines = drive(t, server, (True, False), (1, 4))
@@ -195,6 +207,10 @@ def prefork(t):
 
 @test("requests: blocking, one thread for all, against its truth")
 def blocking(t):
+    attempts(t, blocking_once)
+
+
+def blocking_once(t):
     server = t.sample("blocking")
     recording = t.record(server.pid)
     lines = drive(t, server, (True, False), (1,))
