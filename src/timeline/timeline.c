@@ -97,11 +97,6 @@ const char *object_kind_name(unsigned kind)
     return word(words, COUNT(words), kind);
 }
 
-bool state_is_wait(unsigned state)
-{
-    return state >= STATE_BLOCKED && state <= STATE_OTHER;
-}
-
 void timeline_init(struct timeline *tl)
 {
     memset(tl, 0, sizeof(*tl));
@@ -234,11 +229,6 @@ uint64_t hold_lost_ns(const struct timeline *tl, const struct hold *h)
     for (size_t i = 0; i < h->victim_count; i++)
         ns += tl->victims.data[h->first_victim + i].ns;
     return ns;
-}
-
-uint64_t interval_end(const struct thread *t, size_t index)
-{
-    return index + 1 < t->intervals.len ? t->intervals.data[index + 1].start_ns : t->end_ns;
 }
 
 uint64_t segment_end(const struct timeline *tl, const struct request *r, size_t index)

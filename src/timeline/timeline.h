@@ -83,7 +83,10 @@ const char *grade_name(unsigned grade);
 const char *model_name(unsigned model);
 const char *role_name(unsigned role);
 /* True for the states that are waits and so carry a call: blocked … other. */
-bool state_is_wait(unsigned state);
+static inline bool state_is_wait(unsigned state)
+{
+    return state >= STATE_BLOCKED && state <= STATE_OTHER;
+}
 
 enum interval_flag {
     INTERVAL_IDLE = 1,      /* waiting for work: of no request, in no ranking. Not a loop's wait
@@ -382,7 +385,11 @@ static inline const struct object *interval_object(const struct timeline *tl,
 }
 
 /* Where an interval ends. */
-uint64_t interval_end(const struct thread *t, size_t index);
+static inline uint64_t interval_end(const struct thread *t, size_t index)
+{
+    return index + 1 < t->intervals.len ? t->intervals.data[index + 1].start_ns : t->end_ns;
+}
+
 /* Where a segment ends: `index` is into tl->segments and must belong to `r`. */
 uint64_t segment_end(const struct timeline *tl, const struct request *r, size_t index);
 
