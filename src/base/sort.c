@@ -75,8 +75,17 @@ static void merge(const char *data, char *into, const size_t bounds[3], size_t s
     case 16:
         merge_of(data, into, bounds, 16, order);
         break;
+    case 24:
+        merge_of(data, into, bounds, 24, order);
+        break;
     case 32:
         merge_of(data, into, bounds, 32, order);
+        break;
+    case 40:
+        merge_of(data, into, bounds, 40, order);
+        break;
+    case 48:
+        merge_of(data, into, bounds, 48, order);
         break;
     default:
         merge_of(data, into, bounds, size, order);
