@@ -132,9 +132,35 @@ bool loop_had(const struct analysis *a, const struct bouts *b, uint32_t loop, ui
     return true;
 }
 
+/* Of so many each look-up begins where the one that is looked for would be if all were as long, and
+ * goes on from there in steps that double: a search among all misses the cache at each step. */
+#define GUESS_MIN 256
+#define GUESS_STEP 16
+
+static void interval_guess(const struct thread *t, uint64_t at, size_t *low, size_t *high)
+{
+    const struct interval *all = t->intervals.data;
+    size_t len = t->intervals.len, step = GUESS_STEP;
+    uint64_t into = at > t->start_ns ? at - t->start_ns : 0, life = t->end_ns - t->start_ns;
+    size_t guess =
+        into < life ? (size_t)((double)into / (double)life * (double)(len - 1)) : len - 1;
+
+    if (all[guess].start_ns <= at) {
+        for (*low = guess; *low + step < len && all[*low + step].start_ns <= at; step *= 2)
+            *low += step;
+        *high = *low + step < len ? *low + step : len;
+    } else {
+        for (*high = guess; *high > step && all[*high - step].start_ns > at; step *= 2)
+            *high -= step;
+        *low = *high > step ? *high - step : 0;
+    }
+}
+
 size_t interval_of(const struct thread *t, uint64_t at)
 {
     size_t low = 0, high = t->intervals.len;
+    if (high >= GUESS_MIN)
+        interval_guess(t, at, &low, &high);
     while (high - low > 1) {
         size_t mid = low + (high - low) / 2;
         if (t->intervals.data[mid].start_ns <= at)

@@ -144,9 +144,11 @@ static void item_take(struct matcher *m, const struct done *d, size_t begin, siz
 /* Items that the loop was told of, or whose worker parked so that it may have been. */
 static void items_told(struct matcher *m, size_t begin, size_t end, uint64_t sleep, bool weak)
 {
+    uint64_t last = weak ? sleep + PARK_NS : sleep;
+
     for (size_t i = m->first_done; i < m->dones && i < m->done + WINDOW_MAX; i++) {
         const struct done *d = &m->b->dones.data[i];
-        if (d->end > sleep + PARK_NS)
+        if (d->end > last)
             break;
         if (d->weak == weak && !d->used && (d->end <= sleep || (weak && d->least < sleep)))
             item_take(m, d, begin, end);
