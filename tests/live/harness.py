@@ -67,6 +67,28 @@ def attempts(t, once, most=3):
         del t.failures[before:]
 
 
+@contextlib.contextmanager
+def memory_of(size):
+    """A cgroup that may use no more: gives what to put before a command, so that it is in it."""
+    for base, limit in (("/sys/fs/cgroup/memory", "memory.limit_in_bytes"),
+                        ("/sys/fs/cgroup", "memory.max")):
+        group = os.path.join(base, f"waitscope-test-{os.getpid()}")
+        try:
+            os.mkdir(group)
+            with open(os.path.join(group, limit), "w", encoding="ascii") as file:
+                file.write(str(size))
+            break
+        except OSError:
+            if os.path.isdir(group):
+                os.rmdir(group)
+    else:
+        raise Unable("no cgroup can be made here")
+    try:
+        yield ["sh", "-c", f'echo $$ > {group}/cgroup.procs && exec "$@"', "sh"]
+    finally:
+        os.rmdir(group)
+
+
 def test(title):
     def add(function):
         TESTS.append((title, function))

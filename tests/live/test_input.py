@@ -1,6 +1,5 @@
 """What bad input gets: a message that says what and why, its exit code, and no file left."""
 
-import contextlib
 import filecmp
 import glob
 import os
@@ -9,7 +8,7 @@ import shutil
 import subprocess
 import time
 
-from harness import Failure, Unable, test
+from harness import Failure, Unable, memory_of, test
 
 
 def refused(t, code, says, *arguments, prefix=(), leaves=(), waitscope=None):
@@ -230,28 +229,6 @@ def captures(t):
         t.check(False, "a missing capture was reported")
     except (Failure, ValueError):
         pass
-
-
-@contextlib.contextmanager
-def memory_of(size):
-    """A cgroup that may use no more: gives what to put before a command, so that it is in it."""
-    for base, limit in (("/sys/fs/cgroup/memory", "memory.limit_in_bytes"),
-                        ("/sys/fs/cgroup", "memory.max")):
-        group = os.path.join(base, f"waitscope-test-{os.getpid()}")
-        try:
-            os.mkdir(group)
-            with open(os.path.join(group, limit), "w", encoding="ascii") as file:
-                file.write(str(size))
-            break
-        except OSError:
-            if os.path.isdir(group):
-                os.rmdir(group)
-    else:
-        raise Unable("no cgroup can be made here")
-    try:
-        yield ["sh", "-c", f'echo $$ > {group}/cgroup.procs && exec "$@"', "sh"]
-    finally:
-        os.rmdir(group)
 
 
 @test("input: a capture whose analysis takes more memory than there is")
