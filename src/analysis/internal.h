@@ -163,6 +163,7 @@ struct life {
     uint32_t socket_blocks;       /* tenures in which it blocked on a connection */
     uint32_t interleaved;         /* tenures that only an event loop has: see tenure_open() */
     uint32_t returned;            /* tenures of requests that some thread had had before */
+    bool has_old;                 /* a request that it had read before the capture's begin */
     bool shares;                  /* other threads wait in its multiplexed wait, for the same */
     uint64_t work_ns;             /* waits of no request that are no idling */
     size_t hint;                  /* the interval in which the ledger last began a piece */

@@ -213,6 +213,8 @@ static enum role role_of(const struct life *l)
         bool stays = l->socket_blocks > l->tenures / 2;
         return made_as_loop || (loop && !stays) ? THREAD_ROLE_LOOP : THREAD_ROLE_WORKER;
     }
+    if (l->has_old) /* it waits for one thing at a time, or that would not be known */
+        return THREAD_ROLE_WORKER;
     if (l->accepts)
         return THREAD_ROLE_ACCEPTOR;
     return l->work_ns || l->held_ns ? THREAD_ROLE_HELPER : THREAD_ROLE_OTHER;

@@ -489,6 +489,7 @@ int tenure_from_before(struct analysis *a, uint32_t request, uint32_t thread)
     if (rc < 0)
         return rc;
     l->tenures++;
+    l->has_old = true;
     l->tenure_plus1 = (uint32_t)a->tenures.len;
     d->old = false;
     d->last_thread = d->top_thread = thread;

@@ -507,12 +507,11 @@ void verdict_text(const struct timeline *tl, uint32_t process, const struct proc
         buf_adds(out, "No request was seen in this process.\n");
         return;
     }
-    add_model(&w);
     if (!sums->complete) {
-        text_count_of(out, sums->open, "request");
-        buf_adds(out, " began and none was answered before the recording ended.\n");
+        words_add_open(&w);
         return;
     }
+    add_model(&w);
     words_add_waits(&w);
     add_mean(&w);
     add_unknown(&w);

@@ -1,6 +1,6 @@
 /*
  * verdict_words: what the sentences of a verdict have in common; for verdict_text.c,
- * verdict_waits.c and verdict_load.c alone.
+ * verdict_waits.c, verdict_load.c and verdict_open.c alone.
  */
 #ifndef OUTPUT_VERDICT_WORDS_H
 #define OUTPUT_VERDICT_WORDS_H
@@ -38,6 +38,8 @@ bool verdict_loop_is_full(const struct verdict *v, const struct process_sums *su
 /* What its threads wait for inside requests, and what requests await without one: a line each, as
  * far as there is any. */
 void words_add_waits(const struct words *w);
+/* Of a process that answered nobody: what is open, and where that stands. */
+void words_add_open(const struct words *w);
 /* "#12 GET /a", of tl->requests. */
 void words_add_request(const struct words *w, uint32_t index);
 /* What the longest wait was for: of a request's, else of an event loop's for one that is not known.

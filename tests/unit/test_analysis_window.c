@@ -181,6 +181,7 @@ static void test_old_requests_of_threads(void **state)
     assert_int_equal(request_ns(&m.tl, hangs, LEDGER_LOCK), US(1000));
     assert_int_equal(request_grade_ns(&m.tl, hangs, GRADE_INFERRED), US(1000));
     expect_states(&m, 1, "lock 0-1000 open"); /* not idle */
+    assert_int_equal(m.tl.threads.data[1].role, THREAD_ROLE_WORKER);
 
     const struct request *late = request_named(&m, "GET /late");
     assert_int_equal(late->flags, 0);

@@ -529,11 +529,58 @@ static void test_nothing_to_judge(void **state)
     assert_string_equal(buf_str(&out), "No request was seen in this process.\n");
     sums.open = 1;
     say(&none, &sums, &out);
-    has(&out, "1 request began and none was answered before the recording ended.\n");
+    has(&out, "Its one request was not answered before the recording ended, so how it serves could "
+              "not be told.\n");
     sums.open = 1200;
     say(&none, &sums, &out);
-    has(&out, "1,200 requests began and none was answered before the recording ended.\n");
+    has(&out, "None of its 1,200 requests was answered before the recording ended, so how it "
+              "serves could not be told.\n");
     buf_release(&out);
+}
+
+/* A thread of the server's that waits so for all the time of an open request. */
+static void stands(struct timeline *tl, uint8_t state, const char *call, uint32_t object1)
+{
+    struct thread *t = scene_thread(tl, 0, 10 + (uint32_t)tl->threads.len, "worker", 0);
+    scene_interval(tl, t, 1000, state, call, object1, 0);
+    struct request *r = scene_request(tl, 0, 1, "GET /", "GET /", 0);
+    r->flags = 0;
+    scene_segment(tl, r, 10, LEDGER_UNATTRIBUTED, 0, 0);
+    scene_segment(tl, r, 1000, state == STATE_LOCK ? LEDGER_LOCK : LEDGER_BLOCKED,
+                  (uint32_t)tl->threads.len, 1);
+}
+
+static void test_none_answered(void **state)
+{
+    (void)state;
+    struct timeline tl;
+    struct buf out = BUF_INIT;
+    timeline_init(&tl);
+    scene_process(&tl, 1, "server");
+    scene_object(&tl, OBJ_ACCEPTED, "client", "", "");
+    uint32_t one = scene_object(&tl, OBJ_FUTEX, "futex", "", "");
+    uint32_t other = scene_object(&tl, OBJ_FUTEX, "futex", "", "");
+    uint32_t file = scene_object(&tl, OBJ_FILE, "/srv/a", "", "");
+    stands(&tl, STATE_BLOCKED, "read", file);
+    stands(&tl, STATE_LOCK, "futex", one);
+    stands(&tl, STATE_LOCK, "futex", other);
+    struct process_sums sums = {.open = 3};
+    verdict_text(&tl, 0, &sums, &out);
+    assert_string_equal(buf_str(&out),
+                        "None of its 3 requests was answered before the recording ended, so how it "
+                        "serves could not be told.\n"
+                        "Where they stood longest: 2 in futex (lock), 1 in read on /srv/a "
+                        "(blocked).\n");
+    struct request *r = scene_request(&tl, 0, 1, "GET /", "GET /", 0);
+    scene_segment(&tl, r, 1000, LEDGER_QUEUED, 0, 0);
+    scene_segment(&tl, scene_request(&tl, 0, 1, "GET /", "GET /", 0), 1000, LEDGER_AWAITING, 0, 0);
+    sums.open = 5;
+    buf_clear(&out);
+    verdict_text(&tl, 0, &sums, &out);
+    has(&out, "longest: 2 in futex (lock), 1 queued, 1 in read on /srv/a (blocked), 1 "
+              "elsewhere.\n");
+    buf_release(&out);
+    timeline_release(&tl);
 }
 
 static void test_one_of_each(void **state)
@@ -610,6 +657,7 @@ int main(void)
         cmocka_unit_test(test_every_model_says_something),
         cmocka_unit_test(test_queues_of_a_loop_and_its_workers),
         cmocka_unit_test(test_nothing_to_judge),
+        cmocka_unit_test(test_none_answered),
         cmocka_unit_test(test_one_of_each),
         cmocka_unit_test(test_figures),
     };
