@@ -113,6 +113,20 @@ static void see(const struct survey *s, const struct record *r)
         see_conn(s, r);
 }
 
+/* What was read before the window of a flight recorder is open in it. */
+static void see_before(const struct survey *s)
+{
+    for (size_t i = 0; i < s->a->before.len; i++) {
+        const struct event_io *io = record_event(s->a, &s->a->before.data[i]);
+        const struct sock *sock = socket_find(s->a, io->obj);
+        uint64_t thread;
+
+        if (sock && sock->role == ROLE_ACCEPTED && !(io->flags & IO_ANSWERED) &&
+            table_get(&s->a->tids, io->event.tid, &thread))
+            asked(s, sock, (uint32_t)thread);
+    }
+}
+
 int background_survey(struct analysis *a)
 {
     struct survey s = {.a = a};
@@ -124,6 +138,8 @@ int background_survey(struct analysis *a)
         rc = -ENOMEM;
     for (size_t i = 0; rc == 0 && i < a->lives.len; i++)
         s.watches[i].slept = NEVER;
+    if (rc == 0)
+        see_before(&s);
     for (size_t i = 0; rc == 0 && i < a->records.len; i++)
         see(&s, &a->records.data[i]);
     for (uint32_t i = 0; rc == 0 && i < a->lives.len; i++) {

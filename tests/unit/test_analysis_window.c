@@ -245,6 +245,42 @@ static void test_begun_answers(void **state)
     made_release(&m);
 }
 
+/*
+ * What a loop computes while a request from before the window is open may be that one's: it does
+ * not show that the loop works in nobody's name. `open`: there is one, up to 8 ms.
+ */
+static uint64_t spent_by_the_next(bool open)
+{
+    struct made m;
+    window_init(&m, 40000);
+    attach_running(&m, BEFORE(1000), 7, 7);
+    accepted(&m, BEFORE(900), SOCKET(1));
+    accepted(&m, BEFORE(900), SOCKET(2));
+    if (open)
+        receives(&m, BEFORE(300), 7, SOCKET(1), BEFORE(310), GET("/old"));
+    for (int64_t t = 0; t < 8000; t += 2000)
+        waits(&m, 7, t + 400, t + 2000, t + 2000, CALL_epoll_wait, ANON(1));
+    if (open)
+        sends(&m, 8010, 7, SOCKET(1), OK);
+    waits(&m, 7, 8020, 10000, 10000, CALL_epoll_wait, ANON(1));
+    receives(&m, 10010, 7, SOCKET(2), 10000, GET("/a"));
+    waits(&m, 7, 11000, 20000, 20000, CALL_epoll_wait, ANON(1));
+    sends(&m, 20500, 7, SOCKET(2), OK);
+    waits(&m, 7, 20510, 39000, 39000, CALL_epoll_wait, ANON(1));
+    end_running(&m, 40000, 7, 7);
+    made_finish(&m);
+    uint64_t ns = request_ns(&m.tl, request_named(&m, "GET /a"), LEDGER_RUNNING);
+    made_release(&m);
+    return ns;
+}
+
+static void test_not_in_the_background(void **state)
+{
+    (void)state;
+    assert_int_equal(spent_by_the_next(true), US(10 + 990 + 500));
+    assert_int_equal(spent_by_the_next(false), US(10));
+}
+
 static void test_what_it_is_part_of(void **state)
 {
     (void)state;
@@ -279,6 +315,7 @@ int main(void)
         cmocka_unit_test(test_old_requests),
         cmocka_unit_test(test_old_requests_of_threads),
         cmocka_unit_test(test_begun_answers),
+        cmocka_unit_test(test_not_in_the_background),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
