@@ -34,7 +34,8 @@ enum event_kind {
     EVENT_URING = 14,      /* a request to io_uring was submitted, or has completed */
     EVENT_RUNTIME = 15,    /* what runs in a process, as its files say; the recorder writes it */
     EVENT_WAIT_SHORT = 16, /* the same as EVENT_WAIT, where it fits: nearly always */
-    EVENT_KINDS = 17,
+    EVENT_ASKED = 17,      /* at the attach: the other end of a TCP connection has spoken last */
+    EVENT_KINDS = 18,
 };
 
 struct event {
@@ -285,6 +286,14 @@ struct event_fd {
     uint32_t pad;
 };
 
+/* An answer may be owed on it, if the process accepted it. */
+struct event_asked {
+    struct event event; /* tid: the thread group that has it */
+    uint64_t obj;
+    uint64_t heard_ns; /* of the last packet on it, by CLOCK_MONOTONIC as TCP reads it: the bytes
+                          that it has spoken, or something later that is none of both's */
+};
+
 /*
  * A runtime's own word on its work, from a uprobe on one of its functions. `item` is the address
  * of what the runtime takes for a piece of work: in one process nothing else has it for as long as
@@ -404,5 +413,6 @@ _Static_assert(sizeof(struct event_socket) == 80, "event_socket");
 _Static_assert(sizeof(struct event_file) == 48, "event_file");
 _Static_assert(sizeof(struct event_anon) == 64, "event_anon");
 _Static_assert(sizeof(struct event_fd) == 32, "event_fd");
+_Static_assert(sizeof(struct event_asked) == 32, "event_asked");
 
 #endif

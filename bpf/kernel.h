@@ -248,8 +248,18 @@ struct unix_sock {
 
 struct tcp_sock {
     __u64 tcp_clock_cache; /* CLOCK_MONOTONIC in ns, read for the packet at hand */
+    __u64 tcp_mstamp;      /* the same in us, at the last packet */
     __u32 copied_seq;
     __u32 rcv_nxt;
+    __u32 lsndtime; /* jiffies at the last bytes sent, at first at the connection's begin */
+    __u64 bytes_sent, bytes_received;
+};
+
+/* include/net/inet_connection_sock.h */
+struct inet_connection_sock {
+    struct {
+        __u32 lrcvtime; /* jiffies at the last bytes received, likewise */
+    } icsk_ack;
 };
 
 struct socket {

@@ -118,7 +118,30 @@ int on_task(struct bpf_iter__task *ctx)
     return 0;
 }
 
-static __always_inline void snapshot_socket(struct file *file)
+/*
+ * Whose turn it is on a connection that was there before: the other end's, where bytes came last.
+ * Jiffies of one number tell nothing, but that of a new connection on which nothing was sent. Both
+ * are set by tcp_create_openreq_child() in net/ipv4/tcp_minisocks.c, then by tcp_event_data_recv()
+ * in tcp_input.c and tcp_event_data_sent() in tcp_output.c.
+ */
+static __always_inline void snapshot_turn(struct task_struct *task, struct sock *sk, __u64 obj,
+                                          __u64 now)
+{
+    struct tcp_sock *tcp = AT(struct tcp_sock, sk);
+    __u32 heard = AT(struct inet_connection_sock, sk)->icsk_ack.lrcvtime, said = tcp->lsndtime;
+    struct event_asked *e;
+
+    if (!tcp->bytes_received || (tcp->bytes_sent && (__s32)(heard - said) <= 0))
+        return;
+    e = reserve(EVENT_ASKED, sizeof(*e), task->tgid, now);
+    if (!e)
+        return;
+    e->obj = obj;
+    e->heard_ns = tcp->tcp_mstamp * 1000;
+    submit(e);
+}
+
+static __always_inline void snapshot_socket(struct task_struct *task, struct file *file, __u64 now)
 {
     struct socket *socket = bpf_sock_from_file(file);
     struct sock *sk;
@@ -135,8 +158,11 @@ static __always_inline void snapshot_socket(struct file *file)
     } else {
         s = socket_get(sk, ROLE_UNKNOWN);
     }
-    if (s)
-        socket_announce(s, sk);
+    if (!s)
+        return;
+    socket_announce(s, sk);
+    if (is_tcp(sk) && sk->__sk_common.skc_state == TCP_ESTABLISHED)
+        snapshot_turn(task, sk, s->obj, now);
 }
 
 SEC("iter/task_file")
@@ -150,7 +176,7 @@ int on_task_file(struct bpf_iter__task_file *ctx)
 
     if (!task || !file || !bpf_task_storage_get(&threads, task, NULL, 0))
         return 0;
-    snapshot_socket(file);
+    snapshot_socket(task, file, now);
     /* Not ctx->file: its address goes into a hash, which a typed pointer may not. */
     obj = fd_object(task, (__s32)ctx->fd, 0, ROOM_TASK);
     e = reserve(EVENT_FD, sizeof(*e), task->tgid, now);

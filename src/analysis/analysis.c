@@ -67,11 +67,12 @@ static void bounds(struct analysis *a, const struct capture_info *info)
 static const char *loss_kind(uint32_t kind)
 {
     static const char *const names[EVENT_KINDS] = {
-        [EVENT_WAIT] = "wait", [EVENT_THREAD] = "thread", [EVENT_FORK] = "fork",
-        [EVENT_EXIT] = "exit", [EVENT_COMM] = "comm",     [EVENT_RECV] = "recv",
-        [EVENT_SEND] = "send", [EVENT_CONN] = "conn",     [EVENT_SOCKET] = "socket",
-        [EVENT_FILE] = "file", [EVENT_ANON] = "anon",     [EVENT_FD] = "fd",
-        [EVENT_WORK] = "work", [EVENT_URING] = "uring",   [EVENT_RUNTIME] = "runtime",
+        [EVENT_WAIT] = "wait",   [EVENT_THREAD] = "thread", [EVENT_FORK] = "fork",
+        [EVENT_EXIT] = "exit",   [EVENT_COMM] = "comm",     [EVENT_RECV] = "recv",
+        [EVENT_SEND] = "send",   [EVENT_CONN] = "conn",     [EVENT_SOCKET] = "socket",
+        [EVENT_FILE] = "file",   [EVENT_ANON] = "anon",     [EVENT_FD] = "fd",
+        [EVENT_WORK] = "work",   [EVENT_URING] = "uring",   [EVENT_RUNTIME] = "runtime",
+        [EVENT_ASKED] = "asked",
     };
     return kind < EVENT_KINDS && names[kind] ? names[kind] : "any";
 }

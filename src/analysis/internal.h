@@ -201,6 +201,7 @@ struct sock {
     uint64_t reply_want, reply_have; /* bytes; want 0: not known */
     bool asked_head;                 /* by HTTP's HEAD: the reply has no body, whatever it says */
     bool survey_asked;               /* the last that was done with it was to connect or to send */
+    bool asked;                      /* its client had spoken last at the attach */
     bool survey_met;         /* it was begun in the capture, or something was done with it */
     uint32_t question_plus1; /* the one whose reply comes next, or goes on; 0: none */
 };

@@ -175,6 +175,30 @@ size_t clients_came(const struct analysis *a, uint64_t from, uint64_t to)
     return to > from ? clients_before(a, to) - clients_before(a, from) : 0;
 }
 
+/* Who had asked before the attach, perhaps, and waits still. */
+static void asked_see(struct analysis *a, const struct record *r)
+{
+    const struct event_asked *e = record_event(a, r);
+    struct sock *s = socket_find(a, e->obj);
+    uint64_t index;
+
+    if (!s || s->asked || s->role != ROLE_ACCEPTED || s->first_op ||
+        !table_get(&a->pids, e->event.tid, &index))
+        return;
+    struct process *p = &a->tl->processes.data[index];
+    s->asked = true;
+    p->asked++;
+    if (e->heard_ns && e->heard_ns < a->t0)
+        p->asked_ns = most(p->asked_ns, a->t0 - e->heard_ns);
+}
+
+static void asked_find(struct analysis *a)
+{
+    for (size_t i = 0; records_have(a, EVENT_ASKED) && i < a->records.len; i++)
+        if (a->records.data[i].kind == EVENT_ASKED)
+            asked_see(a, &a->records.data[i]);
+}
+
 int sockets_build(struct analysis *a)
 {
     for (size_t i = 0; i < a->records.len; i++) {
@@ -184,5 +208,7 @@ int sockets_build(struct analysis *a)
             return rc;
     }
     int rc = roles_resolve(a);
+    if (rc == 0)
+        asked_find(a);
     return rc < 0 ? rc : clients_sort(a);
 }

@@ -40,6 +40,7 @@ size_t event_min_size(unsigned kind)
         [EVENT_SOCKET] = sizeof(struct event_socket),
         [EVENT_FILE] = sizeof(struct event_file),
         [EVENT_ANON] = sizeof(struct event_anon),
+        [EVENT_ASKED] = sizeof(struct event_asked),
         [EVENT_FD] = sizeof(struct event_fd),
         [EVENT_WORK] = sizeof(struct event_work),
         [EVENT_URING] = sizeof(struct event_uring),

@@ -166,6 +166,13 @@ static void add_others(struct sheet *sheet)
 
 static void explain_none(struct sheet *sheet)
 {
+    size_t shown = 0;
+    for (uint32_t i = 0; i < sheet->tl->processes.len && shown < FULL_VERDICTS; i++)
+        if (sheet->tl->processes.data[i].asked) { /* it hangs, perhaps */
+            add_full(sheet, i);
+            shown++;
+        }
+
     static const char *const reasons[] = {
         "none came in while this was recorded: put load on the server and record again;",
         "another process answers them: record that one too, with -p PID,PID or from its start "

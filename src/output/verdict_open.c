@@ -7,24 +7,34 @@
 #include "base/sort.h"
 #include "base/text.h"
 
-#include <stdlib.h>
+#include <string.h>
 
 /* So many places are named. */
 #define PLACES_NAMED 3
 
-/* Where requests stood. */
+/* Where requests stood, or threads. */
 struct place {
-    uint32_t key; /* enum ledger_key */
+    const char *word; /* of the key, or of the state */
     uint32_t call_plus1, name_plus1;
-    uint64_t requests;
+    uint64_t count;
 };
 
 struct places {
     VEC(struct place) all;
 };
 
-/* Where the request was for longest. Of waits it says in what, and for what if that has a name. */
-static struct place place_of(const struct timeline *tl, const struct request *r)
+/* Of waits it says in what, and for what if that has a name. */
+static struct place place_in(const struct timeline *tl, const struct interval *iv, const char *word)
+{
+    const struct object *o = interval_object(tl, iv);
+    return (struct place){.word = word,
+                          .call_plus1 = interval_wait(tl, iv)->call_plus1,
+                          .name_plus1 = o && o->kind != OBJ_FUTEX ? o->name + 1 : 0,
+                          .count = 1};
+}
+
+/* Where the request was for longest. */
+static struct place place_of_request(const struct timeline *tl, const struct request *r)
 {
     const struct segment *longest = NULL;
     uint64_t most = 0;
@@ -36,32 +46,45 @@ static struct place place_of(const struct timeline *tl, const struct request *r)
         longest = &tl->segments.data[i];
         most = ns;
     }
-    struct place p = {.key = longest ? longest->key : LEDGER_UNATTRIBUTED, .requests = 1};
-    if (!longest || !longest->interval_plus1 || p.key < LEDGER_BLOCKED || p.key > LEDGER_OTHER)
-        return p;
-    const struct interval *iv =
-        &tl->threads.data[longest->thread_plus1 - 1].intervals.data[longest->interval_plus1 - 1];
-    const struct object *o = interval_object(tl, iv);
-    p.call_plus1 = interval_wait(tl, iv)->call_plus1;
-    p.name_plus1 = o && o->kind != OBJ_FUTEX ? o->name + 1 : 0;
-    return p;
+    const char *word = ledger_key_word(longest ? longest->key : LEDGER_UNATTRIBUTED);
+    if (!longest || !longest->interval_plus1)
+        return (struct place){.word = word, .count = 1};
+    const struct thread *t = &tl->threads.data[longest->thread_plus1 - 1];
+    return place_in(tl, &t->intervals.data[longest->interval_plus1 - 1], word);
+}
+
+/* Where the thread was for longest; `count` 0: it was not there at all. */
+static struct place place_of_thread(const struct timeline *tl, const struct thread *t)
+{
+    const struct interval *longest = NULL;
+    uint64_t most = 0;
+
+    for (size_t i = 0; i < t->intervals.len; i++) {
+        uint64_t ns = interval_end(t, i) - t->intervals.data[i].start_ns;
+        if (longest && ns <= most)
+            continue;
+        longest = &t->intervals.data[i];
+        most = ns;
+    }
+    return longest ? place_in(tl, longest, state_name(longest->state)) : (struct place){.count = 0};
 }
 
 static int by_place(const void *x, const void *y)
 {
     const struct place *p = x, *q = y;
-    if (p->key != q->key)
-        return p->key < q->key ? -1 : 1;
+    int words = strcmp(p->word, q->word);
+    if (words)
+        return words;
     if (p->call_plus1 != q->call_plus1)
         return p->call_plus1 < q->call_plus1 ? -1 : 1;
     return p->name_plus1 < q->name_plus1 ? -1 : p->name_plus1 > q->name_plus1;
 }
 
-static int by_requests(const void *x, const void *y)
+static int by_count(const void *x, const void *y)
 {
     const struct place *p = x, *q = y;
-    if (p->requests != q->requests)
-        return p->requests > q->requests ? -1 : 1;
+    if (p->count != q->count)
+        return p->count > q->count ? -1 : 1;
     return by_place(x, y);
 }
 
@@ -75,41 +98,40 @@ static void places_join(struct places *places)
     for (size_t i = 0; i < places->all.len; i++) {
         const struct place *p = &places->all.data[i];
         if (n && by_place(p, &places->all.data[n - 1]) == 0)
-            places->all.data[n - 1].requests++;
+            places->all.data[n - 1].count++;
         else
             places->all.data[n++] = *p;
     }
     places->all.len = n;
     if (n)
-        sort_runs(places->all.data, n, sizeof(*places->all.data), by_requests);
+        sort_runs(places->all.data, n, sizeof(*places->all.data), by_count);
 }
 
 /* "7 in futex (lock)", "2 in recvfrom on 10.0.0.5:5432 (blocked)", "1 queued" */
 static void add_place(const struct words *w, const struct place *p)
 {
-    const struct timeline *tl = w->tl;
-
-    text_count(w->out, p->requests);
+    text_count(w->out, p->count);
     if (!p->call_plus1) {
-        buf_addf(w->out, " %s", ledger_key_word(p->key));
+        buf_addf(w->out, " %s", p->word);
         return;
     }
-    buf_addf(w->out, " in %s", timeline_string(tl, p->call_plus1 - 1));
+    buf_addf(w->out, " in %s", timeline_string(w->tl, p->call_plus1 - 1));
     if (p->name_plus1)
-        buf_addf(w->out, " on %s", timeline_string(tl, p->name_plus1 - 1));
-    buf_addf(w->out, " (%s)", ledger_key_word(p->key));
+        buf_addf(w->out, " on %s", timeline_string(w->tl, p->name_plus1 - 1));
+    buf_addf(w->out, " (%s)", p->word);
 }
 
-static void add_places(const struct words *w, const struct places *places)
+static void add_places(const struct words *w, const char *who, struct places *places)
 {
     uint64_t more = 0;
 
+    places_join(places);
     if (!places->all.len)
         return;
-    buf_adds(w->out, "Where they stood longest: ");
+    buf_addf(w->out, "Where %s stood longest: ", who);
     for (size_t i = 0; i < places->all.len; i++) {
         if (i >= PLACES_NAMED) {
-            more += places->all.data[i].requests;
+            more += places->all.data[i].count;
             continue;
         }
         buf_adds(w->out, i ? ", " : "");
@@ -123,11 +145,11 @@ static void add_places(const struct words *w, const struct places *places)
     buf_adds(w->out, ".\n");
 }
 
-void words_add_open(const struct words *w)
+static void add_requests(const struct words *w)
 {
     const struct timeline *tl = w->tl;
     struct places places = {VEC_INIT};
-    bool whole = true;
+    int rc = 0;
 
     if (w->sums->open == 1) {
         buf_adds(w->out, "Its one request was not");
@@ -137,11 +159,50 @@ void words_add_open(const struct words *w)
         buf_adds(w->out, " requests was");
     }
     buf_adds(w->out, " answered before the recording ended, so how it serves could not be told.\n");
-    for (size_t i = 0; whole && i < tl->requests.len; i++)
+    for (size_t i = 0; rc == 0 && i < tl->requests.len; i++)
         if (tl->requests.data[i].process == w->process)
-            whole = vec_push(&places.all, place_of(tl, &tl->requests.data[i])) == 0;
-    places_join(&places);
-    if (whole)
-        add_places(w, &places);
+            rc = vec_push(&places.all, place_of_request(tl, &tl->requests.data[i]));
+    if (rc == 0)
+        add_places(w, "they", &places);
     vec_release(&places.all);
+}
+
+/* It hung already when the recording began, perhaps: then no request is known, but who waits. */
+static void add_asked(const struct words *w)
+{
+    const struct timeline *tl = w->tl;
+    const struct process *p = &tl->processes.data[w->process];
+    struct places places = {VEC_INIT};
+    int rc = 0;
+
+    text_count_of(w->out, p->asked, "client");
+    buf_addf(w->out,
+             " had spoken last when the recording began, and nothing was heard of %s since: %s for "
+             "an answer, perhaps",
+             p->asked == 1 ? "it" : "them", p->asked == 1 ? "it waits" : "they wait");
+    if (p->asked_ns) {
+        buf_adds(w->out, p->asked == 1 ? ", for " : ", the first of them for ");
+        text_duration(w->out, p->asked_ns);
+        buf_adds(w->out, " then");
+    }
+    buf_adds(w->out, ".\n");
+    for (size_t i = 0; rc == 0 && i < tl->threads.len; i++) {
+        const struct thread *t = &tl->threads.data[i];
+        struct place place = place_of_thread(tl, t);
+        if (t->process == w->process && place.count && !t->kernel)
+            rc = vec_push(&places.all, place);
+    }
+    if (rc == 0)
+        add_places(w, "its threads", &places);
+    vec_release(&places.all);
+}
+
+void words_add_none_answered(const struct words *w)
+{
+    if (w->sums->open)
+        add_requests(w);
+    else
+        buf_adds(w->out, "No request was seen in this process.\n");
+    if (w->tl->processes.data[w->process].asked)
+        add_asked(w);
 }

@@ -503,12 +503,8 @@ void verdict_text(const struct timeline *tl, uint32_t process, const struct proc
                   struct buf *out)
 {
     struct words w = {tl, &tl->processes.data[process].verdict, sums, out, process};
-    if (!sums->complete && !sums->open) {
-        buf_adds(out, "No request was seen in this process.\n");
-        return;
-    }
     if (!sums->complete) {
-        words_add_open(&w);
+        words_add_none_answered(&w);
         return;
     }
     add_model(&w);

@@ -273,7 +273,9 @@ struct verdict {
 
 struct process {
     uint32_t pid, parent;
-    uint32_t comm; /* string */
+    uint32_t comm;  /* string */
+    uint32_t asked; /* clients that had spoken last at the attach, and did or got nothing since */
+    uint64_t asked_ns; /* for so long the first of them had waited by then */
     struct verdict verdict;
 };
 

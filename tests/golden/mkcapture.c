@@ -147,6 +147,7 @@ static const struct word event_kinds[] = {{"any", 0},
                                           {"work", EVENT_WORK},
                                           {"uring", EVENT_URING},
                                           {"runtime", EVENT_RUNTIME},
+                                          {"asked", EVENT_ASKED},
                                           {0}};
 static const struct word work_ops[] = {{"submit", WORK_SUBMIT}, {"begin", WORK_BEGIN},
                                        {"end", WORK_END},       {"resume", WORK_RESUME},
@@ -267,6 +268,10 @@ static const struct field anon_fields[] = {HEAD,
                                            {"ino", U64, AT(event_anon, ino), 0, NULL},
                                            {"name", TEXT, AT(event_anon, name), 32, NULL},
                                            {0}};
+static const struct field asked_fields[] = {HEAD,
+                                            {"obj", OBJECT, AT(event_asked, obj), 0, NULL},
+                                            {"heard", TIME, AT(event_asked, heard_ns), 0, NULL},
+                                            {0}};
 static const struct field fd_fields[] = {
     HEAD, {"obj", OBJECT, AT(event_fd, obj), 0, NULL}, {"fd", I32, AT(event_fd, fd), 0, NULL}, {0}};
 static const struct field work_fields[] = {HEAD,
@@ -310,6 +315,7 @@ static const struct kind kinds[] = {
     {"work", EVENT_WORK, sizeof(struct event_work), work_fields},
     {"uring", EVENT_URING, sizeof(struct event_uring), uring_fields},
     {"runtime", EVENT_RUNTIME, sizeof(struct event_runtime), runtime_fields},
+    {"asked", EVENT_ASKED, sizeof(struct event_asked), asked_fields},
 };
 
 /* Lines that make no record. */

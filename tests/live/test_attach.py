@@ -1,7 +1,9 @@
 """The attach and every way in which a recording ends."""
 
 import os
+import re
 import signal
+import socket
 import stat
 import time
 
@@ -125,6 +127,36 @@ def default_outputs(t):
             t.equal(os.stat(path).st_uid, 65534, f"owner of the {suffix}")
     code, _, said = t.run("record", "-p", server.pid, "-d", "200ms")
     t.check(code == 1 and "exists" in said, f"a second time: {code}, {said}")
+
+
+@test("attach: a server that hangs already, by who waits for it")
+def hangs(t):
+    server = t.sample("pool")
+    with socket.create_connection(("127.0.0.1", server.port)) as silent:
+        silent.sendall(b"GET /sleep/1/1 HTTP/1.1\r\nHost: x\r\n\r\n")
+        t.check(silent.recv(4096).startswith(b"HTTP/1.1 200"), "the first request")
+        ends = []
+        for path, count in (("/lock/2500/%d", 1), ("/lock/1/%d", 6)):
+            ends.append(t.load(server.port, [path], count, connections=count, background=True))
+            time.sleep(0.2)
+        time.sleep(0.6)
+        began = time.monotonic()
+        recording = t.record(server.pid, "-d", 0.5)
+        attached = time.monotonic() - began
+        recording.wait()
+        for end in ends:
+            end()
+    _, said, _ = t.run("report", recording.path)
+    words = " ".join(said.split())
+    found = re.search(r"(\d+) clients had spoken last .* the first of them for ([\d.]+) (m?)s then",
+                      words)
+    t.check(found is not None, f"said {said}")
+    t.equal(int(found[1]), 7, "clients that wait")
+    waited = float(found[2]) / (1000 if found[3] else 1)
+    t.check(0.9 <= waited <= 1.4 + attached, f"the first for {waited} s")
+    for place in ("stood longest: 6 in futex (lock)", "1 in clock_nanosleep (sleep)",
+                  "1 in recvfrom on client 127.0.0.1:"):
+        t.check(place in words, f"{place!r} is not in {said}")
 
 
 @test("attach: two recordings of one process at once")

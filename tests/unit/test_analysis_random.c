@@ -223,6 +223,13 @@ static void add_runtime(struct world *w)
     made_add(&w->m, &e, EVENT_RUNTIME, sizeof(e), some_tid(), some_time(w));
 }
 
+static void add_asked(struct world *w)
+{
+    struct event_asked e = {.obj = one_in(5) ? some_object() : some_socket(),
+                            .heard_ns = one_in(5) ? draw() : some_time(w)};
+    made_add(&w->m, &e, EVENT_ASKED, sizeof(e), some_tid(), some_time(w));
+}
+
 /* Few addresses, rings and tags, so that they come again. */
 static void add_uring(struct world *w)
 {
@@ -303,7 +310,10 @@ static void round_run(uint64_t seed)
             add_socket(&w);
             break;
         case 3:
-            one_in(3) ? add_loss(&w) : one_in(3) ? add_runtime(&w) : add_object(&w);
+            one_in(3)   ? add_loss(&w)
+            : one_in(3) ? add_runtime(&w)
+            : one_in(4) ? add_asked(&w)
+                        : add_object(&w);
             break;
         case 10:
         case 11:

@@ -713,6 +713,41 @@ static void test_shared_downstream_reader(void **state)
     made_release(&m);
 }
 
+static void spoke_last(struct made *m, uint32_t pid, uint64_t obj, uint64_t heard_ns)
+{
+    struct event_asked e = {.obj = obj, .heard_ns = heard_ns};
+    made_add(m, &e, EVENT_ASKED, sizeof(e), pid, AT(0));
+}
+
+/* Clients that had asked before the attach, perhaps: not a server that the process asks itself, nor
+ * who is answered, or asks, afterwards; and each once, whoever else has its descriptor. */
+static void test_asked_before_the_attach(void **state)
+{
+    (void)state;
+    struct made m;
+    made_init(&m, 100);
+    attach_running(&m, 0, 7, 7);
+    attach_running(&m, 0, 8, 8);
+    socket_is(&m, SOCKET(20), ROLE_LISTENER, 80, 0);
+    for (unsigned n = 1; n <= 5; n++)
+        socket_is(&m, SOCKET(n), ROLE_UNKNOWN, n == 3 ? 4000 : 80, n == 3 ? 5432 : 5000);
+    spoke_last(&m, 7, SOCKET(1), AT(0) - US(700));
+    spoke_last(&m, 7, SOCKET(2), AT(0) - US(900));
+    spoke_last(&m, 8, SOCKET(2), AT(0) - US(900));
+    spoke_last(&m, 7, SOCKET(3), AT(0) - US(5000));
+    spoke_last(&m, 7, SOCKET(4), AT(0) - US(5000));
+    spoke_last(&m, 7, SOCKET(5), AT(0) - US(5000));
+    spoke_last(&m, 9, SOCKET(6), AT(0) - US(5000)); /* neither is known */
+    sends(&m, 10, 7, SOCKET(4), OK);
+    receives(&m, 10, 7, SOCKET(5), 5, GET("/a"));
+    end_running(&m, 100, 7, 7);
+    made_finish(&m);
+    assert_int_equal(m.tl.processes.data[0].asked, 2);
+    assert_int_equal(m.tl.processes.data[0].asked_ns, US(900));
+    assert_int_equal(m.tl.processes.data[1].asked, 0);
+    made_release(&m);
+}
+
 /* Waits of no request: a file in the background is work, a lock is idling. */
 static void test_background_is_not_idle(void **state)
 {
@@ -767,6 +802,7 @@ int main(void)
         cmocka_unit_test(test_hand_over_is_not_guessed),
         cmocka_unit_test(test_shared_downstream_reader),
         cmocka_unit_test(test_background_is_not_idle),
+        cmocka_unit_test(test_asked_before_the_attach),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -577,8 +577,46 @@ static void test_none_answered(void **state)
     sums.open = 5;
     buf_clear(&out);
     verdict_text(&tl, 0, &sums, &out);
-    has(&out, "longest: 2 in futex (lock), 1 queued, 1 in read on /srv/a (blocked), 1 "
+    has(&out, "longest: 2 in futex (lock), 1 awaiting, 1 in read on /srv/a (blocked), 1 "
               "elsewhere.\n");
+    buf_release(&out);
+    timeline_release(&tl);
+}
+
+/* A server that hung before the recording began. */
+static void test_asked_before(void **state)
+{
+    (void)state;
+    struct timeline tl;
+    struct buf out = BUF_INIT;
+    const struct process_sums none = {0};
+    timeline_init(&tl);
+    scene_process(&tl, 1, "server");
+    scene_process(&tl, 2, "another");
+    uint32_t word = scene_object(&tl, OBJ_FUTEX, "futex", "", "");
+    for (uint32_t i = 0; i < 3; i++) {
+        struct thread *t = scene_thread(&tl, i / 2, 10 + i, "worker", 0);
+        scene_interval(&tl, t, 10, STATE_RUNNING, NULL, 0, 0);
+        scene_interval(&tl, t, 1000, STATE_LOCK, "futex", word, INTERVAL_IDLE);
+    }
+    tl.processes.data[0].asked = 2;
+    tl.processes.data[0].asked_ns = 12300 * 1000000ull;
+    verdict_text(&tl, 0, &none, &out);
+    assert_string_equal(buf_str(&out),
+                        "No request was seen in this process.\n"
+                        "2 clients had spoken last when the recording began, and nothing was heard "
+                        "of them since: they wait for an answer, perhaps, the first of them for "
+                        "12.3 s then.\n"
+                        "Where its threads stood longest: 2 in futex (lock).\n");
+    tl.processes.data[0].asked = 1;
+    tl.processes.data[0].asked_ns = 0;
+    buf_clear(&out);
+    verdict_text(&tl, 0, &none, &out);
+    has(&out, "1 client had spoken last when the recording began, and nothing was heard of it "
+              "since: it waits for an answer, perhaps.\n");
+    buf_clear(&out);
+    verdict_text(&tl, 1, &none, &out);
+    assert_string_equal(buf_str(&out), "No request was seen in this process.\n");
     buf_release(&out);
     timeline_release(&tl);
 }
@@ -658,6 +696,7 @@ int main(void)
         cmocka_unit_test(test_queues_of_a_loop_and_its_workers),
         cmocka_unit_test(test_nothing_to_judge),
         cmocka_unit_test(test_none_answered),
+        cmocka_unit_test(test_asked_before),
         cmocka_unit_test(test_one_of_each),
         cmocka_unit_test(test_figures),
     };
