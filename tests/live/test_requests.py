@@ -25,8 +25,8 @@ class Score:
 
     def result(self):
         share = self.near / self.requests if self.requests else 0
-        self.t.check(share >= SHARE, f"{share:.2%} of {self.requests} requests are within 1 % or "
-                     f"200 us of their truth, {SHARE:.0%} should be")
+        self.t.within(share >= SHARE, f"{share:.2%} of {self.requests} requests are within 1 % or "
+                      f"200 us of their truth, {SHARE:.0%} should be")
         self.t.equal(self.wrong, 0, "waits charged to a wrong request")
         self.t.note(f"{self.requests} requests, {share:.2%} within 1 % or 200 us, worst "
                     f"{ms(self.worst[0])} ({self.worst[1]}), {self.wrong} wrong owners")
@@ -74,7 +74,7 @@ def owned(score, server, line, request):
     backend = f"127.0.0.1:{server.backend.port}"
     objects = {"file": r"/var/tmp/waitscope-.*", "db": re.escape(backend)}
     asked = int(line["path"].split("/")[2]) * MS if route != "file" else 0
-    long = 0
+    lengths = []
     for w in request["waits"]:
         answer = w["object"].startswith("client ")  # the answer's own sending
         good = {"blocked": answer or route in objects and re.fullmatch(objects[route], w["object"]),
@@ -83,13 +83,16 @@ def owned(score, server, line, request):
         if not good:
             score.wrong += 1
             score.t.check(False, f"{request['name']} waited: {w}")
-        if w["ns"] > 0.9 * asked and w["state"] in ("blocked", "sleep"):
-            long += 1
+        if w["state"] in ("blocked", "sleep"):
+            lengths.append(w["ns"])
     if route in ("db", "sleep", "lock"):
-        if long != 1:
+        # What is asked for begins before the wait for it: the thread may have lost its CPU between.
+        late = request["ledger_ns"]["running"] + request["ledger_ns"]["runnable"]
+        long = sum(ns > 0.9 * asked for ns in lengths)
+        if long > 1 or max(lengths, default=0) + late <= 0.9 * asked:
             score.wrong += 1
             score.t.check(False, f"{request['name']}: {long} waits of {ms(asked)}, not one: "
-                          f"{request['waits']}")
+                          f"{request['waits']}, {ms(late)} on a CPU or ready for one")
     if request["grade_ns"]["exact"] != request["latency_ns"]:
         score.t.check(False, f"{request['name']}: not exact: {request['grade_ns']}")
 
@@ -120,7 +123,9 @@ def judge(t, server, recording, lines, tree=True):
             continue
         r, column = found[0]
         t.equal((r["status"], r["complete"]), (line["status"], True), f"{r['name']}: answered")
-        t.check(not r["overlaps_loss"] and not r["pipelined"], f"{r['name']}: {r}")
+        t.check(not r["overlaps_loss"], f"{r['name']}: {r}")
+        # The answer before it may have stood in its send for longer than SEND_NS of the analysis.
+        t.within(not r["pipelined"], f"{r['name']}: pipelined: {r}")
         t.equal(f"127.0.0.1:{line['local_port']}", r["conn"]["remote"], f"{r['name']}: client")
         # The client's view holds the server's, but that it sends an answer before the end.
         begin = timeline.t0_ns + r["start_ns"]

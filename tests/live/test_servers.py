@@ -259,8 +259,12 @@ def fastapi_once(t):
     for r in alone:
         asked = int(r["name"].split("/")[2]) * MS
         late = r["ledger_ns"]["runnable"] + r["ledger_ns"]["running"] + r["ledger_ns"]["loop_busy"]
-        t.check(r["ledger_ns"]["awaiting"] + late >= asked and r["ledger_ns"]["unattributed"] == 0,
-                f"{r['name']}, alone on the loop: {r['ledger_ns']}")
+        unknown = r["ledger_ns"]["unattributed"]
+        said = f"{r['name']}, alone on the loop: {r['ledger_ns']}"
+        # A busy machine may wake the loop more than 100 us after the reply came, once in ten runs:
+        # the analysis then leaves that time to nobody (WAKE_DELAY_NS).
+        t.within(not unknown, said)
+        t.check(r["ledger_ns"]["awaiting"] + late + unknown >= asked and unknown < MS, said)
     t.note(f"{good} of {len(awaited)} backend requests are shown as awaiting their backend")
 
 
