@@ -14,7 +14,7 @@ int parse_loop_hold(const char *verb, const char *text, struct analysis_options 
 }
 
 /*
- * An analysis takes some 170 bytes a record. It leaves half of the memory that is free to whom else
+ * An analysis takes some 140 bytes a record. It leaves half of the memory that is free to whom else
  * it belongs, the server in the same container above all, and goes on in a file. Where that could
  * be: it has to be a disk.
  */
