@@ -49,16 +49,10 @@ struct times {
     VEC(uint64_t) all;
 };
 
-static int by_number(const void *x, const void *y)
-{
-    uint64_t p = *(const uint64_t *)x, q = *(const uint64_t *)y;
-    return (p > q) - (p < q);
-}
-
 static void times_sort(struct times *t)
 {
     if (t->all.len)
-        sort_near(t->all.data, t->all.len, sizeof(*t->all.data), by_number);
+        sort_near(t->all.data, t->all.len, sizeof(*t->all.data), sort_order_uint64);
 }
 
 /* Requests come by their starts: only their ends are to be put in order. At the same time one ends

@@ -137,12 +137,6 @@ static int roles_resolve(struct analysis *a)
     return rc;
 }
 
-static int by_value(const void *x, const void *y)
-{
-    const uint64_t *p = x, *q = y;
-    return *p < *q ? -1 : *p > *q;
-}
-
 static int clients_sort(struct analysis *a)
 {
     for (size_t i = 0; i < a->socks.len; i++) {
@@ -152,7 +146,7 @@ static int clients_sort(struct analysis *a)
             vec_push(&a->clients, s->established) < 0)
             return -ENOMEM;
     }
-    sort_runs(a->clients.data, a->clients.len, sizeof(*a->clients.data), by_value);
+    sort_runs(a->clients.data, a->clients.len, sizeof(*a->clients.data), sort_order_uint64);
     return 0;
 }
 

@@ -47,12 +47,6 @@ static int by_thread_and_start(const void *x, const void *y)
     return p->request < q->request ? -1 : p->request > q->request;
 }
 
-static int by_number(const void *x, const void *y)
-{
-    uint64_t p = *(const uint64_t *)x, q = *(const uint64_t *)y;
-    return (p > q) - (p < q);
-}
-
 static int by_loss(const void *x, const void *y)
 {
     const struct victim *p = x, *q = y;
@@ -151,7 +145,7 @@ static int thread_victims(struct crowd *c, size_t hold, size_t hold_end, size_t 
     for (size_t i = stand; rc == 0 && i < stand_end; i++)
         rc = vec_push(&c->ends, c->stands.data[i].end);
     if (c->ends.len)
-        sort_runs(c->ends.data, c->ends.len, sizeof(*c->ends.data), by_number);
+        sort_runs(c->ends.data, c->ends.len, sizeof(*c->ends.data), sort_order_uint64);
     for (; rc == 0 && hold < hold_end; hold++) {
         struct hold *h = &c->a->tl->holds.data[hold];
         for (; begun < stand_end && c->stands.data[begun].start < h->end_ns; begun++) {

@@ -1,6 +1,7 @@
 #include "base/sort.h"
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -189,4 +190,11 @@ void sort_near(void *data, size_t count, size_t size, order_fn order)
         memcpy(all + at * size, spare + left * size, (back - left) * size);
     }
     free(spare);
+}
+
+int sort_order_uint64(const void *a, const void *b)
+{
+    const uint64_t *x = a, *y = b;
+
+    return (*x > *y) - (*x < *y);
 }

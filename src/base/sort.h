@@ -19,4 +19,7 @@ void sort_runs(void *data, size_t count, size_t size, int (*order)(const void *,
  * other, and needs little memory beside. */
 void sort_near(void *data, size_t count, size_t size, int (*order)(const void *, const void *));
 
+/* For these and qsort(): of two uint64_t, the smaller first. */
+int sort_order_uint64(const void *a, const void *b);
+
 #endif

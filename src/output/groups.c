@@ -1,5 +1,7 @@
 #include "output/groups.h"
 
+#include "base/sort.h"
+
 #include <math.h>
 #include <stdlib.h>
 
@@ -11,12 +13,6 @@ struct latency {
 struct latencies {
     VEC(struct latency) all;
 };
-
-static int by_number(const void *a, const void *b)
-{
-    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-    return (x > y) - (x < y);
-}
 
 static int by_sum(const void *a, const void *b)
 {
@@ -110,7 +106,7 @@ static uint64_t value_at(const struct values *v, size_t rank)
             high = k;
     }
     if (low < high)
-        qsort(ns + low, high - low + 1, sizeof(*ns), by_number);
+        qsort(ns + low, high - low + 1, sizeof(*ns), sort_order_uint64);
     return ns[rank];
 }
 

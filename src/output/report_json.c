@@ -1,3 +1,4 @@
+#include "base/sort.h"
 #include "output/asked.h"
 #include "output/output.h"
 #include "output/part.h"
@@ -150,12 +151,6 @@ static struct json_object *request_conn(struct report *rep, const struct request
     return o;
 }
 
-static int by_number(const void *a, const void *b)
-{
-    const uint64_t *x = a, *y = b;
-    return (*x > *y) - (*x < *y);
-}
-
 /* The threads that held the request, each once. Those it only waited for are none of them. */
 static struct json_object *request_tids(struct report *rep, const struct request *r)
 {
@@ -168,7 +163,7 @@ static struct json_object *request_tids(struct report *rep, const struct request
             rep->out->failed = true;
     }
     if (tids.len > 1)
-        qsort(tids.data, tids.len, sizeof(*tids.data), by_number);
+        qsort(tids.data, tids.len, sizeof(*tids.data), sort_order_uint64);
     for (size_t i = 0; i < tids.len; i++)
         if (i == 0 || tids.data[i] != tids.data[i - 1])
             part_append(rep->out, array, json_object_new_uint64(tids.data[i]));

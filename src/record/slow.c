@@ -1,5 +1,6 @@
 #include "record/slow.h"
 
+#include "base/sort.h"
 #include "base/table.h"
 #include "base/vec.h"
 #include "bpf/events.h"
@@ -91,13 +92,6 @@ static bool is_idle_unix(const struct slow *s, size_t at)
     return s->conns.data[at].family == AF_UNIX && !s->open.data[at];
 }
 
-static int by_time(const void *x, const void *y)
-{
-    const uint64_t *p = x, *q = y;
-
-    return (*p > *q) - (*p < *q);
-}
-
 /* Without memory for it all of them go. */
 static void forget_unix(struct slow *s)
 {
@@ -109,7 +103,7 @@ static void forget_unix(struct slow *s)
         if (is_idle_unix(s, i))
             ret = vec_push(&times, s->conns.data[i].last_ns);
     if (!ret && times.len) {
-        qsort(times.data, times.len, sizeof(*times.data), by_time);
+        qsort(times.data, times.len, sizeof(*times.data), sort_order_uint64);
         until = times.data[times.len / 2];
     }
     for (size_t i = s->conns.len; i-- > 0;)

@@ -1,4 +1,5 @@
 /* What the world gives up when there is no memory for it, and in which order. */
+#include "base/sort.h"
 #include "record/words.h"
 
 #include <sys/socket.h>
@@ -49,13 +50,6 @@ static uint64_t last_use(const struct word *word)
     return word->over ? 0 : word->used_ns;
 }
 
-static int by_time(const void *a, const void *b)
-{
-    const uint64_t *x = a, *y = b;
-
-    return (*x > *y) - (*x < *y);
-}
-
 /* A time before which about a quarter of those of that rank was used last: of a sample, as it may
  * be a million, and nobody empties the ring meanwhile. */
 static uint64_t quarter(const struct world *w, enum rank rank)
@@ -68,7 +62,7 @@ static uint64_t quarter(const struct world *w, enum rank rank)
             times[n++] = last_use(w->words.data[i].word);
     if (!n)
         return 0;
-    qsort(times, n, sizeof(*times), by_time);
+    qsort(times, n, sizeof(*times), sort_order_uint64);
     return times[n / 4];
 }
 

@@ -131,11 +131,22 @@ static void a_few_places(void **state)
     assert_true(compared <= COUNT * 3);
 }
 
+/* Those that differ by more than an int holds, and in their upper half alone. */
+static void numbers(void **state)
+{
+    (void)state;
+    uint64_t all[] = {UINT64_MAX, 1, (uint64_t)1 << 32, 0, (uint64_t)1 << 63, 1};
+    static const uint64_t wanted[] = {0, 1, 1, (uint64_t)1 << 32, (uint64_t)1 << 63, UINT64_MAX};
+
+    qsort(all, sizeof(all) / sizeof(*all), sizeof(*all), sort_order_uint64);
+    assert_memory_equal(all, wanted, sizeof(all));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(any_order),  cmocka_unit_test(near),         cmocka_unit_test(in_order),
-        cmocka_unit_test(a_few_runs), cmocka_unit_test(a_few_places),
+        cmocka_unit_test(a_few_runs), cmocka_unit_test(a_few_places), cmocka_unit_test(numbers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

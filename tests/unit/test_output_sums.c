@@ -1,6 +1,7 @@
 /* What the reports add up: waits, groups, the overview, and what the page of text makes of them. */
 #include "output_scene.h"
 
+#include "base/sort.h"
 #include "output/asked.h"
 #include "output/groups.h"
 #include "output/output.h"
@@ -612,12 +613,6 @@ static void test_asked_in_text(void **state)
     timeline_release(&tl);
 }
 
-static int by_number(const void *a, const void *b)
-{
-    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-    return (x > y) - (x < y);
-}
-
 /* Of `count` requests whose latencies have `many` values, in several orders. */
 static void percentiles_of(size_t count, uint64_t many, int order)
 {
@@ -633,7 +628,7 @@ static void percentiles_of(size_t count, uint64_t many, int order)
         struct request *r = scene_request(&tl, process, 1, "GET /", "GET /", 0);
         r->end_ns = sorted[i] = us * US;
     }
-    qsort(sorted, count, sizeof(*sorted), by_number);
+    qsort(sorted, count, sizeof(*sorted), sort_order_uint64);
     assert_int_equal(groups_init(&groups, &tl, GROUPS_BY_GROUP), 0);
     const struct group *g = &groups.all.data[0];
     assert_int_equal(g->complete, count);
