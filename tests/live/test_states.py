@@ -82,6 +82,15 @@ def finish(process):
     return truths
 
 
+def record(t, kinds, wait_ms):
+    """The process, what it says of its waits, and the recording that holds all of them."""
+    process = start(t, kinds, wait_ms)
+    recording = t.record(process.pid)
+    process.say("go\n")
+    truths = finish(process)
+    return process, truths, recording.end()
+
+
 def clip(intervals, begin, end):
     """The intervals within [begin, end), cut to it."""
     for i in intervals:
@@ -121,11 +130,7 @@ def compare(t, kind, truth, timeline):
 
 
 def one_recording(t):
-    process = start(t, KINDS, 100)
-    recording = t.record(process.pid)
-    process.say("go\n")
-    truths = finish(process)
-    recording.end()
+    process, truths, recording = record(t, KINDS, 100)
     report, timeline = recording.report(), recording.timeline()
     t.equal(report["capture"]["lost"]["records"], 0, "lost records")
     for kind, truth in truths.items():
@@ -222,11 +227,7 @@ LONG = ["read_pipe", "recv_accepted", "poll_one", "poll_two", "select_one", "fut
 
 @test("states: waits of more than 2^32 ns, which a short record cannot tell")
 def long_waits(t):
-    process = start(t, LONG, 4400)
-    recording = t.record(process.pid)
-    process.say("go\n")
-    truths = finish(process)
-    recording.end()
+    _, truths, recording = record(t, LONG, 4400)
     timeline = recording.timeline()
     for kind, (tid, begin, end, name) in truths.items():
         waits = [i for i, _ in clip(timeline.intervals(tid), begin - timeline.t0_ns,

@@ -76,6 +76,16 @@ static void test_no_end(void **state)
     made_release(&m);
 }
 
+/* Read 10 µs after it came, then worked on until its answer. */
+static void expect_served(struct made *m, const char *name, uint64_t start, uint64_t end)
+{
+    expect_request(
+        m, name,
+        (struct expect){.start = start,
+                        .end = end,
+                        .ledger = {[LEDGER_QUEUED] = 10, [LEDGER_RUNNING] = end - start - 10}});
+}
+
 static void test_requests(void **state)
 {
     (void)state;
@@ -98,14 +108,8 @@ static void test_requests(void **state)
     assert_int_equal(m.tl.requests.len, 3);
     assert_int_equal(request_named(&m, "GET /early")->flags & REQUEST_COMPLETE, 0);
     assert_int_equal(request_named(&m, "GET /early")->start_ns, 0);
-    expect_request(&m, "GET /whole",
-                   (struct expect){.start = 110,
-                                   .end = 160,
-                                   .ledger = {[LEDGER_QUEUED] = 10, [LEDGER_RUNNING] = 40}});
-    expect_request(&m, "GET /after",
-                   (struct expect){.start = 210,
-                                   .end = 260,
-                                   .ledger = {[LEDGER_QUEUED] = 10, [LEDGER_RUNNING] = 40}});
+    expect_served(&m, "GET /whole", 110, 160);
+    expect_served(&m, "GET /after", 210, 260);
     made_release(&m);
 }
 
@@ -138,10 +142,7 @@ static void test_old_requests(void **state)
     }
     expect_request(&m, "GET /new",
                    (struct expect){.start = 40, .end = 80, .ledger = {[LEDGER_RUNNING] = 40}});
-    expect_request(&m, "GET /next",
-                   (struct expect){.start = 210,
-                                   .end = 260,
-                                   .ledger = {[LEDGER_QUEUED] = 10, [LEDGER_RUNNING] = 40}});
+    expect_served(&m, "GET /next", 210, 260);
     assert_int_equal(m.tl.processes.data[0].verdict.requests, 2);
     made_release(&m);
 }
@@ -234,14 +235,8 @@ static void test_begun_answers(void **state)
     assert_int_equal(r->start_ns, 0);
     assert_int_equal(r->end_ns, US(150));
     assert_int_equal(request_ns(&m.tl, r, LEDGER_UNATTRIBUTED), r->end_ns);
-    expect_request(&m, "GET /new",
-                   (struct expect){.start = 160,
-                                   .end = 180,
-                                   .ledger = {[LEDGER_QUEUED] = 10, [LEDGER_RUNNING] = 10}});
-    expect_request(&m, "GET /next",
-                   (struct expect){.start = 210,
-                                   .end = 260,
-                                   .ledger = {[LEDGER_QUEUED] = 10, [LEDGER_RUNNING] = 40}});
+    expect_served(&m, "GET /new", 160, 180);
+    expect_served(&m, "GET /next", 210, 260);
     made_release(&m);
 }
 
