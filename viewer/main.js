@@ -193,7 +193,10 @@ waitscope.main = (function () {
         const { full, forgotten, asked_ns, max_bytes } = h.window;
         if (full) out.push({ kind: 'warn', text: `The last ${format.time(asked_ns)} were to be kept, and did not fit into ${format.bytes(max_bytes)} of memory (--max-size).` });
         if (forgotten)
-            out.push({ kind: 'warn', text: `${format.plural(forgotten, 'file or connection has', 'files and connections have')} no name: ${format.bytes(max_bytes)} of memory held no more (--max-size).` });
+            out.push({
+                kind: 'warn',
+                text: `${format.plural(forgotten, 'file or connection has no name, and requests on it', 'files and connections have no name, and requests on them')} may be missing: ${format.bytes(max_bytes)} of memory held no more (--max-size).`,
+            });
         if (problems.length)
             out.push({ kind: 'bad', text: `The file does not read as it should: ${problems[0]}. What could be read is shown.`, more: problems.length > 1 ? problems.slice(1) : undefined });
         return out.map((n) => ({ ...n, text: whose + n.text }));

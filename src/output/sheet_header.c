@@ -70,7 +70,7 @@ static void add_window(struct sheet *sheet)
                             : " files and connections have no name, and requests on them may be "
                               "missing: ");
         text_size(&text, w->max_bytes);
-        buf_adds(&text, " of memory held no more.");
+        buf_adds(&text, " of memory held no more (--max-size).");
     }
     cells_wrap(sheet->out, buf_str(&text), text.len, "", 2, sheet->width);
     sheet->out->failed |= text.failed;

@@ -72,7 +72,7 @@ static void test_forgotten(void **state)
     (void)state;
     says(w, true,
          " were kept. 177,027 files and connections have no name, and requests on them may be "
-         "missing: 8.4 MB of memory held no more.\n");
+         "missing: 8.4 MB of memory held no more (--max-size).\n");
     w.forgotten = 1;
     says(w, true, " 1 file or connection has no name, and requests on it may be missing: ");
 }
