@@ -190,7 +190,7 @@ enum io_flag {
     IO_SEVERAL = 32,     /* set by the recorder: more than one message, as far as data[] tells */
     IO_LENGTH = 512,     /* set by the recorder: see below */
     IO_AT_LEAST = 256,   /* with IO_LENGTH: the message is so long or longer */
-    IO_ANSWERED = 1024,  /* receive, set by the recorder: see struct capture_flight */
+    IO_ANSWERED = 1024,  /* 2.2: receive, set by the recorder: see struct capture_flight */
 };
 
 /*

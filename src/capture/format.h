@@ -19,7 +19,7 @@
 /* 2 has EVENT_WAIT_SHORT, without which a reader would show nearly no wait; it reads 1 as well. */
 #define CAPTURE_MAJOR 2       /* a later one is refused */
 #define CAPTURE_MAJOR_LEAST 1 /* and one before this */
-#define CAPTURE_MINOR 1       /* a later one adds: read what is known */
+#define CAPTURE_MINOR 2       /* a later one adds: read what is known */
 
 enum capture_flag {
     CAPTURE_INCOMPLETE = 1, /* set from the start, cleared by the orderly end */
@@ -86,8 +86,9 @@ struct capture_summary {
  * What a flight recorder kept. header.start_ns is where the window begins: from there on the
  * capture is whole. Records that say what is there (threads, sockets, files …) may be older, the
  * last word on each. Of what happened none is, but for the receive on each connection that began
- * its last request; with IO_ANSWERED something was sent on it since and before the window, which
- * may have been the whole answer.
+ * its last request; with IO_ANSWERED (2.2) something was sent on it since and before the window,
+ * which may have been the whole answer. A reader of 2.1 shows such a request as one that nobody has
+ * answered.
  */
 struct capture_flight {
     uint64_t attach_ns; /* when the probes were on */
