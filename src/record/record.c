@@ -4,6 +4,7 @@
 #include "capture/writer.h"
 #include "record/cost.h"
 #include "record/describe.h"
+#include "record/ending.h"
 #include "record/flight.h"
 #include "record/probes.h"
 #include "record/progress.h"
@@ -15,11 +16,9 @@
 
 #include <errno.h>
 #include <poll.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -34,7 +33,6 @@
 #define AGENTS_LOOK_NS 10000000
 /* So many are taken at a time, which takes some 5 ms. */
 #define GIVEN_UP_STEP 16384
-#define COMMAND_PATIENCE_NS 5000000000ull
 
 struct session {
     const struct record_options *options;
@@ -43,15 +41,12 @@ struct session {
     struct sink sink;
     struct capture_header header;
     struct cost cost;
-    struct slow *slow; /* NULL: none is looked for */
     struct runtimes *runtimes;
     struct progress progress;
-    int signals; /* signalfd */
-    uint64_t start_ns, looked_ns, flushed_ns, lost;
+    struct ending ending;
+    uint64_t looked_ns, flushed_ns, lost;
     uint64_t end_look_ns; /* when the last look at all threads began */
-    bool ended, file_wanted;
-    uint64_t drain_ns; /* until the next drain */
-    uint64_t kill_ns;  /* when a command that does not end is killed; 0: never */
+    uint64_t drain_ns;    /* until the next drain */
 };
 
 static uint64_t clock_ns(clockid_t clock)
@@ -84,8 +79,8 @@ static int take(void *ctx, const struct event *ev)
 
     progress_event(&s->progress, ev);
     runtimes_see(s->runtimes, ev);
-    if (s->slow)
-        slow_see(s->slow, ev);
+    if (s->ending.slow)
+        slow_see(s->ending.slow, ev);
     if (io && ev->size > sizeof(struct event_io))
         return take_io(s, (const struct event_io *)ev);
     return sink_append(&s->sink, ev);
@@ -178,8 +173,8 @@ static int open_sink(struct session *s, struct err *e)
     const struct record_options *o = s->options;
 
     if (o->slow_ns) {
-        s->slow = slow_new(o->slow_ns, o->last_ns);
-        if (!s->slow)
+        s->ending.slow = slow_new(o->slow_ns, o->last_ns);
+        if (!s->ending.slow)
             return err_errno(e, -ENOMEM, "record");
     }
     if (!o->last_ns)
@@ -207,7 +202,7 @@ static int attach(struct session *s, struct err *e)
     s->runtimes = runtimes_new(s->probes, &s->sink, o->precise, o->agents);
     if (!s->runtimes)
         return err_errno(e, -ENOMEM, "record");
-    s->start_ns = s->looked_ns = s->flushed_ns = s->header.start_ns;
+    s->ending.start_ns = s->looked_ns = s->flushed_ns = s->header.start_ns;
     ret = probes_attach(s->probes, e);
     if (!ret)
         ret = probes_snapshot(s->probes, THREAD_AT_ATTACH, e);
@@ -228,101 +223,13 @@ static int attach(struct session *s, struct err *e)
     return ret;
 }
 
-static void end_by(struct session *s, enum record_end why)
-{
-    s->ended = true;
-    s->result->end = why;
-}
-
-/* The end of a command's recording waits for the command, so that its exit status is known; one
- * that the terminal's Ctrl-C has reached already gets no second signal. */
-static void stop_command(struct session *s, int sig, bool forward, uint64_t now)
-{
-    pid_t pid = (pid_t)s->options->command->target.pid;
-
-    if (s->kill_ns) {
-        kill(pid, SIGKILL);
-        return;
-    }
-    if (forward)
-        kill(pid, sig);
-    s->kill_ns = now + COMMAND_PATIENCE_NS;
-}
-
-static void look_at_signals(struct session *s, uint64_t now)
-{
-    struct signalfd_siginfo info;
-
-    while (signals_next(s->signals, &info)) {
-        if (info.ssi_signo == SIGUSR1) {
-            s->file_wanted = true;
-            continue;
-        }
-        s->result->signal = (int)info.ssi_signo;
-        if (s->options->command) {
-            s->result->end = RECORD_END_SIGNAL;
-            stop_command(s, (int)info.ssi_signo, info.ssi_code != SI_KERNEL, now);
-        } else {
-            end_by(s, RECORD_END_SIGNAL);
-        }
-    }
-}
-
-static int exit_status_of(int status)
-{
-    return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
-}
-
-static void look_at_target(struct session *s, uint64_t now)
-{
-    const struct record_options *o = s->options;
-    int status;
-
-    if (!o->command) {
-        if (probes_alive(s->probes) == 0)
-            end_by(s, RECORD_END_TARGET);
-        return;
-    }
-    if (waitpid((pid_t)o->command->target.pid, &status, WNOHANG) > 0) {
-        enum record_end why = s->kill_ns ? s->result->end : RECORD_END_TARGET;
-
-        s->result->exit_status = exit_status_of(status);
-        end_by(s, why);
-    } else if (s->kill_ns && now >= s->kill_ns) {
-        stop_command(s, SIGKILL, false, now);
-    }
-}
-
-static void look_at_limits(struct session *s, uint64_t now)
-{
-    const struct record_options *o = s->options;
-    enum record_end why;
-
-    if (s->ended || s->kill_ns)
-        return;
-    if (o->duration_ns && now - s->start_ns >= o->duration_ns)
-        why = RECORD_END_DURATION;
-    else if (o->max_bytes && s->sink.writer && writer_bytes(s->sink.writer) >= o->max_bytes)
-        why = RECORD_END_SIZE;
-    else if (s->slow && slow_found(s->slow, now, &s->result->slow))
-        why = RECORD_END_SLOW;
-    else
-        return;
-    if (o->command) {
-        s->result->end = why;
-        stop_command(s, SIGTERM, true, now);
-    } else {
-        end_by(s, why);
-    }
-}
-
 static void fill_result(struct session *s, uint64_t end_ns)
 {
     s->result->lost = s->lost;
     s->result->agents = runtimes_agents(s->runtimes);
     s->result->agent_refused = runtimes_agent_refused(s->runtimes);
     s->result->uprobes_refused = runtimes_refused(s->runtimes);
-    s->result->duration_ns = end_ns - s->start_ns;
+    s->result->duration_ns = end_ns - s->header.start_ns;
 }
 
 static int drain_meanwhile(void *ctx)
@@ -381,7 +288,7 @@ static int write_capture(struct session *s, const char *path, bool *made, struct
     fill_result(s, end_ns);
     if (s->sink.flight)
         return write_window(s, path, end_ns, &summary, made, e);
-    size_t size = cost_tell(&s->cost, s->start_ns, end_ns, &cost);
+    size_t size = cost_tell(&s->cost, s->header.start_ns, end_ns, &cost);
     ret = writer_cost(s->sink.writer, &cost, size);
     if (ret)
         return err_errno(e, ret, "write %s", path);
@@ -425,7 +332,7 @@ static void write_at_signal(struct session *s)
     bool made;
     int ret = write_next(s, &path, &made, &failed);
 
-    s->file_wanted = false;
+    s->ending.window_wanted = false;
     if (ret && made)
         unlink(path);
     o->wrote_file(o->file_ctx, s->result, ret ? &failed : NULL);
@@ -434,14 +341,14 @@ static void write_at_signal(struct session *s)
 static int follow(struct session *s)
 {
     struct pollfd waits[2] = {
-        {.fd = s->signals, .events = POLLIN},
+        {.fd = s->ending.signals, .events = POLLIN},
         {.fd = target_at(s->options, 0)->pidfd, .events = POLLIN},
     };
     int ret = 0;
 
-    while (!ret && !s->ended) {
+    while (!ret && !s->ending.ended) {
         uint64_t now = clock_ns(CLOCK_MONOTONIC), wait = s->drain_ns;
-        uint64_t over = s->options->duration_ns ? s->start_ns + s->options->duration_ns : 0;
+        uint64_t over = s->options->duration_ns ? s->header.start_ns + s->options->duration_ns : 0;
 
         if (over > now && over - now < wait)
             wait = over - now;
@@ -450,18 +357,18 @@ static int follow(struct session *s)
         /* The first target's end is seen at once; that of others at the next look. */
         ppoll(waits, target_ended(target_at(s->options, 0)) ? 1 : 2, &t, NULL);
         now = clock_ns(CLOCK_MONOTONIC);
-        look_at_signals(s, now);
+        ending_take_signals(&s->ending, now);
         ret = drain(s);
         if (!ret)
             ret = runtimes_tick(s->runtimes, now);
         cost_tick(&s->cost, now);
-        look_at_target(s, now);
-        look_at_limits(s, now);
-        if (!ret && !s->ended && s->file_wanted)
+        ending_look(&s->ending, probes_alive(s->probes),
+                    s->sink.writer ? writer_bytes(s->sink.writer) : 0, now);
+        if (!ret && !s->ending.ended && s->ending.window_wanted)
             write_at_signal(s);
         if (s->options->tick)
             s->options->tick(s->options->file_ctx);
-        progress_show(&s->progress, now - s->start_ns, sink_records(&s->sink), s->lost,
+        progress_show(&s->progress, now - s->header.start_ns, sink_records(&s->sink), s->lost,
                       sink_bytes(&s->sink));
     }
     return ret;
@@ -480,13 +387,16 @@ static int finish(struct session *s, struct err *e)
 
 int record_run(const struct record_options *options, struct record_result *result, struct err *e)
 {
-    struct session s = {.options = options, .result = result, .signals = -1, .drain_ns = DRAIN_NS};
+    struct session s = {.options = options,
+                        .result = result,
+                        .ending = {.options = options, .result = result, .signals = -1},
+                        .drain_ns = DRAIN_NS};
     uint64_t begun = clock_ns(CLOCK_MONOTONIC);
     int ret;
 
     memset(result, 0, sizeof(*result));
     progress_init(&s.progress, options->progress);
-    ret = s.signals = signals_open(options->last_ns != 0, e);
+    ret = s.ending.signals = signals_open(options->last_ns != 0, e);
     if (ret >= 0)
         ret = attach(&s, e);
     if (!ret && cost_begin(&s.cost, s.probes, options->last_ns, clock_ns(CLOCK_MONOTONIC)) < 0)
@@ -511,12 +421,12 @@ int record_run(const struct record_options *options, struct record_result *resul
         err_errno(e, ret, "write %s", options->capture_path);
 out:
     progress_end(&s.progress);
-    if (s.signals >= 0)
-        close(s.signals);
+    if (s.ending.signals >= 0)
+        close(s.ending.signals);
     runtimes_free(s.runtimes);
     writer_free(s.sink.writer);
     flight_free(s.sink.flight);
-    slow_free(s.slow);
+    slow_free(s.ending.slow);
     cost_release(&s.cost);
     probes_free(s.probes);
     return ret;
