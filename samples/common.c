@@ -1,8 +1,10 @@
 #include "common.h"
 
 #include <arpa/inet.h>
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <fnmatch.h>
 #include <getopt.h>
 #include <netinet/tcp.h>
 #include <signal.h>
@@ -11,15 +13,18 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/statfs.h>
 #include <unistd.h>
 
 #include <linux/magic.h>
 
 #define FILE_BLOCKS 4096 /* 16 MiB */
+#define FILE_SUFFIX ".cold"
 #define STACK_SIZE (128 * 1024)
 #define IDLE_SECONDS 10    /* how long a connection may hold a blocking server without a word */
 #define BACKEND_SECONDS 65 /* a little more than MS_MAX */
@@ -553,19 +558,61 @@ static int file_fill(int fd)
     return -posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
 }
 
+/* What servers left that were killed goes: one that lives has its file locked. */
+static void files_clear(const char *dir)
+{
+    DIR *entries = opendir(dir);
+    const struct dirent *entry;
+
+    while (entries != NULL && (entry = readdir(entries)) != NULL) {
+        int fd;
+
+        if (fnmatch("waitscope-*" FILE_SUFFIX, entry->d_name, 0) != 0)
+            continue;
+        fd = openat(dirfd(entries), entry->d_name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+        if (fd < 0)
+            continue;
+        if (flock(fd, LOCK_EX | LOCK_NB) == 0)
+            unlinkat(dirfd(entries), entry->d_name, 0);
+        close(fd);
+    }
+    if (entries != NULL)
+        closedir(entries);
+}
+
+/* An empty one, locked until the last process of the server has ended. Before it is locked a
+ * server that starts may take it for one that was left: then the next one is tried. */
+static int file_new(struct server *server, const char *dir)
+{
+    struct stat made = {.st_nlink = 0};
+    int fd = -1;
+
+    while (made.st_nlink == 0) {
+        if (fd >= 0)
+            close(fd);
+        if ((size_t)snprintf(server->file_path, sizeof(server->file_path),
+                             "%s/waitscope-%s-XXXXXX" FILE_SUFFIX, dir,
+                             server->name) >= sizeof(server->file_path))
+            fail(server->name, dir, ENAMETOOLONG);
+        fd = mkostemps(server->file_path, sizeof(FILE_SUFFIX) - 1, O_CLOEXEC);
+        if (fd < 0)
+            fail(server->name, dir, errno);
+        memcpy(file_to_remove, server->file_path, sizeof(file_to_remove));
+        file_owner = getpid();
+        flock(fd, LOCK_EX); /* where nothing can be locked nothing is cleared either */
+        if (fstat(fd, &made) != 0)
+            fail(server->name, server->file_path, errno);
+    }
+    return fd;
+}
+
 static void file_make(struct server *server, const char *dir)
 {
     struct statfs where;
     int fd, direct, error;
 
-    if ((size_t)snprintf(server->file_path, sizeof(server->file_path), "%s/waitscope-%s-XXXXXX",
-                         dir, server->name) >= sizeof(server->file_path))
-        fail(server->name, dir, ENAMETOOLONG);
-    fd = mkostemp(server->file_path, O_CLOEXEC);
-    if (fd < 0)
-        fail(server->name, dir, errno);
-    memcpy(file_to_remove, server->file_path, sizeof(file_to_remove));
-    file_owner = getpid();
+    files_clear(dir);
+    fd = file_new(server, dir);
     if (fstatfs(fd, &where) == 0 && where.f_type == TMPFS_MAGIC) {
         fprintf(stderr, "%s: %s is in memory: choose a folder on a disk with --file-dir\n",
                 server->name, dir);
@@ -578,7 +625,6 @@ static void file_make(struct server *server, const char *dir)
     if (direct < 0)
         fail(server->name, "no O_DIRECT in this folder, choose another with --file-dir", errno);
     close(direct);
-    close(fd);
 }
 
 static void kitchen_make(struct server *server)

@@ -4,6 +4,8 @@ import hashlib
 import http.client
 import os
 import re
+import signal
+import tempfile
 import time
 
 from harness import (MS, Failure, attempts, free_port, ms, process_of, test, thread_of,
@@ -171,6 +173,33 @@ def nginx_cold(t):
             t.check(r["ledger_ns"]["blocked"] >= sum(w["ns"] for w in files) * 0.99,
                     f"{r['name']}: blocked {ms(r['ledger_ns']['blocked'])}, waits {files}")
         server.end()
+
+
+@test("servers: what a sample left that was killed goes when the next one starts, and nothing else")
+def killed(t):
+    with tempfile.TemporaryDirectory(prefix="waitscope-live-", dir="/var/tmp") as folder:  # a disk
+        recording = "waitscope-pool-4711.wsc"
+        with open(os.path.join(folder, recording), "w", encoding="ascii"):
+            pass
+
+        def sample(name):
+            return t.sample(name, "--file-dir", folder, backend=False)
+
+        def files(of):
+            return t.equal(sorted(re.sub("-[^-]*$", "", f) for f in os.listdir(folder)),
+                           sorted(f"waitscope-{name}" for name in [*of, "pool"]), "files there")
+
+        for first, second in (("prefork", "blocking.py"), ("blocking.py", "threads")):
+            left, lives = sample(first), sample(first)
+            left.end(signal.SIGKILL)
+            files([first, first])
+            after = sample(second)
+            files([first, second])
+            for server in (lives, after):
+                t.equal(fetch(server.port, "/file/1")[0], 200, "answer from the file")
+                server.end()
+            files([])
+        t.equal(os.listdir(folder), [recording], "files at the end")
 
 
 SAME = [{"path": "/sleep/1/7", "status": 200}, {"path": "/db/1/8", "status": 200}]
