@@ -185,7 +185,10 @@ waitscope.story = (function () {
         const worker = process.model === WITH_WORKERS ? 'Worker thread' : 'Thread';
         const advice = text.filter((t, i) => i && ADVICE.test(t));
         const facts = process.verdict.requests ? [waits(m, p), blocked(m, worst), load(m, p), taken(m, p, workers, worker), taken(m, p, loops, LOOP), ranOut(m, p), queued(m, p), held(m, p)].filter((f) => f !== null) : [];
-        const more = text.slice(1).filter((t) => !ADVICE.test(t)).map((t) => el('li', null, ...linked(m, t, p)));
+        const rest = text.slice(1).filter((t) => !ADVICE.test(t));
+        /* Where nobody was answered the sentences are all there is: none is behind a button. */
+        const shown = process.verdict.requests ? [] : rest.splice(0);
+        const more = rest.map((t) => el('li', null, ...linked(m, t, p)));
         const words = el('details', { open: open.get(p) === true }, el('summary', null, 'In words'), el('ul', null, ...more));
         words.addEventListener('toggle', () => open.set(p, words.open));
         return el(
@@ -193,6 +196,7 @@ waitscope.story = (function () {
             null,
             el('h2', null, `${process.comm || 'process'} ${process.pid}`, process.model ? el('span', { class: 'model' }, process.model) : null),
             el('p', { class: 'first' }, ...linked(m, text[0], p)),
+            ...shown.map((t) => el('p', { class: 'advice' }, ...linked(m, t, p))),
             facts.length ? el('ul', { class: 'story' }, ...facts) : null,
             ...advice.map((t) => el('p', { class: 'advice' }, ...linked(m, t, p))),
             more.length ? words : null,

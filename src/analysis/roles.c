@@ -55,6 +55,15 @@ static bool is_idle(const struct timeline *tl, const struct thread *t, const str
     }
 }
 
+/* Where clients wait since before the attach, and nobody is answered, a thread that stands still
+ * all the while may do so inside a request. */
+static bool may_serve(const struct analysis *a, const struct thread *t, const struct interval *iv)
+{
+    bool all = iv->flags & INTERVAL_OPEN && iv->start_ns == t->start_ns && t->intervals.len == 1;
+    return all && a->procs.data[t->process].hangs && iv->state != STATE_YIELDED &&
+           !(iv->state == STATE_BLOCKED && wait_is_for_work(a->tl, iv));
+}
+
 static void sleeps_name(struct thread *t)
 {
     for (size_t i = 0; i < t->intervals.len; i++) {
@@ -81,7 +90,7 @@ static void count_waits(struct analysis *a, uint32_t index)
         l->free_waits++;
         l->free_yields += iv->state == STATE_YIELDED;
         l->free_selects += iv->state == STATE_YIELDED && call_takes(wait_call(a->tl, iv));
-        if (!is_idle(a->tl, t, iv))
+        if (may_serve(a, t, iv) || !is_idle(a->tl, t, iv))
             l->work_ns += interval_end(t, i) - iv->start_ns;
     }
 }
@@ -140,7 +149,8 @@ static void mark_idle(struct analysis *a, uint32_t index, const struct spans *sp
             if (spans->all.data[*at].end > busy_until)
                 busy_until = spans->all.data[*at].end;
         bool yielded = iv->state == STATE_YIELDED && busy_until > iv->start_ns;
-        if (state_is_wait(iv->state) && !charged && !yielded && is_idle(a->tl, t, iv))
+        if (state_is_wait(iv->state) && !charged && !yielded && !may_serve(a, t, iv) &&
+            is_idle(a->tl, t, iv))
             iv->flags |= INTERVAL_IDLE;
     }
 }
@@ -247,6 +257,15 @@ static void count_socket_blocks(struct analysis *a)
     }
 }
 
+static void hangs_find(struct analysis *a)
+{
+    for (size_t i = 0; i < a->tl->processes.len; i++)
+        a->procs.data[i].hangs = a->tl->processes.data[i].asked > 0;
+    for (size_t i = 0; i < a->tl->requests.len; i++)
+        if (a->tl->requests.data[i].flags & REQUEST_COMPLETE)
+            a->procs.data[a->tl->requests.data[i].process].hangs = false;
+}
+
 int roles_build(struct analysis *a)
 {
     struct spans spans = {VEC_INIT};
@@ -256,6 +275,7 @@ int roles_build(struct analysis *a)
     if (rc < 0)
         return rc;
     count_socket_blocks(a);
+    hangs_find(a);
     for (uint32_t i = 0; i < a->lives.len; i++) {
         sleeps_name(&a->tl->threads.data[i]);
         count_waits(a, i);

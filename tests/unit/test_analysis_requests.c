@@ -728,6 +728,9 @@ static void test_asked_before_the_attach(void **state)
     made_init(&m, 100);
     attach_running(&m, 0, 7, 7);
     attach_running(&m, 0, 8, 8);
+    attach_waiting(&m, 0, 10, 7, CALL_futex, 0x7f0000001000);
+    attach_waiting(&m, 0, 11, 7, CALL_recvfrom, SOCKET(1));
+    attach_waiting(&m, 0, 12, 8, CALL_futex, 0x7f0000001000);
     socket_is(&m, SOCKET(20), ROLE_LISTENER, 80, 0);
     for (unsigned n = 1; n <= 5; n++)
         socket_is(&m, SOCKET(n), ROLE_UNKNOWN, n == 3 ? 4000 : 80, n == 3 ? 5432 : 5000);
@@ -745,6 +748,10 @@ static void test_asked_before_the_attach(void **state)
     assert_int_equal(m.tl.processes.data[0].asked, 2);
     assert_int_equal(m.tl.processes.data[0].asked_ns, US(900));
     assert_int_equal(m.tl.processes.data[1].asked, 0);
+    /* Who stands still all the while may do so for one of those; not who waits for a client. */
+    expect_states(&m, 2, "lock 0-100 open");
+    expect_states(&m, 3, "blocked 0-100 idle open");
+    expect_states(&m, 4, "lock 0-100 idle open");
     made_release(&m);
 }
 
