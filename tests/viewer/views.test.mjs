@@ -242,6 +242,19 @@ pageTest('advice stands at first sight, and once', {}, async (page) => {
     assert.match(await page.textContent('#verdict details'), /Something else/);
 });
 
+pageTest('where nobody was answered every sentence stands at first sight', {}, async (page) => {
+    await page.evaluate(() => {
+        const { app } = globalThis.waitscope;
+        app.model.header.processes.splice(0, Infinity, ...app.model.header.processes.map((p) => ({ ...p, verdict: { ...p.verdict, requests: 0, text: ['No request was seen.', '8 clients wait.', 'Where they stand.'] } })));
+        app.invalidate('story');
+    });
+    await settled(page);
+    const first = page.locator('#verdict article').first();
+    assert.deepEqual(await first.locator('p').allTextContents(), ['No request was seen.', '8 clients wait.', 'Where they stand.']);
+    for (const p of await first.locator('p').all()) assert.equal(await p.isVisible(), true);
+    assert.equal(await first.locator('details').count(), 0);
+});
+
 pageTest('a number of a request in the story leads to it', {}, async (page) => {
     await page.evaluate(() => {
         const { app } = globalThis.waitscope;
