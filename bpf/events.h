@@ -34,7 +34,8 @@ enum event_kind {
     EVENT_URING = 14,      /* a request to io_uring was submitted, or has completed */
     EVENT_RUNTIME = 15,    /* what runs in a process, as its files say; the recorder writes it */
     EVENT_WAIT_SHORT = 16, /* the same as EVENT_WAIT, where it fits: nearly always */
-    EVENT_ASKED = 17,      /* at the attach: the other end of a TCP connection has spoken last */
+    EVENT_ASKED = 17,      /* at the attach: the other end of a TCP connection has spoken last, or
+                              connections wait to be accepted */
     EVENT_KINDS = 18,
 };
 
@@ -286,12 +287,20 @@ struct event_fd {
     uint32_t pad;
 };
 
-/* An answer may be owed on it, if the process accepted it. */
+enum asked_flag {
+    ASKED_UNSURE =
+        1,          /* both ends spoke last within one jiffy: which was behind the other is open */
+    ASKED_GONE = 2, /* the other end has closed its side since */
+};
+
+/* An answer may be owed on it, if the process accepted it. Or it is a listener, and `waiting`
+ * connections to it are not accepted yet. */
 struct event_asked {
     struct event event; /* tid: the thread group that has it */
     uint64_t obj;
-    uint64_t heard_ns; /* of the last packet on it, by CLOCK_MONOTONIC as TCP reads it: the bytes
-                          that it has spoken, or something later that is none of both's */
+    uint64_t heard_ns; /* when the other end spoke, to a jiffy */
+    uint32_t flags;    /* enum asked_flag */
+    uint32_t waiting;
 };
 
 /*
@@ -413,6 +422,6 @@ _Static_assert(sizeof(struct event_socket) == 80, "event_socket");
 _Static_assert(sizeof(struct event_file) == 48, "event_file");
 _Static_assert(sizeof(struct event_anon) == 64, "event_anon");
 _Static_assert(sizeof(struct event_fd) == 32, "event_fd");
-_Static_assert(sizeof(struct event_asked) == 32, "event_asked");
+_Static_assert(sizeof(struct event_asked) == 40, "event_asked");
 
 #endif

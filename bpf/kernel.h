@@ -46,6 +46,7 @@ extern void *bpf_rdonly_cast(const void *obj, __u32 btf_id) __attribute__((secti
 #define TCP_SYN_SENT 2
 #define TCP_SYN_RECV 3
 #define TCP_CLOSE 7
+#define TCP_CLOSE_WAIT 8
 #define TCP_LISTEN 10
 
 /* include/linux/sched.h: the bits of task_struct.__state */
@@ -226,6 +227,7 @@ struct sk_buff_head {
 struct sock {
     struct sock_common __sk_common;
     struct sk_buff_head sk_receive_queue;
+    __u32 sk_ack_backlog; /* a listener's: connections that wait to be accepted */
     __u16 sk_type;
     __u16 sk_protocol;
 };
@@ -248,7 +250,6 @@ struct unix_sock {
 
 struct tcp_sock {
     __u64 tcp_clock_cache; /* CLOCK_MONOTONIC in ns, read for the packet at hand */
-    __u64 tcp_mstamp;      /* the same in us, at the last packet */
     __u32 copied_seq;
     __u32 rcv_nxt;
     __u32 lsndtime; /* jiffies at the last bytes sent, at first at the connection's begin */

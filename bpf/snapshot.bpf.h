@@ -119,25 +119,58 @@ int on_task(struct bpf_iter__task *ctx)
 }
 
 /*
- * Whose turn it is on a connection that was there before: the other end's, where bytes came last.
- * Jiffies of one number tell nothing, but that of a new connection on which nothing was sent. Both
- * are set by tcp_create_openreq_child() in net/ipv4/tcp_minisocks.c, then by tcp_event_data_recv()
- * in tcp_input.c and tcp_event_data_sent() in tcp_output.c.
+ * How long a jiffy is: no helper says so. They are counted from five minutes before their number
+ * overflows 32 bits (INITIAL_JIFFIES in include/linux/jiffies.h), and keep up with CLOCK_MONOTONIC.
+ */
+static __always_inline __u64 jiffy_ns(__u64 jiffies, __u64 now)
+{
+    __u64 nearest = ~0ull, found = 0;
+
+#pragma unroll
+    for (int i = 0; i < 4; i++) {
+        __u64 hz = i == 0 ? 100 : i == 1 ? 250 : i == 2 ? 300 : 1000;
+        __u64 at = (jiffies - ((1ull << 32) - 300 * hz)) * (1000000000 / hz);
+        __u64 off = at > now ? at - now : now - at;
+
+        if (off < nearest) {
+            nearest = off;
+            found = 1000000000 / hz;
+        }
+    }
+    return found;
+}
+
+/*
+ * Whose turn it is on a connection that was there before: the process's, where bytes came last.
+ * Both times are set by tcp_create_openreq_child() in net/ipv4/tcp_minisocks.c, then by
+ * tcp_event_data_recv() in tcp_input.c and tcp_event_data_sent() in tcp_output.c.
  */
 static __always_inline void snapshot_turn(struct task_struct *task, struct sock *sk, __u64 obj,
                                           __u64 now)
 {
     struct tcp_sock *tcp = AT(struct tcp_sock, sk);
     __u32 heard = AT(struct inet_connection_sock, sk)->icsk_ack.lrcvtime, said = tcp->lsndtime;
+    __u8 state = sk->__sk_common.skc_state;
+    __u32 waiting = state == TCP_LISTEN ? sk->sk_ack_backlog : 0;
+    /* The end of the stream counts for a byte. */
+    bool unread = tcp->rcv_nxt - tcp->copied_seq > (state == TCP_CLOSE_WAIT ? 1 : 0);
     struct event_asked *e;
+    __u64 jiffies;
 
-    if (!tcp->bytes_received || (tcp->bytes_sent && (__s32)(heard - said) <= 0))
+    if (state == TCP_LISTEN
+            ? !waiting
+            : (state != TCP_ESTABLISHED && state != TCP_CLOSE_WAIT) || !tcp->bytes_received ||
+                  (tcp->bytes_sent && !unread && (__s32)(heard - said) < 0))
         return;
     e = reserve(EVENT_ASKED, sizeof(*e), task->tgid, now);
     if (!e)
         return;
+    jiffies = bpf_jiffies64();
     e->obj = obj;
-    e->heard_ns = tcp->tcp_mstamp * 1000;
+    e->heard_ns = now - (__u64)((__u32)jiffies - heard) * jiffy_ns(jiffies, now);
+    e->flags = (state == TCP_CLOSE_WAIT ? ASKED_GONE : 0) |
+               (tcp->bytes_sent && !unread && heard == said ? ASKED_UNSURE : 0);
+    e->waiting = waiting;
     submit(e);
 }
 
@@ -161,7 +194,7 @@ static __always_inline void snapshot_socket(struct task_struct *task, struct fil
     if (!s)
         return;
     socket_announce(s, sk);
-    if (is_tcp(sk) && sk->__sk_common.skc_state == TCP_ESTABLISHED)
+    if (is_tcp(sk))
         snapshot_turn(task, sk, s->obj, now);
 }
 

@@ -65,8 +65,7 @@ struct proc {
     bool hands_over;              /* every hand-off to its workers is a record */
     bool executors;               /* Python: and to those of executors */
     bool coroutines;              /* Kotlin: and to those of dispatchers */
-    bool hangs;                   /* perhaps: clients wait since before the attach, and nobody was
-                                     answered */
+    bool hangs;                   /* perhaps: clients wait, and nobody was answered */
 };
 
 struct doubt {

@@ -55,8 +55,8 @@ static bool is_idle(const struct timeline *tl, const struct thread *t, const str
     }
 }
 
-/* Where clients wait since before the attach, and nobody is answered, a thread that stands still
- * all the while may do so inside a request. */
+/* Where clients wait, and nobody is answered, a thread that stands still all the while may do so
+ * inside a request. */
 static bool may_serve(const struct analysis *a, const struct thread *t, const struct interval *iv)
 {
     bool all = iv->flags & INTERVAL_OPEN && iv->start_ns == t->start_ns && t->intervals.len == 1;
@@ -259,8 +259,13 @@ static void count_socket_blocks(struct analysis *a)
 
 static void hangs_find(struct analysis *a)
 {
-    for (size_t i = 0; i < a->tl->processes.len; i++)
-        a->procs.data[i].hangs = a->tl->processes.data[i].asked > 0;
+    for (size_t i = 0; i < a->tl->processes.len; i++) {
+        const struct owed *owed = &a->tl->processes.data[i].owed;
+        a->procs.data[i].hangs = owed->waiting || owed->gone || owed->unaccepted;
+    }
+    for (size_t i = 0; i < a->tl->requests.len; i++)
+        if (!(a->tl->requests.data[i].flags & REQUEST_COMPLETE))
+            a->procs.data[a->tl->requests.data[i].process].hangs = true;
     for (size_t i = 0; i < a->tl->requests.len; i++)
         if (a->tl->requests.data[i].flags & REQUEST_COMPLETE)
             a->procs.data[a->tl->requests.data[i].process].hangs = false;

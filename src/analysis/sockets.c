@@ -1,7 +1,8 @@
 /*
  * sockets: what each socket is. A descriptor is no identity and a port number proves nothing: a
  * socket is its cookie, and its role is what the kernel saw it do. For sockets older than the
- * attach, in this order: it has a listener's port; else what it did first.
+ * attach, in this order: it has a listener's port; what it did first; where there are listeners at
+ * all, it is of none of them.
  */
 #include "analysis/internal.h"
 #include "base/sort.h"
@@ -117,12 +118,14 @@ static uint64_t port_key(const struct event_socket *d)
 static int roles_resolve(struct analysis *a)
 {
     struct table listeners = TABLE_INIT;
+    bool any = false;
     int rc = 0;
 
     for (size_t i = 0; rc == 0 && i < a->socks.len; i++) {
         const struct sock *s = &a->socks.data[i];
         if (s->role == ROLE_LISTENER && s->tcp && s->desc)
             rc = table_put(&listeners, port_key(s->desc), 1);
+        any |= s->role == ROLE_LISTENER;
     }
     for (size_t i = 0; i < a->socks.len; i++) {
         struct sock *s = &a->socks.data[i];
@@ -132,6 +135,8 @@ static int roles_resolve(struct analysis *a)
             s->role = ROLE_ACCEPTED;
         else if (s->first_op)
             s->role = s->first_op == EVENT_RECV ? ROLE_ACCEPTED : ROLE_CONNECTED;
+        else if (s->desc && s->desc->remote_port && any)
+            s->role = ROLE_CONNECTED;
     }
     table_release(&listeners);
     return rc;
@@ -169,28 +174,57 @@ size_t clients_came(const struct analysis *a, uint64_t from, uint64_t to)
     return to > from ? clients_before(a, to) - clients_before(a, from) : 0;
 }
 
+/* The sockets at which threads waited at the attach for what the other end says. */
+static int listened_to(const struct analysis *a, struct table *sockets)
+{
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < a->lives.len; i++) {
+        const struct event_thread *at = a->lives.data[i].attach;
+        if (at && OBJECT_CLASS(at->wait.obj) == OBJECT_SOCKET)
+            rc = table_put(sockets, at->wait.obj, 0);
+    }
+    return rc;
+}
+
 /* Who had asked before the attach, perhaps, and waits still. */
-static void asked_see(struct analysis *a, const struct record *r)
+static void asked_see(struct analysis *a, const struct record *r, const struct table *listened)
 {
     const struct event_asked *e = record_event(a, r);
     struct sock *s = socket_find(a, e->obj);
     uint64_t index;
 
-    if (!s || s->asked || s->role != ROLE_ACCEPTED || s->first_op ||
-        !table_get(&a->pids, e->event.tid, &index))
+    if (!s || s->asked || !table_get(&a->pids, e->event.tid, &index))
         return;
-    struct process *p = &a->tl->processes.data[index];
+    struct owed *owed = &a->tl->processes.data[index].owed;
     s->asked = true;
-    p->asked++;
-    if (e->heard_ns && e->heard_ns < a->t0)
-        p->asked_ns = most(p->asked_ns, a->t0 - e->heard_ns);
+    if (s->role == ROLE_LISTENER)
+        owed->unaccepted += e->waiting;
+    if (s->role != ROLE_ACCEPTED || table_get(listened, e->obj, NULL))
+        return;
+    if (e->flags & ASKED_UNSURE) {
+        owed->unsure += !s->first_op;
+    } else if (s->first_op) {
+        owed->answered += s->first_op == EVENT_SEND;
+    } else if (e->flags & ASKED_GONE) {
+        owed->gone++;
+    } else {
+        owed->waiting++;
+        if (e->heard_ns && e->heard_ns < a->t0)
+            owed->longest_ns = most(owed->longest_ns, a->t0 - e->heard_ns);
+    }
 }
 
-static void asked_find(struct analysis *a)
+static int asked_find(struct analysis *a)
 {
-    for (size_t i = 0; records_have(a, EVENT_ASKED) && i < a->records.len; i++)
+    struct table listened = TABLE_INIT;
+    bool any = records_have(a, EVENT_ASKED);
+    int rc = any ? listened_to(a, &listened) : 0;
+
+    for (size_t i = 0; any && rc == 0 && i < a->records.len; i++)
         if (a->records.data[i].kind == EVENT_ASKED)
-            asked_see(a, &a->records.data[i]);
+            asked_see(a, &a->records.data[i], &listened);
+    table_release(&listened);
+    return rc;
 }
 
 int sockets_build(struct analysis *a)
@@ -203,6 +237,6 @@ int sockets_build(struct analysis *a)
     }
     int rc = roles_resolve(a);
     if (rc == 0)
-        asked_find(a);
+        rc = asked_find(a);
     return rc < 0 ? rc : clients_sort(a);
 }

@@ -62,6 +62,15 @@ static void add_sample(struct buf *out, const struct timeline *tl)
     buf_addc(out, '.');
 }
 
+static void add_attach(struct buf *out, const struct recording_cost *cost)
+{
+    if (!cost->attach_ns)
+        return;
+    buf_adds(out, " Attaching took ");
+    text_duration(out, cost->attach_ns);
+    buf_adds(out, " of CPU time before that.");
+}
+
 void cost_words(struct buf *out, const struct timeline *tl)
 {
     const struct recording_cost *cost = &tl->cost;
@@ -73,6 +82,7 @@ void cost_words(struct buf *out, const struct timeline *tl)
         buf_adds(out, "The recorder took ");
         add_share(out, recorder);
         buf_adds(out, " of one CPU; what the probes took was not counted.");
+        add_attach(out, cost);
         return;
     }
     buf_adds(out, "The recording took ");
@@ -86,6 +96,7 @@ void cost_words(struct buf *out, const struct timeline *tl)
     buf_adds(out, "), the recorder ");
     add_share(out, recorder);
     buf_addc(out, '.');
+    add_attach(out, cost);
     add_sample(out, tl);
 }
 

@@ -145,7 +145,25 @@ static void add_places(const struct words *w, const char *who, struct places *pl
     buf_adds(w->out, ".\n");
 }
 
-static void add_requests(const struct words *w)
+static void add_threads(const struct words *w)
+{
+    const struct timeline *tl = w->tl;
+    struct places places = {VEC_INIT};
+    int rc = 0;
+
+    for (size_t i = 0; rc == 0 && i < tl->threads.len; i++) {
+        const struct thread *t = &tl->threads.data[i];
+        struct place place = place_of_thread(tl, t);
+        if (t->process == w->process && place.count && !t->kernel)
+            rc = vec_push(&places.all, place);
+    }
+    if (rc == 0)
+        add_places(w, "its threads", &places);
+    vec_release(&places.all);
+}
+
+/* True: where they stood is known of most. */
+static bool add_requests(const struct words *w)
 {
     const struct timeline *tl = w->tl;
     struct places places = {VEC_INIT};
@@ -164,45 +182,70 @@ static void add_requests(const struct words *w)
             rc = vec_push(&places.all, place_of_request(tl, &tl->requests.data[i]));
     if (rc == 0)
         add_places(w, "they", &places);
+    bool known = places.all.len && places.all.data[0].word != ledger_key_word(LEDGER_UNATTRIBUTED);
     vec_release(&places.all);
+    return known;
 }
 
-/* It hung already when the recording began, perhaps: then no request is known, but who waits. */
-static void add_asked(const struct words *w)
+void words_add_asked(const struct words *w)
 {
-    const struct timeline *tl = w->tl;
-    const struct process *p = &tl->processes.data[w->process];
-    struct places places = {VEC_INIT};
-    int rc = 0;
+    const struct owed *owed = &w->tl->processes.data[w->process].owed;
+    bool one = owed->waiting == 1;
 
-    text_count_of(w->out, p->asked, "client");
+    if (!owed->waiting)
+        return;
+    text_count_of(w->out, owed->waiting, "client");
     buf_addf(w->out,
              " had spoken last when the recording began, and nothing was heard of %s since: %s for "
              "an answer, perhaps",
-             p->asked == 1 ? "it" : "them", p->asked == 1 ? "it waits" : "they wait");
-    if (p->asked_ns) {
-        buf_adds(w->out, p->asked == 1 ? ", for " : ", the first of them for ");
-        text_duration(w->out, p->asked_ns);
+             one ? "it" : "them", one ? "it waits" : "they wait");
+    if (owed->longest_ns) {
+        buf_adds(w->out, one ? ", for " : ", the first of them for ");
+        text_duration(w->out, owed->longest_ns);
         buf_adds(w->out, " then");
     }
     buf_adds(w->out, ".\n");
-    for (size_t i = 0; rc == 0 && i < tl->threads.len; i++) {
-        const struct thread *t = &tl->threads.data[i];
-        struct place place = place_of_thread(tl, t);
-        if (t->process == w->process && place.count && !t->kernel)
-            rc = vec_push(&places.all, place);
+}
+
+/* "When the recording began 3 connections waited to be accepted, 2 clients had asked …" */
+static bool add_signs(const struct words *w)
+{
+    const struct owed *owed = &w->tl->processes.data[w->process].owed;
+    const struct {
+        uint32_t count;
+        const char *before, *what, *behind;
+    } signs[] = {
+        {owed->answered, "", "client", " had waited before, and got an answer, perhaps"},
+        {owed->unaccepted, "", "connection", " waited to be accepted"},
+        {owed->gone, "", "client", " had spoken last and closed the connection"},
+        {owed->unsure, "it could not be told of ", "client", " who had spoken last"},
+    };
+    const char *between = "When the recording began ";
+
+    for (size_t i = 0; i < sizeof(signs) / sizeof(*signs); i++) {
+        if (!signs[i].count)
+            continue;
+        buf_addf(w->out, "%s%s", between, signs[i].before);
+        text_count_of(w->out, signs[i].count, signs[i].what);
+        buf_adds(w->out, signs[i].behind);
+        between = ", ";
     }
-    if (rc == 0)
-        add_places(w, "its threads", &places);
-    vec_release(&places.all);
+    bool any = owed->answered || owed->unaccepted || owed->gone || owed->unsure;
+    if (any)
+        buf_adds(w->out, ".\n");
+    return any;
 }
 
 void words_add_none_answered(const struct words *w)
 {
+    bool known = false;
+
     if (w->sums->open)
-        add_requests(w);
+        known = add_requests(w);
     else
         buf_adds(w->out, "No request was seen in this process.\n");
-    if (w->tl->processes.data[w->process].asked)
-        add_asked(w);
+    words_add_asked(w);
+    bool signs = add_signs(w) || w->tl->processes.data[w->process].owed.waiting || w->sums->open;
+    if (signs && !known)
+        add_threads(w);
 }

@@ -521,4 +521,5 @@ void verdict_text(const struct timeline *tl, uint32_t process, const struct proc
     add_holds(&w);
     if (verdict_is_known(sums) || is_blocked_loop(w.v, sums))
         add_advice(&w);
+    words_add_asked(&w);
 }

@@ -40,6 +40,8 @@ bool verdict_loop_is_full(const struct verdict *v, const struct process_sums *su
 void words_add_waits(const struct words *w);
 /* Of a process that answered nobody: what is open, or who waits, and where that stands. */
 void words_add_none_answered(const struct words *w);
+/* Who has waited since before the recording: a line, or none. */
+void words_add_asked(const struct words *w);
 /* "#12 GET /a", of tl->requests. */
 void words_add_request(const struct words *w, uint32_t index);
 /* What the longest wait was for: of a request's, else of an event loop's for one that is not known.

@@ -271,11 +271,20 @@ struct verdict {
     bool comes_and_goes;   /* so many that there is one for each request or connection */
 };
 
+/* Clients of a process that may have waited for an answer since before the attach. */
+struct owed {
+    uint32_t waiting;    /* they had spoken last, and did or got nothing in the capture */
+    uint64_t longest_ns; /* for so long the first of them had waited at the attach */
+    uint32_t answered;   /* that had, and were sent something in the capture */
+    uint32_t gone;       /* that had, and then closed their side */
+    uint32_t unsure;     /* of whom it cannot be told who had spoken last */
+    uint32_t unaccepted; /* connections */
+};
+
 struct process {
     uint32_t pid, parent;
-    uint32_t comm;  /* string */
-    uint32_t asked; /* clients that had spoken last at the attach, and did or got nothing since */
-    uint64_t asked_ns; /* for so long the first of them had waited by then */
+    uint32_t comm; /* string */
+    struct owed owed;
     struct verdict verdict;
 };
 

@@ -271,6 +271,8 @@ static const struct field anon_fields[] = {HEAD,
 static const struct field asked_fields[] = {HEAD,
                                             {"obj", OBJECT, AT(event_asked, obj), 0, NULL},
                                             {"heard", TIME, AT(event_asked, heard_ns), 0, NULL},
+                                            {"flags", U32, AT(event_asked, flags), 0, NULL},
+                                            {"waiting", U32, AT(event_asked, waiting), 0, NULL},
                                             {0}};
 static const struct field fd_fields[] = {
     HEAD, {"obj", OBJECT, AT(event_fd, obj), 0, NULL}, {"fd", I32, AT(event_fd, fd), 0, NULL}, {0}};

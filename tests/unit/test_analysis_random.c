@@ -226,7 +226,9 @@ static void add_runtime(struct world *w)
 static void add_asked(struct world *w)
 {
     struct event_asked e = {.obj = one_in(5) ? some_object() : some_socket(),
-                            .heard_ns = one_in(5) ? draw() : some_time(w)};
+                            .heard_ns = one_in(5) ? draw() : some_time(w),
+                            .flags = (uint32_t)below(4),
+                            .waiting = one_in(5) ? (uint32_t)draw() : 0};
     made_add(&w->m, &e, EVENT_ASKED, sizeof(e), some_tid(), some_time(w));
 }
 

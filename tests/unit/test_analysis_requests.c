@@ -713,14 +713,15 @@ static void test_shared_downstream_reader(void **state)
     made_release(&m);
 }
 
-static void spoke_last(struct made *m, uint32_t pid, uint64_t obj, uint64_t heard_ns)
+static void spoke_last(struct made *m, uint32_t pid, uint64_t obj, uint64_t heard_ns,
+                       uint32_t flags)
 {
-    struct event_asked e = {.obj = obj, .heard_ns = heard_ns};
+    struct event_asked e = {.obj = obj, .heard_ns = heard_ns, .flags = flags, .waiting = 4};
     made_add(m, &e, EVENT_ASKED, sizeof(e), pid, AT(0));
 }
 
 /* Clients that had asked before the attach, perhaps: not a server that the process asks itself, nor
- * who is answered, or asks, afterwards; and each once, whoever else has its descriptor. */
+ * one whose next word a thread waits for; and each once, whoever else has its descriptor. */
 static void test_asked_before_the_attach(void **state)
 {
     (void)state;
@@ -729,29 +730,41 @@ static void test_asked_before_the_attach(void **state)
     attach_running(&m, 0, 7, 7);
     attach_running(&m, 0, 8, 8);
     attach_waiting(&m, 0, 10, 7, CALL_futex, 0x7f0000001000);
-    attach_waiting(&m, 0, 11, 7, CALL_recvfrom, SOCKET(1));
-    attach_waiting(&m, 0, 12, 8, CALL_futex, 0x7f0000001000);
+    attach_waiting(&m, 0, 11, 7, CALL_recvfrom, SOCKET(9));
+    attach_waiting(&m, 0, 12, 7, CALL_recvfrom, SOCKET(3));
+    attach_waiting(&m, 0, 13, 8, CALL_futex, 0x7f0000001000);
     socket_is(&m, SOCKET(20), ROLE_LISTENER, 80, 0);
-    for (unsigned n = 1; n <= 5; n++)
+    for (unsigned n = 1; n <= 9; n++)
         socket_is(&m, SOCKET(n), ROLE_UNKNOWN, n == 3 ? 4000 : 80, n == 3 ? 5432 : 5000);
-    spoke_last(&m, 7, SOCKET(1), AT(0) - US(700));
-    spoke_last(&m, 7, SOCKET(2), AT(0) - US(900));
-    spoke_last(&m, 8, SOCKET(2), AT(0) - US(900));
-    spoke_last(&m, 7, SOCKET(3), AT(0) - US(5000));
-    spoke_last(&m, 7, SOCKET(4), AT(0) - US(5000));
-    spoke_last(&m, 7, SOCKET(5), AT(0) - US(5000));
-    spoke_last(&m, 9, SOCKET(6), AT(0) - US(5000)); /* neither is known */
+    spoke_last(&m, 7, SOCKET(1), AT(0) - US(700), 0);
+    spoke_last(&m, 7, SOCKET(2), AT(0) - US(900), 0);
+    spoke_last(&m, 8, SOCKET(2), AT(0) - US(900), 0);
+    spoke_last(&m, 7, SOCKET(3), AT(0) - US(5000), 0);
+    spoke_last(&m, 7, SOCKET(4), AT(0) - US(5000), 0); /* is answered in it */
+    spoke_last(&m, 7, SOCKET(5), AT(0) - US(5000), 0); /* asks in it */
+    spoke_last(&m, 7, SOCKET(6), AT(0) - US(5000), ASKED_GONE);
+    spoke_last(&m, 7, SOCKET(7), AT(0) - US(5000), ASKED_UNSURE);
+    spoke_last(&m, 7, SOCKET(8), AT(0) - US(5000), ASKED_UNSURE | ASKED_GONE);
+    spoke_last(&m, 7, SOCKET(9), AT(0) - US(5000), 0);
+    spoke_last(&m, 7, SOCKET(20), AT(0), 0);
+    spoke_last(&m, 9, SOCKET(21), AT(0) - US(5000), 0); /* neither is known */
     sends(&m, 10, 7, SOCKET(4), OK);
     receives(&m, 10, 7, SOCKET(5), 5, GET("/a"));
     end_running(&m, 100, 7, 7);
     made_finish(&m);
-    assert_int_equal(m.tl.processes.data[0].asked, 2);
-    assert_int_equal(m.tl.processes.data[0].asked_ns, US(900));
-    assert_int_equal(m.tl.processes.data[1].asked, 0);
+    const struct owed *owed = &m.tl.processes.data[0].owed;
+    assert_int_equal(owed->waiting, 2);
+    assert_int_equal(owed->longest_ns, US(900));
+    assert_int_equal(owed->answered, 1);
+    assert_int_equal(owed->gone, 1);
+    assert_int_equal(owed->unsure, 2);
+    assert_int_equal(owed->unaccepted, 4);
+    assert_int_equal(m.tl.processes.data[1].owed.waiting, 0);
     /* Who stands still all the while may do so for one of those; not who waits for a client. */
     expect_states(&m, 2, "lock 0-100 open");
     expect_states(&m, 3, "blocked 0-100 idle open");
-    expect_states(&m, 4, "lock 0-100 idle open");
+    expect_states(&m, 4, "blocked 0-100 open"); /* for another server */
+    expect_states(&m, 5, "lock 0-100 idle open");
     made_release(&m);
 }
 

@@ -599,8 +599,7 @@ static void test_asked_before(void **state)
         scene_interval(&tl, t, 10, STATE_RUNNING, NULL, 0, 0);
         scene_interval(&tl, t, 1000, STATE_LOCK, "futex", word, INTERVAL_IDLE);
     }
-    tl.processes.data[0].asked = 2;
-    tl.processes.data[0].asked_ns = 12300 * 1000000ull;
+    tl.processes.data[0].owed = (struct owed){.waiting = 2, .longest_ns = 12300 * 1000000ull};
     verdict_text(&tl, 0, &none, &out);
     assert_string_equal(buf_str(&out),
                         "No request was seen in this process.\n"
@@ -608,8 +607,7 @@ static void test_asked_before(void **state)
                         "of them since: they wait for an answer, perhaps, the first of them for "
                         "12.3 s then.\n"
                         "Where its threads stood longest: 2 in futex (lock).\n");
-    tl.processes.data[0].asked = 1;
-    tl.processes.data[0].asked_ns = 0;
+    tl.processes.data[0].owed = (struct owed){.waiting = 1};
     buf_clear(&out);
     verdict_text(&tl, 0, &none, &out);
     has(&out, "1 client had spoken last when the recording began, and nothing was heard of it "
@@ -617,6 +615,23 @@ static void test_asked_before(void **state)
     buf_clear(&out);
     verdict_text(&tl, 1, &none, &out);
     assert_string_equal(buf_str(&out), "No request was seen in this process.\n");
+    tl.processes.data[1].owed = (struct owed){.answered = 1, .gone = 2, .unsure = 3};
+    buf_clear(&out);
+    verdict_text(&tl, 1, &none, &out);
+    assert_string_equal(
+        buf_str(&out), "No request was seen in this process.\n"
+                       "When the recording began 1 client had waited before, and got an answer, "
+                       "perhaps, 2 clients had spoken last and closed the connection, it could not "
+                       "be told of 3 clients who had spoken last.\n"
+                       "Where its threads stood longest: 1 in futex (lock).\n");
+    /* It answers others: then who does is told of first. */
+    tl.processes.data[0].verdict = pool;
+    tl.processes.data[0].owed = (struct owed){.waiting = 3, .unaccepted = 5};
+    buf_clear(&out);
+    verdict_text(&tl, 0, &pool_sums, &out);
+    has(&out, "\n3 clients had spoken last when the recording began, and nothing was heard of them "
+              "since: they wait for an answer, perhaps.\n");
+    has_not(&out, "accepted");
     buf_release(&out);
     timeline_release(&tl);
 }
