@@ -288,13 +288,12 @@ struct event_fd {
 };
 
 enum asked_flag {
-    ASKED_UNSURE =
-        1,          /* both ends spoke last within one jiffy: which was behind the other is open */
-    ASKED_GONE = 2, /* the other end has closed its side since */
+    ASKED_UNSURE = 1, /* both ends spoke last within one jiffy: the order is not known */
+    ASKED_GONE = 2,   /* the other end has closed its side since */
 };
 
-/* An answer may be owed on it, if the process accepted it. Or it is a listener, and `waiting`
- * connections to it are not accepted yet. */
+/* 2.2: an answer may be owed on it, if the process accepted it. Or it is a listener: then `waiting`
+ * connections to it are not accepted yet, and the rest is 0. */
 struct event_asked {
     struct event event; /* tid: the thread group that has it */
     uint64_t obj;

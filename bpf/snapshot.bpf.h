@@ -140,6 +140,20 @@ static __always_inline __u64 jiffy_ns(__u64 jiffies, __u64 now)
     return found;
 }
 
+static __always_inline void send_asked(struct task_struct *task, __u64 now,
+                                       const struct event_asked *asked)
+{
+    struct event_asked *e = reserve(EVENT_ASKED, sizeof(*e), task->tgid, now);
+
+    if (!e)
+        return;
+    e->obj = asked->obj;
+    e->heard_ns = asked->heard_ns;
+    e->flags = asked->flags;
+    e->waiting = asked->waiting;
+    submit(e);
+}
+
 /*
  * Whose turn it is on a connection that was there before: the process's, where bytes came last.
  * Both times are set by tcp_create_openreq_child() in net/ipv4/tcp_minisocks.c, then by
@@ -150,28 +164,29 @@ static __always_inline void snapshot_turn(struct task_struct *task, struct sock 
 {
     struct tcp_sock *tcp = AT(struct tcp_sock, sk);
     __u32 heard = AT(struct inet_connection_sock, sk)->icsk_ack.lrcvtime, said = tcp->lsndtime;
-    __u8 state = sk->__sk_common.skc_state;
-    __u32 waiting = state == TCP_LISTEN ? sk->sk_ack_backlog : 0;
+    bool gone = sk->__sk_common.skc_state == TCP_CLOSE_WAIT;
     /* The end of the stream counts for a byte. */
-    bool unread = tcp->rcv_nxt - tcp->copied_seq > (state == TCP_CLOSE_WAIT ? 1 : 0);
-    struct event_asked *e;
-    __u64 jiffies;
+    bool unread = tcp->rcv_nxt - tcp->copied_seq > (gone ? 1 : 0);
+    bool told = unread || !tcp->bytes_sent; /* whatever the times are */
+    struct event_asked asked = {.obj = obj};
+    __u64 jiffies = bpf_jiffies64();
 
-    if (state == TCP_LISTEN
-            ? !waiting
-            : (state != TCP_ESTABLISHED && state != TCP_CLOSE_WAIT) || !tcp->bytes_received ||
-                  (tcp->bytes_sent && !unread && (__s32)(heard - said) < 0))
+    if (!gone && sk->__sk_common.skc_state != TCP_ESTABLISHED)
         return;
-    e = reserve(EVENT_ASKED, sizeof(*e), task->tgid, now);
-    if (!e)
+    if (!tcp->bytes_received || (!told && (__s32)(heard - said) < 0))
         return;
-    jiffies = bpf_jiffies64();
-    e->obj = obj;
-    e->heard_ns = now - (__u64)((__u32)jiffies - heard) * jiffy_ns(jiffies, now);
-    e->flags = (state == TCP_CLOSE_WAIT ? ASKED_GONE : 0) |
-               (tcp->bytes_sent && !unread && heard == said ? ASKED_UNSURE : 0);
-    e->waiting = waiting;
-    submit(e);
+    asked.heard_ns = now - (__u64)((__u32)jiffies - heard) * jiffy_ns(jiffies, now);
+    asked.flags = (gone ? ASKED_GONE : 0) | (!told && heard == said ? ASKED_UNSURE : 0);
+    send_asked(task, now, &asked);
+}
+
+static __always_inline void snapshot_backlog(struct task_struct *task, struct sock *sk, __u64 obj,
+                                             __u64 now)
+{
+    struct event_asked asked = {.obj = obj, .waiting = sk->sk_ack_backlog};
+
+    if (asked.waiting)
+        send_asked(task, now, &asked);
 }
 
 static __always_inline void snapshot_socket(struct task_struct *task, struct file *file, __u64 now)
@@ -179,13 +194,15 @@ static __always_inline void snapshot_socket(struct task_struct *task, struct fil
     struct socket *socket = bpf_sock_from_file(file);
     struct sock *sk;
     struct socket_state *s;
+    bool listens;
 
     if (!socket)
         return;
     sk = socket->sk;
     if (!sk)
         return;
-    if (is_tcp(sk) && sk->__sk_common.skc_state == TCP_LISTEN) {
+    listens = is_tcp(sk) && sk->__sk_common.skc_state == TCP_LISTEN;
+    if (listens) {
         listener_add(sk);
         s = socket_get(sk, ROLE_LISTENER);
     } else {
@@ -194,7 +211,9 @@ static __always_inline void snapshot_socket(struct task_struct *task, struct fil
     if (!s)
         return;
     socket_announce(s, sk);
-    if (is_tcp(sk))
+    if (listens)
+        snapshot_backlog(task, sk, s->obj, now);
+    else if (is_tcp(sk))
         snapshot_turn(task, sk, s->obj, now);
 }
 
