@@ -65,6 +65,7 @@ struct proc {
     bool hands_over;              /* every hand-off to its workers is a record */
     bool executors;               /* Python: and to those of executors */
     bool coroutines;              /* Kotlin: and to those of dispatchers */
+    bool answers;                 /* at least one request, within the capture */
     bool hangs;                   /* perhaps: clients wait, and nobody was answered */
 };
 

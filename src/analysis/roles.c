@@ -259,16 +259,17 @@ static void count_socket_blocks(struct analysis *a)
 
 static void hangs_find(struct analysis *a)
 {
+    for (size_t i = 0; i < a->tl->requests.len; i++) {
+        const struct request *r = &a->tl->requests.data[i];
+        struct proc *p = &a->procs.data[r->process];
+        p->answers |= (r->flags & REQUEST_COMPLETE) != 0;
+        p->hangs |= !(r->flags & REQUEST_COMPLETE);
+    }
     for (size_t i = 0; i < a->tl->processes.len; i++) {
         const struct owed *owed = &a->tl->processes.data[i].owed;
-        a->procs.data[i].hangs = owed->waiting || owed->gone || owed->unaccepted;
+        struct proc *p = &a->procs.data[i];
+        p->hangs = !p->answers && (p->hangs || owed->waiting || owed->gone || owed->unaccepted);
     }
-    for (size_t i = 0; i < a->tl->requests.len; i++)
-        if (!(a->tl->requests.data[i].flags & REQUEST_COMPLETE))
-            a->procs.data[a->tl->requests.data[i].process].hangs = true;
-    for (size_t i = 0; i < a->tl->requests.len; i++)
-        if (a->tl->requests.data[i].flags & REQUEST_COMPLETE)
-            a->procs.data[a->tl->requests.data[i].process].hangs = false;
 }
 
 int roles_build(struct analysis *a)

@@ -174,7 +174,7 @@ size_t clients_came(const struct analysis *a, uint64_t from, uint64_t to)
     return to > from ? clients_before(a, to) - clients_before(a, from) : 0;
 }
 
-/* The sockets at which threads waited at the attach for what the other end says. */
+/* The sockets at which threads waited at the attach: for the other end to speak, or to read. */
 static int listened_to(const struct analysis *a, struct table *sockets)
 {
     int rc = 0;

@@ -164,16 +164,11 @@ static void add_others(struct sheet *sheet)
     buf_release(&text);
 }
 
-static bool may_hang(const struct owed *owed)
-{
-    return owed->waiting || owed->answered || owed->gone || owed->unsure || owed->unaccepted;
-}
-
 static void explain_none(struct sheet *sheet)
 {
     size_t shown = 0;
     for (uint32_t i = 0; i < sheet->tl->processes.len && shown < FULL_VERDICTS; i++)
-        if (may_hang(&sheet->tl->processes.data[i].owed)) {
+        if (owed_any(&sheet->tl->processes.data[i].owed)) { /* it hangs, perhaps */
             add_full(sheet, i);
             shown++;
         }

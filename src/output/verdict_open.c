@@ -182,7 +182,8 @@ static bool add_requests(const struct words *w)
             rc = vec_push(&places.all, place_of_request(tl, &tl->requests.data[i]));
     if (rc == 0)
         add_places(w, "they", &places);
-    bool known = places.all.len && places.all.data[0].word != ledger_key_word(LEDGER_UNATTRIBUTED);
+    bool known = places.all.len &&
+                 strcmp(places.all.data[0].word, ledger_key_word(LEDGER_UNATTRIBUTED)) != 0;
     vec_release(&places.all);
     return known;
 }
@@ -208,7 +209,7 @@ void words_add_asked(const struct words *w)
 }
 
 /* "When the recording began 3 connections waited to be accepted, 2 clients had asked …" */
-static bool add_signs(const struct words *w)
+static void add_signs(const struct words *w)
 {
     const struct owed *owed = &w->tl->processes.data[w->process].owed;
     const struct {
@@ -220,7 +221,7 @@ static bool add_signs(const struct words *w)
         {owed->gone, "", "client", " had spoken last and closed the connection"},
         {owed->unsure, "it could not be told of ", "client", " who had spoken last"},
     };
-    const char *between = "When the recording began ";
+    const char *const first = "When the recording began ", *between = first;
 
     for (size_t i = 0; i < sizeof(signs) / sizeof(*signs); i++) {
         if (!signs[i].count)
@@ -230,10 +231,8 @@ static bool add_signs(const struct words *w)
         buf_adds(w->out, signs[i].behind);
         between = ", ";
     }
-    bool any = owed->answered || owed->unaccepted || owed->gone || owed->unsure;
-    if (any)
+    if (between != first)
         buf_adds(w->out, ".\n");
-    return any;
 }
 
 void words_add_none_answered(const struct words *w)
@@ -245,7 +244,7 @@ void words_add_none_answered(const struct words *w)
     else
         buf_adds(w->out, "No request was seen in this process.\n");
     words_add_asked(w);
-    bool signs = add_signs(w) || w->tl->processes.data[w->process].owed.waiting || w->sums->open;
-    if (signs && !known)
+    add_signs(w);
+    if (!known && (w->sums->open || owed_any(&w->tl->processes.data[w->process].owed)))
         add_threads(w);
 }

@@ -281,6 +281,11 @@ struct owed {
     uint32_t unaccepted; /* connections */
 };
 
+static inline bool owed_any(const struct owed *o)
+{
+    return o->waiting || o->answered || o->gone || o->unsure || o->unaccepted;
+}
+
 struct process {
     uint32_t pid, parent;
     uint32_t comm; /* string */
