@@ -15,6 +15,7 @@ waitscope.story = (function () {
     const MOST = 20; /* processes told of */
     const LOOP = 'Event loop';
     const WITH_WORKERS = 'non-blocking with blocking workers';
+    /* What stands at first sight, not behind "In words". */
     const ADVICE = /^(What would change it|And for the worker threads): |^[\d,]+ clients? had spoken last /;
     const PIECES = 200; /* of a sentence, every other of them a number that may lead somewhere */
     /* As in the sentences: how much busier is worth a word, how busy is at all, and hardly ever free. */

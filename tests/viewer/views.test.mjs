@@ -242,6 +242,18 @@ pageTest('advice stands at first sight, and once', {}, async (page) => {
     assert.match(await page.textContent('#verdict details'), /Something else/);
 });
 
+pageTest('who waits since before the recording is told of at first sight', {}, async (page) => {
+    const said = '1,200 clients had spoken last when the recording began, and more.';
+    await page.evaluate((text) => {
+        const { app } = globalThis.waitscope;
+        app.model.header.processes[0].verdict.text.push(text);
+        app.invalidate('story');
+    }, said);
+    await settled(page);
+    assert.deepEqual(await page.$$eval('#verdict .advice', (all) => all.map((e) => e.textContent)), [said]);
+    assert.equal(await page.isVisible('#verdict .advice'), true);
+});
+
 pageTest('where nobody was answered every sentence stands at first sight', {}, async (page) => {
     await page.evaluate(() => {
         const { app } = globalThis.waitscope;
