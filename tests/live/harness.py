@@ -55,27 +55,7 @@ class Missed(str):
 
 
 ATTEMPTS, MISSES = 9, 3
-
-
-def attempts(t, once, most=1):
-    """Makes `once` again, and tells of each attempt, where nothing need be wrong: after one that
-    failed while the hypervisor took a CPU away, for then clocks go on and nobody runs, up to nine
-    in all; and after one that was held against some 200 us and has merely missed that, up to three
-    without such theft. Any other failure is the test's, unless `most` lets so many attempts count
-    whatever has failed."""
-    counted = 0
-    for attempt in range(1, ATTEMPTS + 1):
-        before, taken = len(t.failures), stolen()
-        once(t)
-        taken = stolen() - taken
-        failed = t.failures[before:]
-        counted += not taken
-        may_count = max(most, MISSES) if all(isinstance(f, Missed) for f in failed) else most
-        if not failed or attempt == ATTEMPTS or (not taken and counted >= may_count):
-            return
-        for problem in failed:
-            t.note(f"attempt {attempt} MISSED, {taken} ticks stolen: {problem}")
-        del t.failures[before:]
+SHOWN = 12  # failures of a test
 
 
 @contextlib.contextmanager
@@ -100,9 +80,10 @@ def memory_of(size):
         os.rmdir(group)
 
 
-def test(title):
+def test(title, most=1):
+    """Adds a test; of its attempts so many count, see _attempts()."""
     def add(function):
-        TESTS.append((title, function))
+        TESTS.append((title, function, most))
         return function
 
     return add
@@ -151,7 +132,7 @@ class Case:
 
     def within(self, good, why):
         """A check against a bound that a machine that does other things, too, misses now and then:
-        attempts() tries it again."""
+        such a test is tried again."""
         return self.check(good, Missed(why))
 
     def equal(self, got, want, what):
@@ -289,7 +270,8 @@ class Case:
 
 # ---- running
 
-def _one(title, function):
+def _attempt(title, function):
+    """One attempt: its case, how long it took, and why it cannot run here or None."""
     case = Case(title)
     begun = time.monotonic()
     unable = None
@@ -303,7 +285,33 @@ def _one(title, function):
         case.failures.append(traceback.format_exc(limit=4).strip())
     finally:
         case.close()
-    took = time.monotonic() - begun
+    return case, time.monotonic() - begun, unable
+
+
+def _attempts(title, function, most):
+    """Makes a test again, and tells of each attempt, where nothing need be wrong: after one that
+    failed while the hypervisor took a CPU away, for then clocks go on and nobody runs, up to nine
+    in all; and after one whose only failures are bounds that were missed (Case.within()), up to
+    three without such theft. Any other failure is the test's, unless `most` lets so many attempts
+    count whatever has failed."""
+    told, counted = [], 0
+    for attempt in range(1, ATTEMPTS + 1):
+        taken = stolen()
+        case, took, unable = _attempt(title, function)
+        taken = stolen() - taken
+        counted += not taken
+        missed = all(isinstance(f, Missed) for f in case.failures)
+        may_count = max(most, MISSES) if missed else most
+        if not case.failures or attempt == ATTEMPTS or (not taken and counted >= may_count):
+            break
+        told += [f"attempt {attempt} MISSED, {taken} ticks stolen: {f}"[:400]
+                 for f in case.failures[:SHOWN]]
+    case.notes = told + case.notes
+    return case, took, unable
+
+
+def _one(title, function, most):
+    case, took, unable = _attempts(title, function, most)
     if unable and not case.failures and not os.environ.get("CI"):
         print(f"UNABLE {title}: {unable}", flush=True)
         return None
@@ -312,7 +320,7 @@ def _one(title, function):
     print(f"{'FAIL' if case.failures else 'ok'}   {title} ({took:.1f} s)", flush=True)
     for note in case.notes:
         print(f"       {note}")
-    shown = case.failures[:12]
+    shown = case.failures[:SHOWN]
     for failure in shown:
         print("       ! " + failure.replace("\n", "\n         "))
     if len(case.failures) > len(shown):
@@ -341,10 +349,10 @@ def run(suite, build, patterns, before_sum=lambda: None):
         print(f"{suite}: 0 passed, {1 if os.environ.get('CI') else 0} failed")
         return 1 if os.environ.get("CI") else 0
     passed = failed = 0
-    for title, function in TESTS:
+    for title, function, most in TESTS:
         if patterns and not any(p in function.__name__ or p in title for p in patterns):
             continue
-        good = _one(title, function)
+        good = _one(title, function, most)
         passed += good is True
         failed += good is False
     before_sum()

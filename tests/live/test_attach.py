@@ -42,11 +42,11 @@ def command_life(t):
     main = report["processes"][0]
     t.equal(main["comm"], "states", "the first process")
     first = thread_of(report, main["pid"])
-    t.check(first["start_ns"] < 50 * MS, f"its first thread is there from {ms(first['start_ns'])}")
+    t.within(first["start_ns"] < 50 * MS, f"its first thread is there from {ms(first['start_ns'])}")
     waits = {w["call"]: w["ns"] for w in first["waits"]}
     child = waits.get("wait4", 0) + waits.get("vfork", 0)  # the shell waits in both for "sleep"
-    t.check(child > 45 * MS, f"before the exec: {waits}")
-    t.check(waits.get("futex", 0) > 90 * MS, f"behind the exec: {waits}")
+    t.within(child > 45 * MS, f"before the exec: {waits}")
+    t.within(waits.get("futex", 0) > 90 * MS, f"behind the exec: {waits}")
     t.equal({x["comm"] for x in main["threads"]}, {"states", "read_pipe", "wait_pid", "helper"},
             "threads")
     for x in threads_of(report):
@@ -75,7 +75,7 @@ def ends(t):
     t.equal(recording.wait(), 0, "-d: exit code")
     report = recorded("-d", recording, "the time was over")
     took = report["capture"]["duration_ns"]
-    t.check(400 * MS <= took < 500 * MS, f"-d 400ms recorded {ms(took)}")
+    t.within(400 * MS <= took < 500 * MS, f"-d 400ms recorded {ms(took)}")
 
     recording = t.record(server.pid, "--max-size", "300K")
     load = t.load(server.port, ["/db/0/%d"], seconds=10, connections=8, background=True)

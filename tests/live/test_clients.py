@@ -35,8 +35,8 @@ def middle(t):
             line = lines[n]
             t.check(r["ledger_ns"]["blocked"] <= line["truth"]["blocked"],
                     f"{name}: {n}: blocked {r['ledger_ns']['blocked']}, truth {line['truth']}")
-            t.check(r["latency_ns"] <= line["latency_ns"] + 3 * MS,
-                    f"{name}: {n}: {ms(r['latency_ns'])}, the client had {ms(line['latency_ns'])}")
+            t.within(r["latency_ns"] <= line["latency_ns"] + 3 * MS,
+                     f"{name}: {n}: {ms(r['latency_ns'])}, the client had {ms(line['latency_ns'])}")
             t.equal(r["status"], line["status"], f"{name}: status of {n}")
         server.end()
 
@@ -121,7 +121,7 @@ def rude(t):
     if t.equal(len(slow), 1, "times the slow request was found"):
         t.equal((slow[0]["status"], slow[0]["bytes_in"]), (200, len(request)), "slow: seen")
         ledger = slow[0]["ledger_ns"]
-        t.check(2.9 * MS < ledger["sleep"] < 4 * MS, f"slow: {ledger}")
+        t.within(2.9 * MS < ledger["sleep"] < 4 * MS, f"slow: {ledger}")
         # It stood in recv for the rest of the request, which is the request's own time.
         sent = (len(request) // 7) * 10 * MS
         t.check(ledger["blocked"] > sent * 0.8, f"slow: {ledger}, its pieces took {ms(sent)}")
@@ -132,7 +132,7 @@ def rude(t):
     t.check(len(piped) == 2 or (piped and all(r["pipelined"] for r in piped)),
             f"two requests at once: {[(r['name'], r['pipelined']) for r in piped]}")
     for r in piped:
-        t.check(r["ledger_ns"]["sleep"] < 6 * MS, f"pipelined: {r['ledger_ns']}")
+        t.within(r["ledger_ns"]["sleep"] < 6 * MS, f"pipelined: {r['ledger_ns']}")
     garbage = [r for r in report["requests"] if r["protocol"] != "http"]
     t.equal(len(garbage), 1, f"requests of no protocol: {[r['name'] for r in garbage]}")
     t.check(server.alive(), "the server ended")

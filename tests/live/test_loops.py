@@ -28,15 +28,15 @@ def yields(t, report, pid, share=0.5):
     blocked = [w for w in loop["waits"] if w["state"] == "blocked"]
     t.equal(blocked, [], "blocked waits of the loop")
     life = loop["end_ns"] - loop["start_ns"]
-    t.check(loop["state_ns"]["yielded"] > life * share,
-            f"yielded {ms(loop['state_ns']['yielded'])} of {ms(life)}")
+    t.within(loop["state_ns"]["yielded"] > life * share,
+             f"yielded {ms(loop['state_ns']['yielded'])} of {ms(life)}")
     return loop
 
 
 def charged(t, r, key, least, most, what):
     ns = r["ledger_ns"][key]
-    t.check(least <= ns <= most, f"{r['name']}: {what} {ms(ns)}, not {ms(least)} to {ms(most)}; "
-            f"{ {k: v for k, v in r['ledger_ns'].items() if v} }")
+    t.within(least <= ns <= most, f"{r['name']}: {what} {ms(ns)}, not {ms(least)} to {ms(most)}; "
+             f"{ {k: v for k, v in r['ledger_ns'].items() if v} }")
 
 
 @test("loops: eventloop is yielded, never blocked, and awaits")
@@ -91,8 +91,9 @@ def offload(t):
     blocked = sum(w["ns"] for x in workers for w in x["waits"]
                   if w["state"] == "blocked" and w["object"] == backend)
     truth = sum(l["truth"]["blocked"] for l in lines)
-    t.check(0.9 * truth < blocked <= truth, f"workers blocked {ms(blocked)} on the backend, the "
-            f"truth is {ms(truth)}")
+    said = f"workers blocked {ms(blocked)} on the backend, the truth is {ms(truth)}"
+    t.check(blocked <= truth, said)
+    t.within(0.9 * truth < blocked, said)
     t.equal(process_of(report, server.pid)["model"], "non-blocking with blocking workers", "model")
     for r in report["requests"]:
         wrong = [w for w in r["waits"] if w["state"] == "blocked" and w["object"] != backend]
@@ -120,8 +121,9 @@ def blocked(t):
         told = truths[r["name"]].get(state, 0)
         ns = r["ledger_ns"][state]
         most = ns + r["ledger_ns"]["runnable"]  # the truth has it too, when it came in the call
-        t.check(ns <= told and most >= told * 0.9 - MS / 2, f"{r['name']}: {state} {ms(ns)}, the "
-                f"truth is {ms(told)}; {r['ledger_ns']}")
+        said = f"{r['name']}: {state} {ms(ns)}, the truth is {ms(told)}; {r['ledger_ns']}"
+        t.check(ns <= told, said)
+        t.within(most >= told * 0.9 - MS / 2, said)
     holds = report["loop_holds"]
     ids = {r["id"]: r["name"] for r in report["requests"]}
     for h in holds:

@@ -41,9 +41,9 @@ def overflow(t):
     t.equal(sum(w["count"] for w in lost["windows"]), lost["records"], "counts of the windows")
     begin, end = stopped - timeline.t0_ns, went_on - timeline.t0_ns
     for w in lost["windows"]:
-        t.check(begin - 100 * MS <= w["start_ns"] <= w["end_ns"] <= end + 200 * MS,
-                f"a window from {ms(w['start_ns'])} to {ms(w['end_ns'])}; the recorder stood "
-                f"still from {ms(begin)} to {ms(end)}")
+        t.within(begin - 100 * MS <= w["start_ns"] <= w["end_ns"] <= end + 200 * MS,
+                 f"a window from {ms(w['start_ns'])} to {ms(w['end_ns'])}; the recorder stood "
+                 f"still from {ms(begin)} to {ms(end)}")
     windows = [(w["start_ns"], w["end_ns"]) for w in lost["windows"]]
     requests(t, report, timeline, lines, windows)
     unknown = max(thread["state_ns"]["unknown"] for thread in process_of(report, storm.pid)["threads"])
@@ -76,9 +76,9 @@ def requests(t, report, timeline, lines, windows):
             if not r["overlaps_loss"] and r["complete"]:
                 compare(score, line, r, column["segments"])
             elif r["complete"]:
-                t.check(r["ledger_ns"]["blocked"] <= line["truth"]["blocked"] + MS // 10,
-                        f"{name}: blocked {ms(r['ledger_ns']['blocked'])}, the truth is "
-                        f"{ms(line['truth']['blocked'])}")
+                t.within(r["ledger_ns"]["blocked"] <= line["truth"]["blocked"] + MS // 10,
+                         f"{name}: blocked {ms(r['ledger_ns']['blocked'])}, the truth is "
+                         f"{ms(line['truth']['blocked'])}")
     t.note(f"{report['capture']['lost']['records']} records lost in {len(windows)} windows; of "
            f"{len(sent)} requests {marked} are marked, {missing} missing")
     score.result()

@@ -93,8 +93,8 @@ def slept(t, requests):
     for r in requests:
         asked = int(r["name"].split("/")[2]) * MS
         got, late = r["ledger_ns"]["sleep"], r["ledger_ns"]["runnable"]
-        t.check(asked <= got + late and got <= asked + 5 * MS,
-                f"{r['name']}: sleep {ms(got)}, {r['ledger_ns']}")
+        t.within(asked <= got + late and got <= asked + 5 * MS,
+                 f"{r['name']}: sleep {ms(got)}, {r['ledger_ns']}")
         t.equal(r["grade_ns"]["exact"] + r["grade_ns"]["inferred"], r["latency_ns"],
                 f"{r['name']}: known, {r['grade_ns']}")
 
@@ -136,9 +136,9 @@ def unix_threads(t):
         t.equal(r["conn"]["local"], path, f"{r['name']}: local end")
         t.equal((r["complete"], r["status"]), (True, 200), r["name"])
     held_up = next(r for r in report["requests"] if r["name"].endswith("/300"))
-    t.check(stopped_ns - MS <= held_up["ledger_ns"]["queued"] + held_up["ledger_ns"]["runnable"]
-            and held_up["ledger_ns"]["queued"] <= held_up["latency_ns"] - MS,
-            f"stopped for {ms(stopped_ns)}: {held_up['ledger_ns']}")
+    t.within(stopped_ns - MS <= held_up["ledger_ns"]["queued"] + held_up["ledger_ns"]["runnable"]
+             and held_up["ledger_ns"]["queued"] <= held_up["latency_ns"] - MS,
+             f"stopped for {ms(stopped_ns)}: {held_up['ledger_ns']}")
     p = process_of(report, server.pid)
     t.equal(p["model"], "blocking", "model")
     waits = {w["object"] for x in threads_of(report) for w in x["waits"] if w["state"] == "blocked"}
@@ -399,7 +399,7 @@ def tls(t):
         if r["name"] == "TLS data":
             late = r["ledger_ns"]["runnable"]
             slept_ns = r["ledger_ns"]["sleep"]
-            t.check(15 * MS <= slept_ns + late and slept_ns <= 20 * MS, f"{r['ledger_ns']}")
+            t.within(15 * MS <= slept_ns + late and slept_ns <= 20 * MS, f"{r['ledger_ns']}")
 
 
 @test("protocols: an HTTP body behind the answer, with a length and in chunks")

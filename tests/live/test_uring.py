@@ -36,11 +36,13 @@ def known(requests):
 def judge(t, lines, requests, least):
     """Each request against what it asked for and its server's own account."""
     share = known([requests[f"GET {l['path']}"] for l in lines])
-    t.check(share >= least, f"{share:.1%} is charged, {least:.0%} should be")
+    t.within(share >= least, f"{share:.1%} is charged, {least:.0%} should be")
     known_wait = known_awaited = 0
     for line in lines:
         r, truth = requests[f"GET {line['path']}"], line["truth"]
         asked = int(line["path"].split("/")[2]) * MS if "/file/" not in line["path"] else 0
+        # What is under way goes on while the loop, at this request's work, has no CPU.
+        preempted = truth["total"] - truth["blocked"] - truth["running"] - truth["awaiting"]
         held = [w for w in r["waits"] if w["state"] in HELD and
                 ((w["state"], w["call"]) != SUBMITS or asked)]
         t.equal(held, [], f"{r['name']}: waits of a thread")
@@ -49,14 +51,15 @@ def judge(t, lines, requests, least):
         at_most = awaited + r["ledger_ns"]["unattributed"]
         known_wait += asked
         known_awaited += min(awaited, asked)
-        t.check(asked * 0.95 <= at_most and awaited <= truth["awaiting"] + slack,
-                f"{r['name']}: awaiting {ms(awaited)}, asked for {ms(asked)}, the truth is "
-                f"{ms(truth['awaiting'])}; { {k: v for k, v in r['ledger_ns'].items() if v} }")
-        t.check(r["ledger_ns"]["running"] <= truth["running"] + MS // 2,
-                f"{r['name']}: running {ms(r['ledger_ns']['running'])}, the truth is "
-                f"{ms(truth['running'])}")
-    t.check(known_awaited >= known_wait * 0.95,
-            f"awaiting {ms(known_awaited)} of {ms(known_wait)} that were asked for")
+        t.within(min(asked * 0.95, truth["awaiting"] - slack) <= at_most and
+                 awaited <= truth["awaiting"] + preempted + slack,
+                 f"{r['name']}: awaiting {ms(awaited)}, asked for {ms(asked)}, the truth is "
+                 f"{truth}; { {k: v for k, v in r['ledger_ns'].items() if v} }")
+        t.within(r["ledger_ns"]["running"] <= truth["running"] + MS // 2,
+                 f"{r['name']}: running {ms(r['ledger_ns']['running'])}, the truth is "
+                 f"{ms(truth['running'])}")
+    t.within(known_awaited >= known_wait * 0.95,
+             f"awaiting {ms(known_awaited)} of {ms(known_wait)} that were asked for")
     return share
 
 
