@@ -229,8 +229,9 @@ int text_parse_share(const char *s, double *share)
 int text_parse_size(const char *s, uint64_t *bytes)
 {
     static const struct unit units[] = {
-        {1, ""},         {1u << 10, "K"},   {1u << 10, "k"}, {1u << 20, "M"},
-        {1u << 30, "G"}, {1ull << 40, "T"}, {0, NULL},
+        {1, ""},           {1u << 10, "K"},     {1u << 10, "k"},   {1u << 20, "M"},
+        {1u << 30, "G"},   {1ull << 40, "T"},   {1u << 10, "KiB"}, {1u << 20, "MiB"},
+        {1u << 30, "GiB"}, {1ull << 40, "TiB"}, {0, NULL},
     };
     uint64_t whole, factor, product;
     if (parse_digits(&s, &whole) < 0 || parse_unit(units, s, &factor) < 0 ||

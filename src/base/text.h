@@ -34,7 +34,7 @@ int text_parse_duration(const char *s, uint64_t *ns);
 int text_parse_limit(const char *s, uint64_t *ns);
 /* "5%", "0%", "0.5%": its share, 0 to 1. 0 or -EINVAL. */
 int text_parse_share(const char *s, double *share);
-/* "1T", "1G", "64M", "512K", "4096"; powers of 1024, whole numbers. 0 or -EINVAL. */
+/* "1T", "1G", "64M" or "64MiB", "512K", "4096"; powers of 1024, whole numbers. 0 or -EINVAL. */
 int text_parse_size(const char *s, uint64_t *bytes);
 /* Three significant figures with the unit: "7.21 ms", "183 us", "12.0 s", "0"; whole
  * nanoseconds: "7 ns"; "16.7 min" from 1000 s, "16.7 h" from 1000 min. */

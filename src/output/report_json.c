@@ -120,6 +120,19 @@ static struct json_object *process_asks(struct report *rep, size_t process)
     return array;
 }
 
+/* Clients that may have waited since before the attach. */
+static struct json_object *process_owed(struct buf *out, const struct owed *owed)
+{
+    struct json_object *o = json_object_new_object();
+    part_uint(out, o, "waiting", owed->waiting);
+    part_uint(out, o, "longest_ns", owed->longest_ns);
+    part_uint(out, o, "answered", owed->answered);
+    part_uint(out, o, "gone", owed->gone);
+    part_uint(out, o, "unsure", owed->unsure);
+    part_uint(out, o, "unaccepted", owed->unaccepted);
+    return o;
+}
+
 static void add_process(struct report *rep, size_t index)
 {
     const struct process *p = &rep->tl->processes.data[index];
@@ -130,6 +143,10 @@ static void add_process(struct report *rep, size_t index)
     part_text(out, o, "comm", timeline_string(rep->tl, p->comm));
     part_text(out, o, "model", model_name(p->verdict.model));
     part_add(out, o, "verdict", part_verdict(out, rep->tl, (uint32_t)index, &rep->sums[index]));
+    if (owed_any(&p->owed))
+        part_add(out, o, "owed", process_owed(out, &p->owed));
+    else
+        part_null(out, o, "owed");
     part_add(out, o, "asks", process_asks(rep, index));
     struct json_object *threads = json_object_new_array();
     for (size_t i = 0; i < rep->tl->threads.len; i++)
@@ -295,7 +312,7 @@ int output_report_json(const struct timeline *tl, struct buf *out)
     if (!rep.sums || asked_init(&rep.asked, tl) < 0)
         out->failed = true;
     asked_by_process(&rep.asked);
-    buf_adds(out, "{\"format\":\"waitscope-report\",\"version\":[1,4],\n\"capture\":");
+    buf_adds(out, "{\"format\":\"waitscope-report\",\"version\":[1,5],\n\"capture\":");
     if (!out->failed) {
         add_capture(&rep);
         add_list(&rep, "processes", tl->processes.len, add_process);

@@ -154,6 +154,9 @@ def hangs(t):
     t.equal(int(found[1]), 7, "clients that wait")
     waited = float(found[2]) / (1000 if found[3] else 1)
     t.check(0.9 <= waited <= 1.4 + attached, f"the first for {waited} s")
+    owed = process_of(recording.report(), server.pid)["owed"]
+    t.equal((owed["waiting"], owed["answered"]), (7, 0), "clients that wait, by --json")
+    t.check(abs(waited * S - owed["longest_ns"]) <= 10 * MS, f"{waited} s, by --json {owed}")
     for place in ("stood longest: 6 in futex (lock)", "1 in clock_nanosleep (sleep)",
                   "1 in recvfrom on client 127.0.0.1:"):
         t.check(place in words, f"{place!r} is not in {said}")

@@ -640,7 +640,7 @@ def queue(t):
     t.load(server.port, PATHS, 100, 8, False)
     page = os.path.join(t.dir, "q.html")
     recording = t.record(server.pid, "--last", "10s", "-o", page, path=os.path.join(t.dir, "q.wsc"))
-    t.load(server.port, PATHS, 3000, 16, False)
+    t.load(server.port, PATHS, 6000, 16, False)  # pages take longer than to ask for six
     most = 0
     for count in range(1, 7):
         recording.popen.send_signal(signal.SIGUSR1)
@@ -652,7 +652,7 @@ def queue(t):
     recording.wait()
     said = recording.message()
     t.equal(most, 1, "pages that were made at the same time")
-    t.check("still being made: " in said and "then of " in said, f"said {said!r}")
+    t.check(re.search("still being made: .*(, then |then of )", said), f"said {said!r}")
     made = [int(n or 1) for n in re.findall(r"wrote \S*/q-?(\d*)\.html", said)]
     t.equal([n for n in made if n != 7], [1, 2, 3, 4, 5, 6], "the order of the pages")
     t.equal(sorted(made), [1, 2, 3, 4, 5, 6, 7], "the pages")

@@ -167,6 +167,14 @@ static inline void scene_shop(struct timeline *tl)
 static inline void scene_gateway(struct timeline *tl)
 {
     uint32_t gateway = scene_process(tl, 200, "gateway");
+    tl->processes.data[gateway].owed = (struct owed){
+        .waiting = 2,
+        .longest_ns = 1430000 * US,
+        .answered = 1,
+        .gone = 3,
+        .unsure = 4,
+        .unaccepted = 5,
+    };
     uint32_t epoll = scene_object(tl, OBJ_EPOLL, "[eventpoll]", "", "");
     uint32_t menu = scene_object(tl, OBJ_FILE, "/srv/menu", "", "");
     uint32_t conn1 =

@@ -221,10 +221,15 @@ static void test_parse_size(void **state)
         {"64M", 64 << 20},
         {"1G", 1 << 30},
         {"1T", 1ull << 40},
+        {"512KiB", 512 << 10},
+        {"64MiB", 64 << 20},
+        {"1GiB", 1 << 30},
+        {"1TiB", 1ull << 40},
         {"0", 0},
         {"18446744073709551615", UINT64_MAX},
     };
-    static const char *const bad[] = {"", "G", "1GB", "1.5G", "-1", "1 G", "16777216T", "1P"};
+    static const char *const bad[] = {"",     "G",  "1GB", "1Mi",       "1MiBs",
+                                      "1.5G", "-1", "1 G", "16777216T", "1P"};
     for (size_t i = 0; i < COUNT(good); i++) {
         uint64_t bytes = 42;
         assert_int_equal(text_parse_size(good[i].text, &bytes), 0);
