@@ -38,6 +38,7 @@ S = 1_000_000_000
 
 BUILD = ""
 TESTS = []
+REPEATED = []  # titles of tests that passed, and not at once
 
 
 class Unable(Exception):
@@ -80,7 +81,7 @@ def memory_of(size):
         os.rmdir(group)
 
 
-def test(title, most=1):
+def test(title, most=2):
     """Adds a test; of its attempts so many count, see _attempts()."""
     def add(function):
         TESTS.append((title, function, most))
@@ -292,8 +293,9 @@ def _attempts(title, function, most):
     """Makes a test again, and tells of each attempt, where nothing need be wrong: after one that
     failed while the hypervisor took a CPU away, for then clocks go on and nobody runs, up to nine
     in all; and after one whose only failures are bounds that were missed (Case.within()), up to
-    three without such theft. Any other failure is the test's, unless `most` lets so many attempts
-    count whatever has failed."""
+    three without such theft. Of other failures `most` attempts count: two, for in 160 tests of real
+    servers on two CPUs each run has one that time has made, in a place where none was before; one,
+    where what is held must never be missed. All are told of, and listed again at the end."""
     told, counted = [], 0
     for attempt in range(1, ATTEMPTS + 1):
         taken = stolen()
@@ -307,6 +309,8 @@ def _attempts(title, function, most):
         told += [f"attempt {attempt} MISSED, {taken} ticks stolen: {f}"[:400]
                  for f in case.failures[:SHOWN]]
     case.notes = told + case.notes
+    if told and not case.failures:
+        REPEATED.append(title)
     return case, took, unable
 
 
@@ -356,5 +360,7 @@ def run(suite, build, patterns, before_sum=lambda: None):
         passed += good is True
         failed += good is False
     before_sum()
+    if REPEATED:
+        print(f"Not at the first attempt: {'; '.join(REPEATED)}")
     print(f"{suite}: {passed} passed, {failed} failed")
     return 1 if failed else 0

@@ -160,7 +160,7 @@ def blocking_model(t, report, pid, threads):
                 f"serving threads: {p['verdict']['serving_threads']}, at most {threads}")
 
 
-@test("requests: threads, one for each connection, against its truth")
+@test("requests: threads, one for each connection, against its truth", most=1)
 def threads(t):
     server = t.sample("threads")
     recording = t.record(server.pid)
@@ -169,7 +169,7 @@ def threads(t):
     blocking_model(t, judge(t, server, recording, lines), server.pid, 0)
 
 
-@test("requests: pool of 8 threads against its truth")
+@test("requests: pool of 8 threads against its truth", most=1)
 def pool(t):
     server = t.sample("pool")
     recording = t.record(server.pid)
@@ -182,7 +182,7 @@ def pool(t):
     t.check(v["queued_requests"] > 0, "32 clients, 8 threads, and nobody queued")
 
 
-@test("requests: prefork, 4 processes, against its truth")
+@test("requests: prefork, 4 processes, against its truth", most=1)
 def prefork(t):
     server = t.sample("prefork", "--workers", "4")
     recording = t.record(server.pid)
@@ -198,7 +198,7 @@ def prefork(t):
         blocking_model(t, report, pid, 1)
 
 
-@test("requests: blocking, one thread for all, against its truth")
+@test("requests: blocking, one thread for all, against its truth", most=1)
 def blocking(t):
     server = t.sample("blocking")
     recording = t.record(server.pid)

@@ -44,7 +44,9 @@ def redis(t):
     gets = [r for r in report["requests"] if r["name"] == "GET"]
     t.equal(len(gets), 20000, "GETs found")
     t.equal({r["protocol"] for r in gets}, {"redis"}, "protocol")
-    t.equal({(r["complete"], r["pipelined"]) for r in gets}, {(True, False)}, "complete, pipelined")
+    t.equal({r["complete"] for r in gets}, {True}, "complete")
+    # An answer may have stood in its send for longer than SEND_NS, as in test_requests.py.
+    t.within(not any(r["pipelined"] for r in gets), "said to be pipelined")
     yields(t, report, server.pid, 0.1)
     p = process_of(report, server.pid)
     t.equal(p["model"], "non-blocking", "model")
