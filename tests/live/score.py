@@ -48,8 +48,8 @@ def goal(score, precise):
 # Where the goal is out of reach so far, what is asked for instead, at 1, 8 and 64 at once. No symbol
 # and no wake-up tells whose a piece of work is that a thread of these takes from a queue while all
 # are busy, or when a timer was due that a loop comes to late: how often that is so depends on the
-# machine's speed, and the share with it (FastAPI's 192 sleeps at once: 70 to 94 % in nine runs of one
-# day), so these lie below what was seen. What is charged must be right there too.
+# machine's speed, and the share with it: FastAPI's 192 sleeps, 64 at once, had 70 to 94 % in a dozen
+# runs of one day. What is charged must be right there too.
 FLOORS = {
     ("kotlin", "delay"): (0.95, 0.75, 0.12),
     ("kotlin", "io"): (0.95, 0.60, 0.10),
